@@ -1,0 +1,71 @@
+"""Fetching what a view asks for, from the batch that holds the head or from a snapshot of it."""
+
+from __future__ import annotations
+
+from comity.deciding.view import (
+    Author,
+    AuthorNeed,
+    ChangedNeed,
+    CountNeed,
+    FindNeed,
+    Missing,
+    Need,
+    PastNeed,
+    Ref,
+    View,
+)
+from comity.deciding.pipeline import Judgement, judge
+from comity.model.proposals import Caller, Proposal
+from comity.model.records import RecordState
+from comity.store.contract import EventFilter, Snapshot
+
+
+def judge_with(snapshot: Snapshot, proposal: Proposal, caller: Caller, view: View, known: dict[Ref, RecordState]) -> Judgement:
+    """Return a judgement, supplying what the view lacks; ``known`` takes the records fetched."""
+    while True:
+        try:
+            return judge(proposal, caller, view)
+        except Missing as missing:
+            supply(snapshot, missing.need, view, known)
+
+
+def supply(snapshot: Snapshot, need: Need, view: View, known: dict[Ref, RecordState]) -> None:
+    """Fetch one fact and hand it to the view."""
+    if isinstance(need, (PastNeed, FindNeed, CountNeed, AuthorNeed, ChangedNeed)):
+        view.supply(need, _fetch(snapshot, need))
+    else:
+        known[need.ref] = record_of(snapshot, need.ref)
+
+
+def record_of(snapshot: Snapshot, ref: Ref) -> RecordState:
+    """Return a record, absent where it never was."""
+    return snapshot.records([ref]).get(ref) or RecordState(*ref)
+
+
+def _fetch(snapshot: Snapshot, need: Need) -> object:
+    match need:
+        case PastNeed(ref, revision):
+            return snapshot.records_at([ref], revision).get(ref) or RecordState(*ref)
+        case FindNeed(query):
+            return snapshot.find(query)
+        case CountNeed(query):
+            return snapshot.count(query)
+        case AuthorNeed():
+            return author_of(snapshot, need.ref, need.field, need.revision)
+        case ChangedNeed(revision, limit):
+            return snapshot.changed_since(revision, limit)
+        case _:
+            return record_of(snapshot, need.ref)
+
+
+def author_of(snapshot: Snapshot, ref: Ref, field: str, revision: int) -> Author:
+    """Return who changed a field at a revision: the event of that commit that has it among its changes."""
+    commit = snapshot.commit(revision)
+    if commit is None:
+        return Author("nobody", 0, f"{revision}.0", None)
+    chosen = EventFilter(kind=ref[0], id=ref[1], after=revision - 1, upto=revision)
+    events = snapshot.events(chosen)
+    changed = [event for event in events if event.payload is not None and field in event.payload.was]
+    event = (changed or events or [None])[-1]
+    address = event.event_id if event is not None else f"{revision}.0"
+    return Author(commit.agent, commit.at, address, commit.reason)

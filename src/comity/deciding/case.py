@@ -1,0 +1,58 @@
+"""One proposal on its way through the checks: what every gate may look at."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from comity.deciding.compile import Compiled, CompiledKind
+from comity.deciding.fold import Draft, draft
+from comity.deciding.view import Ref, View
+from comity.model import refs
+from comity.model.definition import AgentDefinition
+from comity.model.proposals import AnyChange, Caller, Proposal
+
+
+class Case:
+    """Hold a proposal, its caller, the view it is judged on, and the draft of what it would do.
+
+    The draft is made when the first gate asks for it; gates that do run after ``shape``,
+    which answers for everything that drafting takes for granted.
+    """
+
+    def __init__(self, proposal: Proposal, caller: Caller, view: View) -> None:
+        self.proposal = proposal
+        self.caller = caller
+        self.view = view
+        self.compiled: Compiled = view.compiled
+        self.agent: AgentDefinition = identify(caller, view.compiled)
+        self.changes: tuple[AnyChange, ...] = proposal.changes
+        self.is_well_formed = True
+
+    @cached_property
+    def draft(self) -> Draft:
+        """Return the events and states that the changes make, with what stood in their way."""
+        return draft(self.changes, self.agent, self.view)
+
+    @cached_property
+    def written(self) -> dict[Ref, None]:
+        """Return the records that the proposal itself names in changes, in order."""
+        return dict.fromkeys(refs.split(change.record) for change in self.changes)
+
+    @cached_property
+    def subjects(self) -> tuple[Ref, ...]:
+        """Return the records that the proposal is about (S28)."""
+        return tuple(dict.fromkeys([*(refs.split(ref) for ref in self.proposal.about), *self.written]))
+
+    def kind(self, name: str) -> CompiledKind:
+        """Return a kind, declared or not."""
+        return self.compiled.kind(name) or self.compiled.undeclared()
+
+
+def identify(caller: Caller, compiled: Compiled) -> AgentDefinition:
+    """Return who a caller is: as declared, or by how it is known where nothing is declared."""
+    declared = compiled.agents.get(caller.agent)
+    if caller.known == "os_user" or caller.known == "system":
+        return AgentDefinition(name=caller.agent, role="operator", kind="service")
+    if declared is not None:
+        return declared
+    return AgentDefinition(name=caller.agent, role=caller.agent, kind="human" if caller.key else "agent")

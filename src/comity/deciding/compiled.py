@@ -1,0 +1,131 @@
+"""A definition made ready for judging: plain data that gates reach into for every proposal.
+
+The built-in kinds are among the kinds. Nothing here changes after it was made, so all
+threads share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from comity.deciding.expressions import Expression
+from comity.deciding.fields import CompiledField
+from comity.model import refs
+from comity.model.definition import (
+    ActionDefinition,
+    AgentDefinition,
+    BlindWrites,
+    Definition,
+    Freshness,
+    OnRemoval,
+)
+from comity.model.reading import nearest
+from comity.model.records import Life
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGuard:
+    """Be what must hold after every change of a record."""
+
+    name: str
+    why: str | None
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEvent:
+    """Be a named event: who may emit it, what it carries, what it makes of the record's fields.
+
+    ``actors`` isn't empty for a transition, and for these alone ``lives`` and ``leads_to`` matter.
+    """
+
+    name: str
+    owners: frozenset[str]
+    data: Mapping[str, CompiledField]
+    then: Mapping[str, Expression]
+    lives: tuple[Life, ...]
+    leads_to: Life
+    actors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """Be a field that refers to records of some kind, and what happens to it when one of them goes."""
+
+    kind: str
+    field: str
+    on_removal: OnRemoval
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledKind:
+    """Be a kind, with the workspace's settings applied.
+
+    Empty ``owners`` mean everyone. ``required`` and ``defaults`` are what a new record
+    needs and gets; ``named_events`` gives the event that a change of a field makes.
+    """
+
+    name: str
+    owners: frozenset[str]
+    fields: Mapping[str, CompiledField]
+    guards: tuple[CompiledGuard, ...]
+    events: Mapping[str, CompiledEvent]
+    required: tuple[str, ...]
+    defaults: Mapping[str, object]
+    named_events: Mapping[str, str]
+    freshness: Freshness
+    blind_writes: BlindWrites
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Be a whole definition: ``number`` is the version that decisions are recorded with.
+
+    ``kinds`` holds declared and built-in ones; ``referrers`` the fields that refer to a
+    kind, by that kind. ``assume`` compiles an assumption, and keeps it for the next time.
+    """
+
+    definition: Definition
+    number: int
+    kinds: Mapping[str, CompiledKind]
+    agents: Mapping[str, AgentDefinition]
+    actions: Mapping[str, ActionDefinition]
+    referrers: Mapping[str, tuple[Referrer, ...]]
+    has_declared_kinds: bool
+    any_kind: CompiledKind
+    assume: Callable[[str], Expression]
+
+    def kind(self, name: str) -> CompiledKind | None:
+        """Return a declared or built-in kind, or None."""
+        return self.kinds.get(name)
+
+    def undeclared(self) -> CompiledKind:
+        """Return what holds for the records of every kind that isn't declared."""
+        return self.any_kind
+
+    def assumption(self, source: str) -> Expression:
+        """Return an agent's assumption, compiled; raises InvalidExpression."""
+        return self.assume(source)
+
+    def suggest_kind(self, name: str) -> str | None:
+        """Return the declared kind that a misspelt name most likely means, or None."""
+        return _nearest_other(name, (kind for kind in self.kinds if not refs.is_built_in(kind)))
+
+    def suggest_field(self, kind: str, name: str) -> str | None:
+        """Return the declared field that a misspelt name most likely means, or None."""
+        declared = self.kinds.get(kind, self.any_kind)
+        return _nearest_other(name, declared.fields)
+
+    def suggest_agent(self, name: str) -> str | None:
+        """Return the declared agent that a misspelt name most likely means, or None."""
+        return _nearest_other(name, self.agents)
+
+    def suggest_action(self, name: str) -> str | None:
+        """Return the declared action that a misspelt name most likely means, or None."""
+        return _nearest_other(name, self.actions)
+
+
+def _nearest_other(name: str, choices: Iterable[str]) -> str | None:
+    return nearest(name, (choice for choice in choices if choice != name))

@@ -1,0 +1,127 @@
+"""Compiled expressions: bind what they name, run them, and take nothing but a clear answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cel_expr_python import cel
+
+from comity import limits
+from comity.clock import format_time
+from comity.deciding.expressions.binding import ExpressionFailed, Roots, bind, binding_of
+from comity.deciding.expressions.paths import Root, read_of
+from comity.deciding.expressions.rewriting import Leaf
+from comity.deciding.expressions.runtime import complaint_of, load, tidy
+from comity.deciding.expressions.syntax import Node
+from comity.deciding.expressions.types import FieldType
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Expression:
+    """Be an expression that can be judged, from any thread.
+
+    ``reads`` names what it looks at, as root and field; existence is ``$life`` and a
+    record's id ``$id``. ``kinds`` are the kinds that an assumption names, as it names them
+    (see :func:`variable_name`).
+    """
+
+    __slots__ = ("_bindings", "_program", "_target", "kinds", "reads", "source")
+
+    def __init__(
+        self,
+        source: str,
+        node: Node,
+        leaves: Iterable[Leaf],
+        roots: Mapping[str, Root],
+        *,
+        kinds: frozenset[str] = frozenset(),
+        target: FieldType | None = None,
+    ) -> None:
+        self.source = source
+        self.kinds = kinds
+        self._target = target
+        self._program = load(node)
+        found = [(leaf, roots[str(leaf.path[0])]) for leaf in leaves]
+        self.reads = frozenset(read_of(root, leaf.path) for leaf, root in found if root.scalar is None)
+        self._bindings = tuple(binding_of(leaf, root) for leaf, root in found)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.source!r})"
+
+    def holds(self, roots: Roots) -> bool:
+        """Tell whether it is true; raises ExpressionFailed if it is neither true nor false.
+
+        ``roots`` holds each root's values by its name; None stands for a record that isn't there.
+        """
+        answer = self._run(roots)
+        value = answer.value()
+        # An error's value is a text, and any text counts as true: only the very objects will do.
+        if value is True or value is False:
+            return value
+        raise ExpressionFailed(complaint_of(answer) or "the result is neither true nor false")
+
+    def value(self, roots: Roots) -> object:
+        """Return its value as JSON, with times as RFC 3339 in UTC; raises ExpressionFailed."""
+        answer = self._run(roots)
+        complaint = complaint_of(answer)
+        if complaint is not None:
+            raise ExpressionFailed(complaint)
+        value = to_json(answer.plain_value())
+        if self._target is not None and not fits(value, self._target):
+            raise ExpressionFailed(f"the result is no {self._target.name}")
+        return value
+
+    def _run(self, roots: Roots) -> cel.Value:
+        try:
+            return self._program.eval(data=bind(self._bindings, roots))
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise ExpressionFailed(tidy(str(error))) from None
+
+
+def to_json(value: object) -> object:
+    """Return a value of the runtime as JSON; raises ExpressionFailed for what JSON can't say."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        if limits.INTEGER_MIN <= value <= limits.INTEGER_MAX:
+            return value
+        raise ExpressionFailed("the result doesn't fit in 64 bits")
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        raise ExpressionFailed("the result is no finite number")
+    if isinstance(value, datetime):
+        return format_time((value - _EPOCH) // _MICROSECOND)
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: to_json(item) for key, item in value.items()}
+    raise ExpressionFailed("the result is no JSON value")
+
+
+def fits(value: object, target: FieldType) -> bool:
+    """Tell whether a JSON value has a type."""
+    match target.name:
+        case "any":
+            return True
+        case "integer":
+            return value is None or (isinstance(value, int) and not isinstance(value, bool))
+        case "number":
+            return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        case "boolean":
+            return value is None or isinstance(value, bool)
+        case "string" | "time":
+            return value is None or isinstance(value, str)
+        case "list":
+            item = target.item
+            is_list = isinstance(value, list)
+            return value is None or (is_list and (item is None or all(fits(each, item) for each in value)))
+        case "map":
+            return value is None or isinstance(value, dict)

@@ -1,0 +1,198 @@
+"""From the checked tree to the one that runs.
+
+- Each path that begins at a root becomes one variable, a *leaf*: only what is named is bound.
+- ``has(x)`` becomes ``x != null``, ``default(x, y)`` becomes ``x != null ? x : y``.
+- Inside loops, a field that an element doesn't have is null, as everywhere.
+- ``a && b`` becomes ``a ? b : false`` and ``a || b`` becomes ``a ? true : b``. CEL lets
+  ``error || true`` be true; here an error on the left always comes out. Where this gives a
+  value, CEL gives the same.
+- Arithmetic in which a float may take part goes through functions of ours that refuse
+  infinities and add what CEL doesn't: integers with floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from comity.deciding.expressions.paths import Path, Scope
+from comity.deciding.expressions.syntax import (
+    Call,
+    Constant,
+    ListLiteral,
+    Loop,
+    MapLiteral,
+    Name,
+    Node,
+    Select,
+    Tree,
+)
+from comity.deciding.expressions.types import ANYTHING, FieldType
+
+ARITHMETIC: Final = {"_+_": "add", "_-_": "subtract", "_*_": "multiply", "_/_": "divide"}
+"""Operators, and the functions of :mod:`comity.deciding.expressions.arithmetic` that stand for them."""
+
+FINITE: Final = "finite"
+NULL: Final = Constant(None)
+TRUE: Final = Constant(True)
+FALSE: Final = Constant(False)
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """Be one value to bind: the variable that stands for it, where it is found, its type."""
+
+    variable: str
+    path: Path
+    type: FieldType
+
+
+class Rewriter:
+    """Rewrite one tree; ``leaves`` are what it turned out to look at."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.leaves: dict[Path, Leaf] = {}
+
+    def rewrite(self, node: Node, scope: Scope) -> Node:
+        """Return the node that runs in the place of a checked one."""
+        path = scope.path_of(node)
+        if path is not None:
+            return self._rewrite_path(path, scope)
+        tested = scope.tested_path(node)
+        if tested is not None:
+            return self._presence(tested, scope)
+        match node:
+            case Call():
+                return self._rewrite_call(node, scope)
+            case Select(operand=operand):
+                return Select(self.rewrite(operand, scope), node.field, node.test)
+            case ListLiteral(items=items):
+                return ListLiteral(tuple(self.rewrite(item, scope) for item in items))
+            case MapLiteral(entries=entries):
+                return MapLiteral(
+                    tuple((self.rewrite(key, scope), self.rewrite(value, scope)) for key, value in entries)
+                )
+            case Loop():
+                return self._rewrite_loop(node, scope)
+            case _:
+                return node
+
+    # -- paths
+
+    def _rewrite_path(self, path: Path, scope: Scope) -> Node:
+        length = leaf_length(path, scope)
+        first = Name(str(path[0])) if length == 0 else Name(self._leaf(path[:length], scope).variable)
+        return follow(first, path[max(length, 1) :])
+
+    def _leaf(self, path: Path, scope: Scope) -> Leaf:
+        known = self.leaves.get(path)
+        if known is None:
+            # No name in a source can begin with "@", so no loop's variable can be meant.
+            known = Leaf(f"@{len(self.leaves)}", path, scope.type_of(path) if len(path) > 1 else _whole(path, scope))
+            self.leaves[path] = known
+        return known
+
+    def _presence(self, path: Path, scope: Scope) -> Node:
+        value = self._rewrite_path(path, scope)
+        if scope.type_of(path).name == "list":
+            return Call("_>_", (Call("size", (value,)), Constant(0)))
+        return Call("_!=_", (value, NULL))
+
+    # -- calls
+
+    def _rewrite_call(self, node: Call, scope: Scope) -> Node:
+        if node.function == "default":
+            return self._rewrite_default(node, scope)
+        target = None if node.target is None else self.rewrite(node.target, scope)
+        arguments = tuple(self.rewrite(argument, scope) for argument in node.arguments)
+        if node.function == "_&&_":
+            return choose(arguments[0], arguments[1], FALSE)
+        if node.function == "_||_":
+            return choose(arguments[0], TRUE, arguments[1])
+        if node.function == "double" and self._types_of(node)[0] in ("string", "dyn"):
+            return Call(FINITE, (Call("double", arguments),))
+        return Call(self._function_of(node), arguments, target)
+
+    def _rewrite_default(self, node: Call, scope: Scope) -> Node:
+        given, otherwise = node.arguments
+        path = scope.path_of(given)
+        assert path is not None, "the nullness check lets only paths through"
+        value, instead = self._rewrite_path(path, scope), self.rewrite(otherwise, scope)
+        match self._types_of(node):
+            case ("double", "int"):
+                instead = Call("double", (instead,))
+            case ("int", "double"):
+                return choose(self._presence(path, scope), Call("double", (value,)), instead)
+            case _:
+                pass
+        return choose(self._presence(path, scope), value, instead)
+
+    def _function_of(self, node: Call) -> str:
+        if node.function not in ARITHMETIC:
+            return node.function
+        left, right = self._types_of(node)
+        numeric = {"int", "double", "dyn"}
+        if left == right == "int" or left not in numeric or right not in numeric:
+            return node.function
+        return ARITHMETIC[node.function]
+
+    def _types_of(self, node: Call) -> tuple[str, ...]:
+        return tuple(self.tree.type_of(argument).name for argument in node.arguments)
+
+    # -- loops
+
+    def _rewrite_loop(self, node: Loop, scope: Scope) -> Node:
+        path = scope.path_of(node.range)
+        item = ANYTHING if path is None else scope.type_of(path).item or ANYTHING
+        inner = scope.within(**{node.variable: item, node.total: ANYTHING})
+        return Loop(
+            variable=node.variable,
+            range=self.rewrite(node.range, scope),
+            total=node.total,
+            start=self.rewrite(node.start, inner),
+            condition=self.rewrite(node.condition, inner),
+            step=self.rewrite(node.step, inner),
+            result=self.rewrite(node.result, inner),
+        )
+
+
+def leaf_length(path: Path, scope: Scope) -> int:
+    """Return how much of a path is bound as one variable: none of it in a loop's variable."""
+    if path[0] in scope.variables:
+        return 0
+    places = [at for at, step in enumerate(path) if isinstance(step, int)]
+    return places[0] if places else len(path)
+
+
+def follow(value: Node, steps: Path) -> Node:
+    """Return the node that goes on from a value by fields and places; null where a field is missing."""
+    conditions: list[Node] = []
+    for at, step in enumerate(steps, 1):
+        if isinstance(step, int):
+            value = Call("_[_]", (value, Constant(step)))
+        else:
+            conditions.append(Select(value, step, test=True))
+            value = Select(value, step)
+            if at < len(steps):
+                conditions.append(Call("_!=_", (value, NULL)))
+    return choose(all_of(conditions), value, NULL) if conditions else value
+
+
+def all_of(conditions: Sequence[Node]) -> Node:
+    """Return the conjunction of conditions, in their order and nested as little as possible."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return choose(all_of(conditions[:middle]), all_of(conditions[middle:]), FALSE)
+
+
+def choose(condition: Node, yes: Node, no: Node) -> Call:
+    """Return ``condition ? yes : no``."""
+    return Call("_?_:_", (condition, yes, no))
+
+
+def _whole(path: Path, scope: Scope) -> FieldType:
+    scalar = scope.roots[str(path[0])].scalar
+    return FieldType("any") if scalar is None else scalar

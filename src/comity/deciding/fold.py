@@ -1,0 +1,485 @@
+"""Folding: changes become drafted events, and events become records.
+
+:func:`draft` is the forward way, from a proposal to events with after-images;
+:func:`replay` the way back, from events to records, used by ``verify``. As every event
+carries its after-image, replaying evaluates no expression and repeats no rule (S37).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from comity import limits
+from comity.clock import format_time
+from comity.deciding.compile import Compiled, CompiledEvent, CompiledKind, Referrer
+from comity.deciding.expressions import ExpressionFailed
+from comity.deciding.view import Ref, View
+from comity.model import proposals, refs
+from comity.model.codec import encode
+from comity.model.decisions import Finding
+from comity.model.definition import AgentDefinition
+from comity.model.events import Event, EventPayload
+from comity.model.filters import Condition, Query
+from comity.model.proposals import AnyChange
+from comity.model.records import LIFE, Life, RecordState
+from comity.model.values import normalise, same
+
+
+class DraftEvent(msgspec.Struct, frozen=True, gc=False):
+    """Be one event that a proposal would make.
+
+    ``derived`` names what derived it: empty for a change that the proposal asks for itself,
+    ``detach:…`` or ``cascade:…`` with the record whose removal led to it. ``named`` tells
+    that it was emitted by name, so that the event's owner answers for it. ``encoded`` is
+    the payload as it will be kept.
+    """
+
+    ref: Ref
+    version: int
+    type: str
+    life: Life
+    born: int
+    payload: EventPayload
+    encoded: bytes
+    derived: str = ""
+    named: bool = False
+
+    def changed(self) -> Iterable[str]:
+        """Return the fields that this event changed, ``$life`` among them where it did."""
+        return self.payload.was
+
+
+class Draft:
+    """Hold what a proposal would do: events in order, and the states they lead to."""
+
+    def __init__(self) -> None:
+        self.events: list[DraftEvent] = []
+        self.states: dict[Ref, RecordState] = {}
+        self.findings: list[Finding] = []
+
+    def refuse(self, code: str, subject: Ref, message: str, remedy: str, **data: object) -> None:
+        """Note what stands in the way of a change."""
+        self.findings.append(Finding(code, message, "/".join(subject), remedy=remedy, data=data))
+
+
+class _Working:
+    """Be a record while a proposal changes it."""
+
+    __slots__ = ("blame", "born", "life", "ref", "values", "version")
+
+    def __init__(self, state: RecordState) -> None:
+        self.ref: Ref = (state.kind, state.id)
+        self.version = state.version
+        self.life: Life = state.life
+        self.born = state.born
+        self.values = state.values.copy()
+        self.blame = state.blame.copy()
+
+
+class _Drafting:
+    """Apply changes one after the other; each finds what those before it did."""
+
+    def __init__(self, agent: AgentDefinition, view: View) -> None:
+        self.agent = agent
+        self.view = view
+        self.compiled: Compiled = view.compiled
+        self.revision = view.revision + 1
+        self.result = Draft()
+        self.working: dict[Ref, _Working] = {}
+
+    def record(self, ref: Ref) -> _Working:
+        found = self.working.get(ref)
+        if found is None:
+            found = self.working[ref] = _Working(self.view.record(ref))
+        return found
+
+    def kind(self, name: str) -> CompiledKind:
+        return self.compiled.kind(name) or self.compiled.undeclared()
+
+    def apply(self, change: AnyChange) -> None:
+        ref = refs.split(change.record)
+        record = self.record(ref)
+        _APPLY[type(change)](self, record, change)
+
+    # -- life
+
+    def create(self, record: _Working, change: proposals.Create | proposals.Put) -> None:
+        if record.life in ("live", "archived"):
+            self._refuse_existing(record)
+            return
+        kind = self.kind(record.ref[0])
+        record.born = record.version + 1
+        former, record.values = record.values, {}
+        fields = {**kind.defaults, **change.fields}
+        was: dict[str, Any] = {LIFE: record.life}
+        record.life = "live"
+        record.blame[LIFE] = self.revision
+        for name in former.keys() - fields.keys():
+            self._assign(record, name, None, was, former.get(name))
+        for name, value in fields.items():
+            self._assign(record, name, value, was, None)
+        self._event(record, f"{record.ref[0]}.created", was)
+
+    def _refuse_existing(self, record: _Working) -> None:
+        archived = record.life == "archived"
+        self.result.refuse(
+            "integrity.exists",
+            record.ref,
+            f"{'/'.join(record.ref)} exists already{' and is archived' if archived else ''}.",
+            "Restore it, then set its fields." if archived else "Read it and set its fields, or take another id.",
+        )
+
+    def archive(self, record: _Working, change: AnyChange) -> None:
+        if self._is_live(record):
+            self._live_on(record, "archived", "archived")
+
+    def delete(self, record: _Working, change: AnyChange) -> None:
+        if record.life == "archived" or self._is_live(record):
+            self._live_on(record, "deleted", "deleted")
+
+    def restore(self, record: _Working, change: AnyChange) -> None:
+        if record.life in ("archived", "deleted"):
+            if record.life == "deleted":
+                record.born = record.version + 1
+            self._live_on(record, "live", "restored")
+        elif record.life == "absent":
+            self._refuse_absent(record)
+
+    def _live_on(self, record: _Working, life: Life, word: str, derived: str = "") -> None:
+        was: dict[str, Any] = {LIFE: record.life}
+        record.life = life
+        record.blame[LIFE] = self.revision
+        self._event(record, f"{record.ref[0]}.{word}", was, derived=derived)
+
+    def _is_live(self, record: _Working) -> bool:
+        if record.life == "live":
+            return True
+        if record.life == "absent":
+            self._refuse_absent(record)
+        else:
+            remedy = "Restore it first, if that is right." if record.life == "archived" else "Create it anew, or leave."
+            self.result.refuse(
+                f"integrity.{record.life}",
+                record.ref,
+                f"{'/'.join(record.ref)} is {record.life}{self._since(record)}.",
+                remedy,
+            )
+        return False
+
+    def _refuse_absent(self, record: _Working) -> None:
+        nearest = self.compiled.suggest_kind(record.ref[0]) if self.compiled.kind(record.ref[0]) is None else None
+        hint = f" There is a kind {nearest!r}." if nearest and nearest != record.ref[0] else ""
+        self.result.refuse(
+            "integrity.missing",
+            record.ref,
+            f"There is no record {'/'.join(record.ref)}.{hint}",
+            "Create it, or use put, which creates or sets.",
+        )
+
+    def _since(self, record: _Working) -> str:
+        if record.blame.get(LIFE) == self.revision:
+            return " by this very proposal"
+        author = self.view.author(self.view.record(record.ref), LIFE)
+        return f", by {author.by} at {format_time(author.at)} (event {author.event})"
+
+    # -- fields
+
+    def set(self, record: _Working, change: proposals.Set) -> None:
+        if self._is_live(record):
+            self._set_fields(record, change.fields)
+
+    def put(self, record: _Working, change: proposals.Put) -> None:
+        if record.life in ("absent", "deleted"):
+            self.create(record, change)
+        elif self._is_live(record):
+            cleared = dict.fromkeys(record.values.keys() - change.fields.keys()) if change.replace else {}
+            self._set_fields(record, {**cleared, **change.fields})
+
+    def _set_fields(self, record: _Working, fields: Mapping[str, Any]) -> None:
+        named = self.kind(record.ref[0]).named_events
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in fields.items():
+            groups.setdefault(named.get(name) or f"{record.ref[0]}.updated", {})[name] = value
+        for event, values in groups.items():
+            was: dict[str, Any] = {}
+            for name, value in values.items():
+                self._assign(record, name, value, was, record.values.get(name))
+            if was:
+                self._event(record, event, was)
+
+    def add(self, record: _Working, change: proposals.Add) -> None:
+        self._compute(record, change.fields, _added)
+
+    def include(self, record: _Working, change: proposals.Include) -> None:
+        self._compute(record, change.fields, _included)
+
+    def exclude(self, record: _Working, change: proposals.Exclude) -> None:
+        self._compute(record, change.fields, _excluded)
+
+    def append(self, record: _Working, change: proposals.Append) -> None:
+        self._compute(record, change.fields, _appended)
+
+    def _compute(self, record: _Working, fields: Mapping[str, Any], compute: Callable[[Any, Any], Any]) -> None:
+        if not self._is_live(record):
+            return
+        results: dict[str, Any] = {}
+        for name, operand in fields.items():
+            try:
+                results[name] = compute(record.values.get(name), operand)
+            except ValueError as error:
+                self.result.refuse(
+                    "shape.invalid_value", record.ref, f"{name}: {error}", "Read the record and set the field instead."
+                )
+        self._set_fields(record, results)
+
+    def _assign(self, record: _Working, name: str, value: Any, was: dict[str, Any], former: Any) -> None:
+        if same(former, value):
+            return
+        was[name] = former
+        record.blame[name] = self.revision
+        if value is None:
+            record.values.pop(name, None)
+        else:
+            record.values[name] = value
+
+    def undo(self, record: _Working, change: proposals.Undo) -> None:
+        was: dict[str, Any] = {}
+        for name, revision in change.fields.items():
+            past = self.view.past(record.ref, revision)
+            if name != LIFE:
+                self._assign(record, name, past.values.get(name), was, record.values.get(name))
+            elif record.life != _undone_life(past):
+                was[LIFE] = record.life
+                record.life = _undone_life(past)
+                record.born = record.version + 1 if record.life == "live" and was[LIFE] == "deleted" else record.born
+                record.blame[LIFE] = self.revision
+        if was:
+            self._event(record, f"{record.ref[0]}.reverted", was)
+
+    # -- named events
+
+    def emit(self, record: _Working, change: proposals.Emit) -> None:
+        declared = self.kind(record.ref[0]).events.get(change.event)
+        if declared is not None and declared.actors:
+            self._transit(record, change, declared)
+        elif self._is_live(record):
+            self._emit_named(record, change, declared)
+
+    def _transit(self, record: _Working, change: proposals.Emit, declared: CompiledEvent) -> None:
+        if record.life not in declared.lives:
+            self.result.refuse(
+                "shape.transition",
+                record.ref,
+                f"{change.event} may not happen to {'/'.join(record.ref)}, which is {record.life}.",
+                f"It may where the record is {' or '.join(declared.lives)}.",
+            )
+            return
+        was: dict[str, Any] = {}
+        if record.life != declared.leads_to:
+            was[LIFE] = record.life
+            record.born = record.version + 1 if declared.leads_to == "live" else record.born
+            record.life = declared.leads_to
+            record.blame[LIFE] = self.revision
+        self._emit_named(record, change, declared, was)
+
+    def _emit_named(
+        self,
+        record: _Working,
+        change: proposals.Emit,
+        declared: CompiledEvent | None,
+        was: dict[str, Any] | None = None,
+    ) -> None:
+        was = {} if was is None else was
+        before = record.values.copy()
+        for name, expression in declared.then.items() if declared else ():
+            event = {**change.data, "at": self.view.now_us, "by": self.agent.name}
+            try:
+                value = expression.value({"record": before, "event": event, "agent": _agent(self.agent), "now": self.view.now_us})
+            except ExpressionFailed as error:
+                self.result.refuse(
+                    "guard.consequence",
+                    record.ref,
+                    f"The consequence of {change.event} for {name} can't be computed: {error}",
+                    "Correct the event's data, or have the definition mended.",
+                )
+                continue
+            self._assign(record, name, value, was, record.values.get(name))
+        self._event(record, change.event, was, data=change.data, named=True)
+
+    def _event(
+        self,
+        record: _Working,
+        type: str,
+        was: dict[str, Any],
+        *,
+        data: dict[str, Any] | None = None,
+        derived: str = "",
+        named: bool = False,
+    ) -> None:
+        record.version += 1
+        payload = EventPayload(record.values.copy(), record.blame.copy(), was, data or {})
+        self.result.events.append(
+            DraftEvent(
+                record.ref, record.version, type, record.life, record.born, payload, encode(payload), derived, named
+            )
+        )
+
+    # -- what follows from a removal
+
+    def derive(self) -> None:
+        """Carry removals on to the records that refer to what was removed (S36)."""
+        pending = [event.ref for event in self.result.events if _removes(event)]
+        derived = 0
+        while pending:
+            target = pending.pop(0)
+            for referrer in self.compiled.referrers.get(target[0], ()):
+                found = self._referring(referrer, target)
+                derived += len(found)
+                if derived > limits.DERIVED_WRITES:
+                    self._refuse_too_broad(target, derived)
+                    return
+                pending += self._follow(referrer, target, found)
+
+    def _referring(self, referrer: Referrer, target: Ref) -> list[RecordState]:
+        where = (Condition(referrer.field, "has" if referrer.is_list else "=", target[1]),)
+        query = Query(referrer.kind, where, limit=limits.DERIVED_WRITES + 1)
+        return self.view.find(query, self._states())
+
+    def _states(self) -> dict[Ref, RecordState]:
+        return {ref: self._state(record) for ref, record in self.working.items()}
+
+    def _state(self, record: _Working) -> RecordState:
+        unchanged = self.view.record(record.ref)
+        if record.version == unchanged.version:
+            return unchanged
+        return RecordState(
+            *record.ref, record.version, record.life, record.born, self.revision, record.values, record.blame
+        )
+
+    def _follow(self, referrer: Referrer, target: Ref, found: list[RecordState]) -> list[Ref]:
+        removed = self.record(target)
+        if not found:
+            return []
+        if referrer.on_removal == "refuse":
+            self._refuse_referenced(referrer, target, found)
+            return []
+        for state in found:
+            record = self.record((state.kind, state.id))
+            if referrer.on_removal == "cascade":
+                word = "archived" if removed.life == "archived" else "deleted"
+                self._live_on(record, removed.life, word, f"cascade:{'/'.join(target)}")
+            else:
+                self._detach(record, referrer, target)
+        return [(state.kind, state.id) for state in found] if referrer.on_removal == "cascade" else []
+
+    def _detach(self, record: _Working, referrer: Referrer, target: Ref) -> None:
+        former = record.values.get(referrer.field)
+        left = [item for item in former if item != target[1]] if referrer.is_list else None
+        was: dict[str, Any] = {}
+        self._assign(record, referrer.field, left, was, former)
+        self._event(record, f"{record.ref[0]}.updated", was, derived=f"detach:{'/'.join(target)}")
+
+    def _refuse_referenced(self, referrer: Referrer, target: Ref, found: list[RecordState]) -> None:
+        names = [state.ref for state in found]
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        self.result.refuse(
+            "integrity.referenced",
+            target,
+            f"{'/'.join(target)} is referred to by {shown} ({referrer.field}).",
+            "Remove or redirect these references first, in the same proposal if you like.",
+            referrers=names[:100],
+        )
+
+    def _refuse_too_broad(self, target: Ref, count: int) -> None:
+        self.result.refuse(
+            "shape.too_broad",
+            target,
+            f"Removing it would change {count} other records or more; at most {limits.DERIVED_WRITES} may follow.",
+            "Remove the referring records in smaller proposals first.",
+        )
+
+
+_APPLY: Final[dict[type, Callable[[_Drafting, _Working, Any], None]]] = {
+    proposals.Create: _Drafting.create,
+    proposals.Set: _Drafting.set,
+    proposals.Put: _Drafting.put,
+    proposals.Add: _Drafting.add,
+    proposals.Include: _Drafting.include,
+    proposals.Exclude: _Drafting.exclude,
+    proposals.Append: _Drafting.append,
+    proposals.Emit: _Drafting.emit,
+    proposals.Archive: _Drafting.archive,
+    proposals.Restore: _Drafting.restore,
+    proposals.Delete: _Drafting.delete,
+    proposals.Undo: _Drafting.undo,
+}
+
+
+def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> Draft:
+    """Return what well-formed changes would do, applied in order, with what follows from them."""
+    drafting = _Drafting(agent, view)
+    for change in changes:
+        drafting.apply(change)
+    if any(_removes(event) for event in drafting.result.events):
+        drafting.derive()
+    result = drafting.result
+    changed = {event.ref for event in result.events}
+    result.states = {ref: drafting._state(drafting.working[ref]) for ref in changed}
+    return result
+
+
+def replay(events: Iterable[Event]) -> dict[Ref, RecordState]:
+    """Return the records that events lead to, in the order of the log."""
+    return {(event.kind, event.id): event.after() for event in events}
+
+
+def _removes(event: DraftEvent) -> bool:
+    return event.life in ("archived", "deleted") and LIFE in event.payload.was
+
+
+def _undone_life(past: RecordState) -> Life:
+    return "deleted" if past.life == "absent" else past.life
+
+
+def _agent(agent: AgentDefinition) -> dict[str, object]:
+    return {"id": agent.name, "role": agent.role, "kind": agent.kind}
+
+
+def _added(former: Any, operand: Any) -> Any:
+    if former is None:
+        return operand
+    if isinstance(former, bool) or not isinstance(former, (int, float)):
+        raise ValueError("only numbers can be added to")
+    result = former + operand
+    return normalise(result)
+
+
+def _list(former: Any) -> list[Any]:
+    if former is None:
+        return []
+    if not isinstance(former, list):
+        raise ValueError("it isn't a list")
+    return former
+
+
+def _included(former: Any, operand: Any) -> Any:
+    present = _list(former)
+    new: list[Any] = []
+    for item in operand:
+        if not any(same(item, old) for old in (*present, *new)):
+            new.append(item)
+    return present + new if new else former
+
+
+def _excluded(former: Any, operand: Any) -> Any:
+    return [item for item in _list(former) if not any(same(item, gone) for gone in operand)] if former else former
+
+
+def _appended(former: Any, operand: Any) -> Any:
+    result = _list(former) + list(operand)
+    if len(result) > limits.LIST_ITEMS:
+        raise ValueError(f"a list may hold at most {limits.LIST_ITEMS} items")
+    return result

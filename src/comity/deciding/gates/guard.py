@@ -1,0 +1,151 @@
+"""Did its assumptions hold before, do the kinds' guards hold after (S15)?
+
+Assumptions are judged at the head before the proposal's own changes, once per matching
+subject; guards on the final state of the whole proposal. What can't be judged never passes.
+
+Codes: ``guard.assumption``, ``guard.consequence``, ``guard.<name of the guard>``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, Final
+
+from comity.deciding.case import Case
+from comity.deciding.compile import CompiledGuard
+from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
+from comity.deciding.view import Ref
+from comity.errors import InvalidExpression
+from comity.model.decisions import Finding
+from comity.model.records import RecordState
+from comity.model.texts import listed, show
+
+_COMBINATIONS: Final = 100
+_OTHER: Final = re.compile(r"[^a-z0-9]+")
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """Yield each assumption that doesn't hold now, and each guard that wouldn't hold after."""
+    for source in case.proposal.assumptions:
+        yield from _assumption(source, case)
+    for ref, state in case.draft.states.items():
+        kind = case.compiled.kind(ref[0])
+        if kind is not None and kind.guards and state.is_live:
+            yield from _guards(kind.guards, state, case)
+
+
+# -- assumptions
+
+
+def _assumption(source: str, case: Case) -> Iterator[Finding]:
+    try:
+        expression = case.compiled.assumption(source)
+    except InvalidExpression as error:
+        yield _fails(f"The assumption {source!r} can't be judged: {error}.", None, "Correct the expression.")
+        return
+    choices: list[list[Ref]] = []
+    for name in sorted(expression.kinds):
+        matching = [ref for ref in case.subjects if variable_name(ref[0]) == name]
+        if not matching:
+            remedy = f"Say about=['{name}/…'], or write to it in the same proposal."
+            yield _fails(f"The assumption {source!r} names {name}, and no subject is of that kind.", None, remedy)
+            return
+        choices.append(matching)
+    combinations = list(product(*choices))
+    if len(combinations) > _COMBINATIONS:
+        yield Finding(
+            "shape.too_broad",
+            f"The assumption {source!r} would be judged on {len(combinations)} combinations of subjects.",
+            remedy=f"Name fewer subjects; at most {_COMBINATIONS} combinations are judged.",
+        )
+        return
+    for subjects in combinations:
+        yield from _holds(source, expression, subjects, case)
+
+
+def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case: Case) -> Iterator[Finding]:
+    states = [case.view.record(ref) for ref in subjects]
+    for state in states:
+        if not state.is_live:
+            yield _fails(f"You assumed {source}; {state.ref} is {state.life}.", state.ref, "Look again, decide again.")
+            return
+    roots = _roots(case) | {variable_name(state.kind): _values(state) for state in states}
+    try:
+        holds = expression.holds(roots)
+    except ExpressionFailed as error:
+        yield _fails(f"You assumed {source}; it can't be judged: {error}.", None, "Write it so that it always can.")
+        return
+    if not holds:
+        now = listed(_read_values(expression, states, case), 3)
+        yield _fails(f"You assumed {source}; now {now}.", states[0].ref if states else None, "Decide again.")
+
+
+def _read_values(expression: Expression, states: list[RecordState], case: Case) -> list[str]:
+    found: list[str] = []
+    for root, field in sorted(expression.reads):
+        for state in states:
+            if variable_name(state.kind) == root and field in state.blame:
+                author = case.view.author(state, field)
+                found.append(f"{state.ref}.{field} is {show(state.values.get(field))}, by {author.by}")
+    return found or ["it does not hold"]
+
+
+def _fails(message: str, subject: str | None, remedy: str) -> Finding:
+    return Finding("guard.assumption", message, subject, remedy=remedy)
+
+
+# -- guards
+
+
+def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -> Iterator[Finding]:
+    before = case.view.record((state.kind, state.id))
+    roots = _roots(case) | {"before": _values(before) if before.is_live else None, "after": _values(state)}
+    for guard in guards:
+        try:
+            if guard.expression.holds(roots):
+                continue
+            problem = guard.why or f"{guard.expression.source} must hold"
+        except ExpressionFailed as error:
+            problem = f"it can't be judged: {error}"
+        shown = ", ".join(
+            f"{root}.{name} is {show(_at(roots, root, name))}" for root, name in sorted(guard.expression.reads)[:4]
+        )
+        yield Finding(
+            f"guard.{code_of(guard.name)}",
+            f"{state.ref}: {guard.name}: {problem} ({shown}).",
+            state.ref,
+            remedy="Propose values with which it holds, or leave the record as it is.",
+        )
+
+
+def code_of(name: str) -> str:
+    """Return a guard's name as the tail of a code.
+
+    >>> code_of("Churned is final")
+    'churned_is_final'
+    """
+    return _OTHER.sub("_", name.lower()).strip("_") or "unnamed"
+
+
+def _at(roots: Mapping[str, Any], root: str, name: str) -> Any:
+    values = roots.get(root)
+    return values.get(name) if isinstance(values, Mapping) else values
+
+
+def _values(state: RecordState) -> dict[str, Any]:
+    return {**state.values, "$id": state.id}
+
+
+def _roots(case: Case) -> dict[str, Any]:
+    action = case.compiled.actions.get(case.proposal.action or "")
+    return {
+        "agent": {"id": case.agent.name, "role": case.agent.role, "kind": case.agent.kind},
+        "action": {
+            "name": case.proposal.action,
+            "kind": action.kind if action else None,
+            "effects": list(action.effects) if action else [],
+        },
+        "now": case.view.now_us,
+    }

@@ -1,0 +1,68 @@
+"""Do references stand, and do the records exist that are to be changed?
+
+Codes: ``integrity.missing_target``, ``integrity.missing``, ``integrity.exists``,
+``integrity.archived``, ``integrity.deleted``, ``integrity.referenced``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from comity.clock import format_age
+from comity.deciding.case import Case
+from comity.deciding.view import Ref
+from comity.model import refs
+from comity.model.decisions import Finding
+from comity.model.records import LIFE, RecordState
+from comity.model.texts import quote
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """Yield what drafting met (missing records, referrers in the way), and references into the void."""
+    yield from case.draft.findings
+    revision = case.view.revision + 1
+    for ref, state in case.draft.states.items():
+        kind = case.compiled.kind(ref[0])
+        if kind is None or not state.is_live:
+            continue
+        reborn = state.blame.get(LIFE) == revision
+        for name, field in kind.fields.items():
+            if field.definition.ref and (reborn or state.blame.get(name) == revision):
+                yield from _targets(f"{state.ref}.{name}", field.definition.ref, state.values.get(name), case)
+    yield from _references_in_events(case)
+
+
+def _references_in_events(case: Case) -> Iterator[Finding]:
+    for event in case.draft.events:
+        kind = case.compiled.kind(event.ref[0])
+        declared = kind.events.get(event.type) if kind and event.named else None
+        for name, field in declared.data.items() if declared else ():
+            if field.definition.ref:
+                value = event.payload.data.get(name)
+                yield from _targets(f"{event.type}.{name}", field.definition.ref, value, case)
+
+
+def _targets(subject: str, kind: str, value: Any, case: Case) -> Iterator[Finding]:
+    for name in value if isinstance(value, list) else [] if value is None else [value]:
+        if not isinstance(name, str) or refs.problem_of(f"{kind}/{name}"):
+            yield _missing(subject, f"{name!r} is no id of a {kind}", f"Give the id alone, such as 'acme' for {kind}/acme.")
+            continue
+        ref = (kind, name)
+        state = case.draft.states.get(ref) or case.view.record(ref)
+        if not state.is_live:
+            yield _missing(subject, _what_happened(ref, state, case), f"Refer to a live {kind}, or create it first.")
+
+
+def _what_happened(ref: Ref, state: RecordState, case: Case) -> str:
+    if state.life == "absent":
+        return f"there is no {'/'.join(ref)}"
+    if ref in case.draft.states:
+        return f"this very proposal leaves {state.ref} {state.life}"
+    author = case.view.author(state, LIFE)
+    reason = f": {quote(author.reason)}" if author.reason else ""
+    return f"{state.ref} is {state.life}, by {author.by} {format_age(case.view.now_us - author.at)} ago{reason}"
+
+
+def _missing(subject: str, problem: str, remedy: str) -> Finding:
+    return Finding("integrity.missing_target", f"{subject}: {problem}.", subject, remedy=remedy)

@@ -1,0 +1,81 @@
+"""Are all fields written by their owner?
+
+Reading is free. What counts is what would change, so an equal value needs no ownership
+(S16). A named event is its owner's to emit, and carries its consequences with it; what a
+removal derives happens by the consent of who declared the reference, and an operator may
+put back former values in any domain (S36).
+
+Codes: ``ownership.other_domain``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+from comity.deciding.case import Case
+from comity.deciding.compile import CompiledKind
+from comity.deciding.fold import DraftEvent
+from comity.deciding.operators import is_operator
+from comity.model.decisions import Finding
+from comity.model.records import LIFE
+from comity.model.texts import listed
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """Yield each field, event or life that isn't this agent's to change."""
+    for event in case.draft.events:
+        kind = case.compiled.kind(event.ref[0])
+        if kind is None or event.derived or event.ref[0].startswith("$"):
+            continue
+        if event.named:
+            yield from _named(event, kind, case)
+        elif not (event.type.endswith(".reverted") and is_operator(case)):
+            yield from _fields(event, kind, case)
+
+
+def _named(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
+    declared = kind.events.get(event.type)
+    if declared is not None and not _owns(case, declared.owners):
+        yield _other_domain(case, "/".join(event.ref), f"emit {event.type}", declared.owners)
+
+
+def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
+    ref = "/".join(event.ref)
+    for name in event.changed():
+        if name == LIFE:
+            owners = life_owners(kind)
+            if event.life != "live" or not event.type.endswith(".created") or kind.owners:
+                if not _owns(case, owners):
+                    yield _other_domain(case, ref, _life_verb(event), owners)
+        elif name in kind.fields and not _owns(case, kind.fields[name].owners):
+            yield _other_domain(case, f"{ref}.{name}", "write it", kind.fields[name].owners)
+
+
+def life_owners(kind: CompiledKind) -> Set[str]:
+    """Return who may archive, restore and delete: the kind's owner, or whoever owns a field of it."""
+    if kind.owners:
+        return kind.owners
+    fields = [field.owners for field in kind.fields.values()]
+    return frozenset() if not all(fields) else frozenset().union(*fields)
+
+
+def _life_verb(event: DraftEvent) -> str:
+    return {"created": "create it", "archived": "archive it", "deleted": "delete it", "reverted": "undo that"}.get(
+        event.type.rpartition(".")[2], "restore it"
+    )
+
+
+def _owns(case: Case, owners: Set[str]) -> bool:
+    return not owners or case.agent.name in owners or case.agent.role in owners
+
+
+def _other_domain(case: Case, subject: str, verb: str, owners: Set[str]) -> Finding:
+    names = listed(sorted(owners))
+    agent = case.agent.name if case.agent.role == case.agent.name else f"{case.agent.name} ({case.agent.role})"
+    return Finding(
+        "ownership.other_domain",
+        f"{subject} belongs to {names}; you are {agent} and may not {verb}.",
+        subject=subject,
+        remedy=f"Leave it to {names}: tell them what you need and why, or propose only your own fields.",
+        data={"owners": sorted(owners)},
+    )

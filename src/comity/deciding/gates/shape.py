@@ -1,0 +1,376 @@
+"""Is the proposal well-formed, within limits, and do its values fit what is declared?
+
+Codes: ``shape.invalid``, ``shape.too_large``, ``shape.too_broad``, ``shape.expired``,
+``shape.unknown_kind``, ``shape.unknown_field``, ``shape.unknown_event``,
+``shape.unknown_action``, ``shape.unknown_revision``, ``shape.unknown_cause``,
+``shape.new_kind`` (a warning), ``shape.transition``, ``shape.invalid_value``,
+``shape.required``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from comity import limits
+from comity.clock import SECOND_US, format_time
+from comity.deciding.case import Case
+from comity.deciding.compile import CompiledField, CompiledKind
+from comity.deciding.fold import DraftEvent
+from comity.errors import InvalidReference
+from comity.model import proposals, refs
+from comity.model.codec import encode
+from comity.model.decisions import Finding
+from comity.model.proposals import AnyChange, Emit
+from comity.model.records import LIFE, RecordState
+from comity.model.texts import listed, suggestion
+from comity.model.values import normalise
+
+_DAY_US: Final = 86_400 * SECOND_US
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with the form; leave the case's changes normalised where nothing is."""
+    found = [*_envelope(case), *_reads(case), *_changes(case)]
+    case.is_well_formed = not any(finding.severity == "refuse" for finding in found)
+    yield from found
+    if case.is_well_formed:
+        yield from _states(case)
+
+
+# -- the envelope
+
+
+def _envelope(case: Case) -> Iterator[Finding]:
+    proposal = case.proposal
+    if not refs.PROPOSAL_ID.match(proposal.id) or len(proposal.id) > limits.PROPOSAL_ID_CHARS:
+        yield _invalid(f"{proposal.id[:40]!r} is no proposal id.", "Use letters, digits and _.:@/+=-, or leave it out.")
+    yield from _counts(case)
+    yield from _deadline(case)
+    yield from _texts(case)
+    yield from _action(case)
+    if proposal.accept is not None and not 0 <= proposal.accept <= case.view.revision:
+        yield _unknown_revision(proposal.accept, case)
+    if proposal.cause is not None:
+        yield from _cause(proposal.cause, case)
+
+
+def _counts(case: Case) -> Iterator[Finding]:
+    proposal = case.proposal
+    for what, count, most in (
+        ("changes", len(proposal.changes), limits.CHANGES_PER_PROPOSAL),
+        ("reads", len(proposal.reads), limits.READS_PER_PROPOSAL),
+        ("assumptions", len(proposal.assumptions), limits.ASSUMPTIONS_PER_PROPOSAL),
+        ("subjects", len(proposal.about) + len(proposal.changes), limits.SUBJECTS_PER_PROPOSAL * 2),
+        ("relied fields", len(proposal.relies_on), limits.READS_PER_PROPOSAL),
+    ):
+        if count > most:
+            yield _too_large(f"The proposal has {count} {what}; at most {most} are allowed.")
+
+
+def _deadline(case: Case) -> Iterator[Finding]:
+    deadline, now = case.proposal.not_after, case.view.now_us
+    if deadline is None:
+        return
+    if deadline <= now:
+        yield Finding(
+            "shape.expired",
+            f"The proposal was to be decided by {format_time(deadline)}; it is {format_time(now)}.",
+            remedy="Look again, then propose anew under a new id.",
+        )
+    elif deadline > now + limits.NOT_AFTER_DAYS * _DAY_US:
+        yield _too_large(f"not_after may lie at most {limits.NOT_AFTER_DAYS} days ahead.")
+
+
+def _texts(case: Case) -> Iterator[Finding]:
+    proposal = case.proposal
+    if proposal.reason is not None and len(proposal.reason) > limits.REASON_CHARS:
+        yield _too_large(f"The reason has {len(proposal.reason)} characters; at most {limits.REASON_CHARS}.")
+    for text in (proposal.reason, proposal.intent, proposal.action, *proposal.assumptions):
+        try:
+            normalise(text)
+        except ValueError as error:
+            yield _invalid(f"A text of the proposal can't be taken: {error}.", "Leave that character out.")
+    for ref in proposal.about:
+        if problem := refs.problem_of(ref):
+            yield _invalid(f"about: {problem}.", "Name the subject as kind/id.")
+
+
+def _action(case: Case) -> Iterator[Finding]:
+    action, declared = case.proposal.action, case.compiled.actions
+    if not declared or action in declared or _is_operation(case):
+        return
+    names = listed(sorted(declared), 8)
+    what = f"{action[:64]!r} is no declared action" if action else "This workspace declares its actions, and none is named"
+    hint = suggestion(case.compiled.suggest_action(action)) if action else ""
+    yield Finding(
+        "shape.unknown_action", f"{what}{hint or '.'}", remedy=f"Name the action that this is: {names}.", subject=action
+    )
+
+
+def _is_operation(case: Case) -> bool:
+    """Tell whether a proposal changes nothing but built-in records, which aren't business actions (S24)."""
+    return bool(case.changes) and all(change.record.startswith("$") for change in case.changes)
+
+
+def _cause(cause: str, case: Case) -> Iterator[Finding]:
+    try:
+        revision, _ = refs.parse_event_id(cause)
+    except InvalidReference as error:
+        yield _invalid(f"cause: {error}.", "Name the event that led to this, as revision.ordinal.")
+        return
+    if not 1 <= revision <= case.view.revision:
+        yield Finding("shape.unknown_cause", f"There is no event {cause} yet.", remedy="Name an event of the log.")
+
+
+# -- reads
+
+
+def _reads(case: Case) -> Iterator[Finding]:
+    for read in case.proposal.reads:
+        if isinstance(read, proposals.QueryRead):
+            yield from _query(read, case)
+        elif problem := refs.problem_of(read.record):
+            yield _invalid(f"A read: {problem}.", "Name the record as kind/id.")
+        elif isinstance(read, proposals.Read) and not 0 <= read.revision <= case.view.revision:
+            yield _unknown_revision(read.revision, case)
+
+
+def _query(read: proposals.QueryRead, case: Case) -> Iterator[Finding]:
+    if not 0 <= read.revision <= case.view.revision:
+        yield _unknown_revision(read.revision, case)
+    query = read.query
+    if (
+        not 0 < query.limit <= limits.QUERY_RECORDS
+        or len(query.where) > limits.CONDITIONS_PER_QUERY
+        or len(query.order) > limits.ORDERS_PER_QUERY
+        or len(read.members or ()) > limits.QUERY_RECORDS
+    ):
+        yield _too_large(f"A query read is over the limits of find, such as {limits.QUERY_RECORDS} records.")
+    if not refs.KIND.match(query.kind):
+        yield _invalid(f"{query.kind[:64]!r} is no kind.", "Name the kind that was searched.")
+
+
+# -- changes
+
+
+def _changes(case: Case) -> Iterator[Finding]:
+    normalised: list[AnyChange] = []
+    warned: set[str] = set()
+    for change in case.proposal.changes:
+        problem = refs.problem_of(change.record)
+        if problem:
+            yield _invalid(f"{problem[:1].upper()}{problem[1:]}.", "Name the record as kind/id.")
+            continue
+        kind_name = change.record.partition("/")[0]
+        declared = case.compiled.kind(kind_name)
+        if declared is None and kind_name not in warned:
+            warned.add(kind_name)
+            yield from _undeclared_kind(kind_name, case)
+        yield from _change(change, case.kind(kind_name), declared is not None, case, normalised)
+    case.changes = tuple(normalised)
+
+
+def _undeclared_kind(kind: str, case: Case) -> Iterator[Finding]:
+    nearest = case.compiled.suggest_kind(kind)
+    hint = suggestion(nearest)
+    if refs.is_built_in(kind):
+        yield Finding("shape.unknown_kind", f"There is no built-in kind {kind!r}{hint or '.'}", subject=kind)
+    elif case.compiled.has_declared_kinds and case.compiled.definition.undeclared == "refuse":
+        known = listed(sorted(name for name in case.compiled.kinds if not refs.is_built_in(name)), 8)
+        yield Finding(
+            "shape.unknown_kind",
+            f"{kind!r} is no declared kind{hint or '.'}",
+            subject=kind,
+            remedy=f"Use a declared kind ({known}), declare it with 'comity apply', or set undeclared = \"allow\".",
+        )
+    elif kind not in case.view.kind_revisions:
+        near = next((name for name in sorted(case.view.kind_revisions) if _is_near(name, kind)), nearest)
+        yield Finding(
+            "shape.new_kind",
+            f"{kind!r} is a new kind here{suggestion(near) or '.'}",
+            subject=kind,
+            severity="warn",
+        )
+
+
+def _is_near(left: str, right: str) -> bool:
+    def fold(name: str) -> str:
+        return name.lower().replace("_", "").replace("-", "").rstrip("s")
+
+    return not refs.is_built_in(left) and fold(left) == fold(right)
+
+
+def _change(
+    change: AnyChange, kind: CompiledKind, is_declared: bool, case: Case, normalised: list[AnyChange]
+) -> Iterator[Finding]:
+    if refs.is_built_in(change.record):
+        yield from _transition(change, kind)
+    if isinstance(change, Emit):
+        yield from _emit(change, kind, is_declared, normalised)
+        return
+    if isinstance(change, proposals.Undo):
+        yield from _undo(change, kind, is_declared, case)
+        normalised.append(change)
+        return
+    fields: Mapping[str, Any] | None = getattr(change, "fields", None)
+    if fields is None:
+        normalised.append(change)
+        return
+    values: dict[str, Any] = {}
+    yield from _values(change.record, fields, kind.fields, is_declared, values)
+    yield from _operands(change, values)
+    normalised.append(msgspec.structs.replace(change, fields=values))
+
+
+def _transition(change: AnyChange, kind: CompiledKind) -> Iterator[Finding]:
+    if not isinstance(change, Emit) or change.event not in kind.events:
+        yield Finding(
+            "shape.transition",
+            f"{change.record} changes only by its own transitions, not by {type(change).__name__.lower()}.",
+            subject=change.record,
+            remedy=f"Its transitions: {listed(sorted(kind.events))}; use the operation made for it.",
+        )
+
+
+def _emit(change: Emit, kind: CompiledKind, is_declared: bool, normalised: list[AnyChange]) -> Iterator[Finding]:
+    if not refs.NAME.match(change.event) or len(change.event) > limits.NAME_CHARS:
+        yield _invalid(f"{change.event[:64]!r} is no event name.", "Use letters, digits and '_', a letter first.")
+        return
+    event = kind.events.get(change.event)
+    if is_declared and event is None:
+        yield Finding(
+            "shape.unknown_event",
+            f"{change.event!r} is no declared event of this kind.",
+            subject=change.record,
+            remedy=f"Declared: {listed(sorted(kind.events)) or 'none'}.",
+        )
+        return
+    values: dict[str, Any] = {}
+    declared = event.data if event else {}
+    yield from _values(change.record, change.data, declared, event is not None, values)
+    for field in declared.values():
+        yield from _declared_value(change.record, field, values.get(field.name))
+    normalised.append(msgspec.structs.replace(change, data=values))
+
+
+def _values(
+    record: str,
+    fields: Mapping[str, Any],
+    declared: Mapping[str, CompiledField],
+    is_declared: bool,
+    values: dict[str, Any],
+) -> Iterator[Finding]:
+    if len(fields) > limits.FIELDS_PER_RECORD:
+        yield _too_large(f"{record} would get {len(fields)} fields; at most {limits.FIELDS_PER_RECORD}.")
+        return
+    for name, value in fields.items():
+        field = declared.get(name)
+        if field is None and is_declared:
+            yield _unknown_field(record, name, declared)
+        elif field is None and (not refs.NAME.match(name) or len(name) > limits.NAME_CHARS):
+            yield _invalid(f"{name[:64]!r} is no field name.", "Use letters, digits and '_', a letter first.")
+        else:
+            try:
+                plain = normalise(value)
+                values[name] = plain if field is None or plain is None else field.normalise(plain)
+            except ValueError as error:
+                yield _invalid_value(f"{record}.{name}", str(error))
+
+
+def _undo(change: proposals.Undo, kind: CompiledKind, is_declared: bool, case: Case) -> Iterator[Finding]:
+    for name, revision in change.fields.items():
+        if not 0 <= revision <= case.view.revision:
+            yield _unknown_revision(revision, case)
+        if is_declared and name != LIFE and name not in kind.fields:
+            yield _unknown_field(change.record, name, kind.fields)
+
+
+def _operands(change: AnyChange, values: dict[str, Any]) -> Iterator[Finding]:
+    if isinstance(change, proposals.Add):
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                yield _invalid_value(f"{change.record}.{name}", "only a number can be added")
+    elif isinstance(change, (proposals.Include, proposals.Exclude, proposals.Append)):
+        for name, value in values.items():
+            if not isinstance(value, list):
+                yield _invalid_value(f"{change.record}.{name}", "give a list of elements")
+
+
+def _unknown_field(record: str, name: str, declared: Mapping[str, CompiledField]) -> Finding:
+    nearest = refs.nearest(name, declared)
+    return Finding(
+        "shape.unknown_field",
+        f"{name[:64]!r} is no field of {record}{suggestion(nearest) or '.'}",
+        subject=f"{record}.{name[:64]}",
+        remedy=f"Declared fields: {listed(sorted(declared), 10)}.",
+    )
+
+
+# -- what the records would be
+
+
+def _states(case: Case) -> Iterator[Finding]:
+    for event in case.draft.events:
+        if len(event.encoded) > limits.RECORD_BYTES:
+            yield from _size(event)
+    for ref, state in case.draft.states.items():
+        kind = case.compiled.kind(ref[0])
+        if kind is not None and state.is_live:
+            yield from _declared_values(state, kind, case.view.record(ref), case.view.revision + 1)
+        if len(state.values) > limits.FIELDS_PER_RECORD:
+            yield _too_large(f"{state.ref} would have {len(state.values)} fields; at most {limits.FIELDS_PER_RECORD}.")
+
+
+def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState, revision: int) -> Iterator[Finding]:
+    for name, changed in state.blame.items():
+        if changed == revision and name != LIFE and name in kind.fields:
+            yield from _declared_value(state.ref, kind.fields[name], state.values.get(name))
+    if state.life != before.life:
+        for name in kind.required:
+            if name not in state.blame:
+                yield _required(state.ref, name)
+
+
+def _declared_value(record: str, field: CompiledField, value: Any) -> Iterator[Finding]:
+    if value is None:
+        if field.definition.required:
+            yield _required(record, field.name)
+        return
+    for problem in field.problems(value):
+        yield _invalid_value(f"{record}.{field.name}", problem)
+
+
+def _size(event: DraftEvent) -> Iterator[Finding]:
+    size = len(encode(event.payload.values))
+    if size > limits.RECORD_BYTES:
+        yield _too_large(f"{'/'.join(event.ref)} would have {size} bytes; at most {limits.RECORD_BYTES}.")
+
+
+# -- findings
+
+
+def _required(record: str, name: str) -> Finding:
+    return Finding("shape.required", f"{record}.{name} is required.", f"{record}.{name}", remedy="Give it a value.")
+
+
+def _invalid_value(subject: str, problem: str) -> Finding:
+    return Finding("shape.invalid_value", f"{subject}: {problem}.", subject, remedy="Correct the value.")
+
+
+def _invalid(message: str, remedy: str) -> Finding:
+    return Finding("shape.invalid", message, remedy=remedy)
+
+
+def _too_large(message: str) -> Finding:
+    return Finding("shape.too_large", message, remedy="Split it into smaller proposals.")
+
+
+def _unknown_revision(revision: int, case: Case) -> Finding:
+    return Finding(
+        "shape.unknown_revision",
+        f"There is no revision {revision} yet; the last one is {case.view.revision}.",
+        remedy="Name the revision that an answer of this workspace gave.",
+    )

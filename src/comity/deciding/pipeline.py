@@ -1,0 +1,82 @@
+"""From a proposal to a judgement: ask every gate, sum up by the strongest finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from comity import limits
+from comity.deciding.case import Case
+from comity.deciding.fold import DraftEvent
+from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
+from comity.deciding.view import Missing, Ref, View
+from comity.model.decisions import Finding, Outcome
+from comity.model.definition import AgentDefinition
+from comity.model.proposals import Caller, Proposal
+from comity.model.records import RecordState
+
+_NOTHING_NEXT: Final = "Go on."
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Be what the gates say of a proposal, and what it would do if it is let through."""
+
+    outcome: Outcome
+    agent: AgentDefinition
+    findings: tuple[Finding, ...]
+    events: tuple[DraftEvent, ...]
+    states: Mapping[Ref, RecordState]
+    next: str
+
+
+def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
+    """Return the judgement of a proposal on a view.
+
+    Raises :class:`comity.deciding.view.Missing` where the view lacks a fact; supply it and
+    judge again. A gate that fails otherwise refuses this proposal, and it alone (S3).
+    """
+    case = Case(proposal, caller, view)
+    try:
+        findings = _ask(case)
+    except Missing:
+        raise
+    except Exception as error:
+        findings = [_broken(error)]
+    refused = any(finding.severity != "warn" for finding in findings)
+    if len(findings) > limits.FINDINGS_PER_DECISION:
+        findings = _shorten(findings)
+    if refused:
+        return Judgement("refused", case.agent, tuple(findings), (), {}, next_move(findings))
+    draft = case.draft
+    return Judgement("committed", case.agent, tuple(findings), tuple(draft.events), draft.states, _NOTHING_NEXT)
+
+
+def _ask(case: Case) -> list[Finding]:
+    findings = [finding for gate in BEFORE_DRAFT for finding in gate(case)]
+    if case.is_well_formed:
+        for gate in AFTER_DRAFT:
+            findings.extend(gate(case))
+    return findings
+
+
+def _broken(error: Exception) -> Finding:
+    return Finding(
+        "shape.unjudgeable",
+        f"A check failed on this proposal: {type(error).__name__}: {str(error)[:200]}.",
+        remedy="Propose something else, and report this: it is a fault of Comity.",
+    )
+
+
+def _shorten(findings: list[Finding]) -> list[Finding]:
+    kept = sorted(findings, key=lambda finding: finding.severity == "warn")[: limits.FINDINGS_PER_DECISION - 1]
+    more = len(findings) - len(kept)
+    return [*kept, Finding("shape.too_large", f"There are {more} more findings.", remedy="Mend these first.")]
+
+
+def next_move(findings: list[Finding]) -> str:
+    """Return the one sentence that says what to do about a refusal."""
+    refusals = [finding for finding in findings if finding.severity != "warn"]
+    first = next((finding for finding in refusals if not finding.moved), None) or refusals[0]
+    return first.remedy or "Propose something else."

@@ -1,0 +1,197 @@
+"""What a proposal is judged on: the state of this very moment.
+
+A :class:`View` lies over what the coordinator fetched (*facts*) and what the batch before
+this proposal did (*drafted*). It fetches nothing itself: what it lacks it asks for by
+raising :class:`Missing`; the coordinator supplies the fact and has the proposal judged
+again (S29). So judging stays pure, and can be repeated on any state of any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from comity.deciding.compile import Compiled
+from comity.model import filters
+from comity.model.codec import encode
+from comity.model.filters import Query
+from comity.model.records import RecordState
+
+Ref = tuple[str, str]
+
+
+class RecordNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask for a record as it is at the head."""
+
+    ref: Ref
+
+
+class PastNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask for a record as of a revision."""
+
+    ref: Ref
+    revision: int
+
+
+class FindNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the records that meet a query at the head."""
+
+    query: Query
+
+
+class CountNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask how many records meet a query's conditions at the head."""
+
+    query: Query
+
+
+class AuthorNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask who made the last change of a record's field, at the revision its blame names."""
+
+    ref: Ref
+    field: str
+    revision: int
+
+
+class ChangedNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the records changed after a revision, at most ``limit``."""
+
+    revision: int
+    limit: int
+
+
+Need = RecordNeed | PastNeed | FindNeed | CountNeed | AuthorNeed | ChangedNeed
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Be who made a change: agent, store time, event and reason."""
+
+    by: str
+    at: int
+    event: str
+    reason: str | None
+
+
+class Missing(Exception):
+    """Ask the coordinator for a fact."""
+
+    def __init__(self, need: Need) -> None:
+        super().__init__(need)
+        self.need = need
+
+
+class View:
+    """Show the state at the head, with what the batch did so far.
+
+    ``revision`` is that of the last commit, drafted ones included; ``now_us`` store time.
+    """
+
+    __slots__ = (
+        "authors",
+        "compiled",
+        "drafted",
+        "facts",
+        "incarnation",
+        "kind_revisions",
+        "now_us",
+        "records",
+        "revision",
+        "stored_revision",
+    )
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        records: Mapping[Ref, RecordState],
+        *,
+        revision: int,
+        incarnation: str,
+        now_us: int,
+        kind_revisions: Mapping[str, int],
+    ) -> None:
+        self.compiled = compiled
+        self.records = records
+        self.revision = revision
+        self.stored_revision = revision
+        self.incarnation = incarnation
+        self.now_us = now_us
+        self.kind_revisions = dict(kind_revisions)
+        self.drafted: dict[Ref, RecordState] = {}
+        self.authors: dict[int, tuple[str, str | None]] = {}
+        self.facts: dict[bytes, Any] = {}
+
+    def record(self, ref: Ref) -> RecordState:
+        """Return a record; one that never was is absent, with version 0."""
+        state = self.drafted.get(ref) or self.records.get(ref)
+        if state is None:
+            raise Missing(RecordNeed(ref))
+        return state
+
+    def past(self, ref: Ref, revision: int) -> RecordState:
+        """Return a record as of a revision."""
+        state = self.record(ref)
+        if state.revision <= revision:
+            return state
+        return self._fact(PastNeed(ref, revision))
+
+    def find(self, query: Query, extra: Mapping[Ref, RecordState] | None = None) -> list[RecordState]:
+        """Return what a query finds now; ``extra`` are states that a draft would add."""
+        changed = self._changed(query.kind, extra)
+        if not changed:
+            return self._fact(FindNeed(query))
+        wider = msgspec.structs.replace(query, limit=query.limit + len(changed))
+        stored: list[RecordState] = self._fact(FindNeed(wider))
+        found = [state for state in stored if state.id not in changed]
+        found += [state for state in changed.values() if filters.matches(query, state)]
+        found.sort(key=lambda state: filters.sort_key(query, state))
+        return found[: query.limit]
+
+    def count(self, query: Query) -> int:
+        """Return how many records meet a query's conditions now."""
+        total: int = self._fact(CountNeed(query))
+        for ref, state in self._changed(query.kind, None).items():
+            stored = self.records.get((query.kind, ref))
+            if stored is None:
+                raise Missing(RecordNeed((query.kind, ref)))
+            total += filters.matches(query, state) - filters.matches(query, stored)
+        return total
+
+    def author(self, state: RecordState, field: str) -> Author:
+        """Return who last changed a field of a record."""
+        revision = state.blame.get(field, state.revision)
+        if revision > self.stored_revision:
+            by, reason = self.authors[revision]
+            return Author(by, self.now_us, f"{revision}.0", reason)
+        return self._fact(AuthorNeed((state.kind, state.id), field, revision))
+
+    def changed_since(self, revision: int, limit: int) -> list[RecordState]:
+        """Return the records changed after a revision, at most ``limit`` and what the batch drafted."""
+        stored: list[RecordState] = self._fact(ChangedNeed(revision, limit))
+        kept = [state for state in stored if (state.kind, state.id) not in self.drafted]
+        return kept + list(self.drafted.values())
+
+    def supply(self, need: Need, fact: object) -> None:
+        """Take a fact that was asked for."""
+        self.facts[encode(need)] = fact
+
+    def accept(self, states: Mapping[Ref, RecordState], agent: str, reason: str | None) -> None:
+        """Take what a proposal of this batch did, as its commit of the next revision."""
+        self.revision += 1
+        self.authors[self.revision] = (agent, reason)
+        self.drafted.update(states)
+        for kind, _ in states:
+            self.kind_revisions[kind] = self.revision
+
+    def _fact(self, need: Need) -> Any:
+        try:
+            return self.facts[encode(need)]
+        except KeyError:
+            raise Missing(need) from None
+
+    def _changed(self, kind: str, extra: Mapping[Ref, RecordState] | None) -> dict[str, RecordState]:
+        changed = {ref[1]: state for ref, state in self.drafted.items() if ref[0] == kind}
+        if extra:
+            changed.update((ref[1], state) for ref, state in extra.items() if ref[0] == kind)
+        return changed

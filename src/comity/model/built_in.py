@@ -1,0 +1,30 @@
+"""Comity's own kinds, declared in ``built_in.toml`` in the language of a user's definition.
+
+The gates that protect their records and the verbs that propose changes to them share this
+one description.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from comity.model.definition import Definition
+from comity.model.reading import read_built_in
+
+DEFINITION: Final = "$definition"
+AGENT: Final = "$agent"
+CURRENT: Final = "current"
+"""The id of the one record of kind ``$definition``."""
+
+
+@cache
+def built_in() -> Definition:
+    """Return the definition of the built-in kinds.
+
+    >>> [kind.name for kind in built_in().kinds]
+    ['$definition', '$agent']
+    """
+    origin = "built_in.toml"
+    return read_built_in(files("comity.model").joinpath(origin).read_text("utf-8"), origin=origin)

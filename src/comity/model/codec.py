@@ -1,0 +1,109 @@
+"""The wire form and the hashes: how a commit becomes bytes, for ever (S37).
+
+All JSON is canonical for our purposes: msgspec's compact form with keys in the order given
+by the struct, objects inside values in sorted order. A payload's digest is
+``SHA-256(salt ‖ payload)``, so that emptying salt and payload erases it while the chain,
+which covers only the digest, stays valid. The chain is
+``SHA-256(previous ‖ envelope)``, as in Certificate Transparency's and git's histories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from comity import limits
+from comity.errors import InvalidRequest, LimitExceeded
+from comity.model.decisions import Finding
+from comity.model.events import Commit, Event
+from comity.model.proposals import Proposal
+
+FORMAT: Final = 1
+GENESIS: Final = bytes(32)
+SALT_BYTES: Final = 16
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_findings_encoder: Final = msgspec.json.Encoder()
+_proposal_decoder: Final = msgspec.json.Decoder(Proposal)
+_decoder: Final = msgspec.json.Decoder()
+encode: Final = _encoder.encode
+
+
+def encode_proposal(proposal: Proposal) -> bytes:
+    """Return the wire form of a proposal; raises LimitExceeded or InvalidRequest if it can't have one."""
+    try:
+        encoded = _encoder.encode(proposal)
+    except (TypeError, ValueError, UnicodeError, OverflowError, RecursionError) as error:
+        raise InvalidRequest(f"the proposal can't be written as JSON: {error}") from None
+    if len(encoded) > limits.PROPOSAL_BYTES:
+        raise LimitExceeded(
+            f"the proposal has {len(encoded)} bytes, at most {limits.PROPOSAL_BYTES} are allowed: split it"
+        )
+    return encoded
+
+
+def decode(data: bytes | str) -> Any:
+    """Return the JSON value of a text; raises InvalidRequest."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidRequest(f"not JSON: {error}") from None
+
+
+def decode_proposal(data: bytes | str) -> Proposal:
+    """Return the proposal of its wire form; raises InvalidRequest, naming the place."""
+    try:
+        return _proposal_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidRequest(f"not a proposal: {error}") from None
+
+
+def content_digest(agent: str, encoded: bytes) -> bytes:
+    """Return the digest by which a repeat of a proposal is known: who, and what."""
+    return sha256(agent.encode() + b"\0" + encoded).digest()
+
+
+def payload_digest(salt: bytes, payload: bytes) -> bytes:
+    """Return the salted digest that stands for a payload in the chain."""
+    return sha256(salt + payload).digest()
+
+
+def commit_payload(encoded: bytes, findings: Iterable[Finding]) -> bytes:
+    """Return the payload of a commit or an answer: the proposal as encoded, and the findings."""
+    found = tuple(findings)
+    if not found:
+        return b'{"proposal":' + encoded + b"}"
+    return b'{"proposal":' + encoded + b',"findings":' + _findings_encoder.encode(found) + b"}"
+
+
+def chain(previous: bytes, commit: Commit, events: Iterable[Event]) -> bytes:
+    """Return the hash that follows ``previous``: over the commit's envelope and its events'."""
+    return sha256(previous + envelope(commit, events)).digest()
+
+
+def envelope(commit: Commit, events: Iterable[Event]) -> bytes:
+    """Return the bytes that the chain covers: everything but payloads, salts and the chain itself."""
+    facts = [(e.ordinal, e.kind, e.id, e.version, e.type, e.life, e.born, e.derived, e.digest.hex()) for e in events]
+    return _encoder.encode(
+        (
+            FORMAT,
+            commit.revision,
+            commit.at,
+            commit.proposal,
+            commit.content.hex(),
+            commit.agent,
+            commit.agent_kind,
+            commit.role,
+            commit.known,
+            commit.key,
+            commit.action,
+            commit.cause,
+            commit.definition,
+            commit.ordinal,
+            commit.digest.hex(),
+            facts,
+        )
+    )

@@ -1,0 +1,80 @@
+"""Addresses: ``kind/id`` for a record, ``revision.ordinal`` for an event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from comity import limits
+from comity.errors import InvalidReference
+
+NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+KIND: Final = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]*\Z")
+RECORD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+~=-]*\Z")
+AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*\Z")
+PROPOSAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]*\Z")
+
+
+def split(ref: str) -> tuple[str, str]:
+    """Return kind and id of a ``kind/id``.
+
+    Raises InvalidReference and says what is wrong with it.
+
+    >>> split("customer/acme")
+    ('customer', 'acme')
+    """
+    problem = problem_of(ref)
+    if problem is not None:
+        raise InvalidReference(problem)
+    kind, _, name = ref.partition("/")
+    return kind, name
+
+
+def problem_of(ref: object) -> str | None:
+    """Return what is wrong with an address, or None."""
+    if not isinstance(ref, str):
+        return f"a record is addressed by a text such as 'customer/acme', not by {type(ref).__name__}"
+    kind, slash, name = ref.partition("/")
+    if not slash:
+        return f"{ref[:80]!r} is no record: write kind/id, such as 'customer/acme'"
+    if len(kind) > limits.NAME_CHARS or not KIND.match(kind):
+        return f"{kind[:80]!r} is no kind: letters, digits, '_' and '-', a letter first, at most {limits.NAME_CHARS}"
+    if len(name) > limits.RECORD_ID_CHARS or not RECORD_ID.match(name):
+        return (
+            f"{name[:80]!r} is no record id: letters, digits and any of _.:@+~=-, a letter or a digit first, "
+            f"at most {limits.RECORD_ID_CHARS} characters"
+        )
+    return None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a misspelt one most likely means, or None.
+
+    >>> nearest("custmer", ["customer", "ticket"])
+    'customer'
+    """
+    return next(iter(get_close_matches(name[:100], list(known), 1, 0.6)), None)
+
+
+def is_built_in(kind: str) -> bool:
+    """Tell whether a kind is one of Comity's own (``$agent``, ``$definition`` …)."""
+    return kind.startswith("$")
+
+
+def event_id(revision: int, ordinal: int) -> str:
+    """Return the address of an event: the commit's revision and the place in it.
+
+    >>> event_id(17, 0)
+    '17.0'
+    """
+    return f"{revision}.{ordinal}"
+
+
+def parse_event_id(text: str) -> tuple[int, int]:
+    """Return revision and ordinal of an event's address; raises InvalidReference."""
+    revision, dot, ordinal = text.partition(".")
+    if dot and revision.isascii() and revision.isdigit() and ordinal.isascii() and ordinal.isdigit() and len(text) < 30:
+        return int(revision), int(ordinal)
+    raise InvalidReference(f"{text[:40]!r} is no event: write revision.ordinal, such as '17.0'")

@@ -1,0 +1,150 @@
+"""The words of answers: short, complete, and telling what to do next.
+
+Other agents' free text is quoted, cut and never mixed with our own sentences (S39).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from comity import limits
+from comity.clock import format_age
+
+if TYPE_CHECKING:
+    from comity.operations import EventAnswer, WhyAnswer
+    from comity.model.decisions import Decision, Finding, Moved
+
+_TOKEN: Final = re.compile(r"\w{1,4}|[^\w\s]")
+VALUE_CHARS: Final = 32
+
+
+def tokens(text: str) -> int:
+    """Return a count of tokens that no common tokeniser exceeds on English and JSON.
+
+    Every four letters or digits count as one, and every other sign that isn't space.
+
+    >>> tokens("status: you saw active")
+    7
+    """
+    return len(_TOKEN.findall(text))
+
+
+def quote(text: str, chars: int = limits.QUOTE_CHARS) -> str:
+    """Return someone's words as data: on one line, cut, in quotation marks.
+
+    >>> quote('call back at "nine"')
+    '"call back at \\'nine\\'"'
+    """
+    line = " ".join(text.replace('"', "'").split())
+    return f'"{line if len(line) <= chars else line[: chars - 1] + "…"}"'
+
+
+def show(value: Any, chars: int = VALUE_CHARS) -> str:
+    """Return a field's value for a sentence: bare where it is one word, JSON otherwise, cut.
+
+    >>> show("at_risk"), show(None), show([1, 2])
+    ('at_risk', 'empty', '[1,2]')
+    """
+    if value is None:
+        return "empty"
+    if isinstance(value, str) and re.fullmatch(r"[\w.:@+-]+", value):
+        text = value
+    else:
+        text = msgspec.json.encode(value).decode()
+    return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a list in a sentence.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def suggestion(nearest: str | None) -> str:
+    """Return the question that a misspelt name deserves, or nothing."""
+    return f"; did you mean {nearest!r}?" if nearest else ""
+
+
+def explain_moved(moved: Moved, now_us: int) -> str:
+    """Return what moved, from the reader's side."""
+    age = format_age(now_us - moved.at)
+    text = f"{moved.field}: you saw {show(moved.was)}, now {show(moved.now)}, by {moved.by} {age} ago"
+    return f"{text}: {quote(moved.reason)}" if moved.reason else text
+
+
+def explain_decision(decision: Decision) -> str:
+    """Return a decision in at most ``limits.ANSWER_TOKENS`` tokens: what, whose doing, what next."""
+    if decision.is_allowed:
+        lines = [_committed(decision), *(finding.message for finding in decision.warnings)]
+    else:
+        refusals = sorted(decision.refusals, key=_importance)
+        lines = [line for finding in refusals for line in _explain_finding(finding, decision.at)]
+    tail = f"Next: {decision.next}"
+    return "\n".join([*_fit(lines, limits.ANSWER_TOKENS - tokens(tail)), tail])
+
+
+def explain_why(answer: WhyAnswer) -> str:
+    """Return why a field has its value, in a few lines."""
+    subject = f"{answer.record}.{answer.field}" if answer.field else answer.record
+    if answer.event is None:
+        return f"{subject} is {show(answer.value)}: nothing was ever written to it."
+    lines = [f"{subject} is {show(answer.value)}", f"  because of {_explain_event(answer.event)}"]
+    if answer.rested_on:
+        lines.append(f"  resting on {listed(answer.rested_on, 4)}")
+    lines += [f"  warned: {finding.message}" for finding in answer.findings]
+    lines += [f"  caused by {_explain_event(cause)}" for cause in answer.causes]
+    return "\n".join(lines)
+
+
+def _explain_event(event: EventAnswer) -> str:
+    reason = f": {quote(event.reason)}" if event.reason else ""
+    moved = ", ".join(f"{name} {show(was)} → {show(event.now.get(name))}" for name, was in event.was.items())
+    return f"{event.type} (event {event.event}, {moved or 'no field changed'}) by {event.by} ({event.known}) at {event.at}{reason}"
+
+
+def _importance(finding: Finding) -> int:
+    return 0 if finding.moved else 1
+
+
+def _committed(decision: Decision) -> str:
+    if decision.outcome == "allowed":
+        changed = listed(list(decision.records), 3) or "nothing"
+        return f"Allowed at revision {decision.revision}: it would change {changed}."
+    if not decision.records:
+        return f"Nothing to change: the base already says so (revision {decision.revision})."
+    changed = listed([f"{ref} (version {version})" for ref, version in decision.records.items()], 3)
+    return f"Committed as revision {decision.revision}: {changed}."
+
+
+def _explain_finding(finding: Finding, now_us: int) -> list[str]:
+    if not finding.moved:
+        return [f"{finding.code}: {finding.message}"]
+    lines = [f"{finding.subject} has changed since you read it.", *(explain_moved(m, now_us) for m in finding.moved)]
+    if finding.unchanged:
+        lines.append(f"Unchanged: {listed(finding.unchanged)}.")
+    return lines
+
+
+def _fit(lines: Iterable[str], budget: int) -> list[str]:
+    """Return as many lines as the budget holds, saying how many were left out."""
+    kept: list[str] = []
+    pending = list(lines)
+    left = budget - tokens("and 99 more findings")
+    while pending and (cost := tokens(pending[0])) <= left:
+        left -= cost
+        kept.append(pending.pop(0))
+    if not kept and pending:
+        first = pending.pop(0)
+        kept.append(first[: max(left * 2, 40)] + "…")
+    if pending:
+        kept.append(f"and {len(pending)} more")
+    return kept

@@ -1,0 +1,230 @@
+"""What every store must do, at the level of meaning.
+
+A store keeps, per workspace: the *log* (commits and their events, append-only), the
+*records* that the log folds to, the *answers* to proposals that made no commit, the *head*,
+and the hashes of keys. It decides nothing and knows no definition.
+
+Promises, all checked by :mod:`comity.testing.store_contract`:
+
+- :meth:`Store.batch` takes the head: until it is left nobody else can append, in any process.
+- :meth:`Batch.append` is all or nothing, durable when the ``with`` block has been left.
+- :meth:`Store.snapshot` is consistent: all its answers are of one revision.
+- Driver errors come out as the :class:`comity.errors.StoreError` tree and nothing else.
+- Only :meth:`Store.batch` can change the log, and no method can change what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from comity.clock import StoreTime
+from comity.model.events import Answered, Commit, Event
+from comity.model.filters import Query
+from comity.model.records import RecordState
+
+Ref = tuple[str, str]
+"""Kind and id of a record."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Be the end of the log.
+
+    ``incarnation`` names this life of the base; ``chain`` is the hash of the last commit;
+    ``judged`` counts the proposals judged so far (S38); ``time`` is store time.
+    """
+
+    incarnation: str
+    revision: int
+    chain: bytes
+    judged: int
+    time: StoreTime
+
+    def is_same_place(self, other: Head) -> bool:
+        """Tell whether nothing was committed between the two."""
+        return (
+            self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
+        )
+
+
+class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Choose events. Bounds are revisions: ``after`` exclusive, ``upto`` inclusive."""
+
+    kind: str | None = None
+    id: str | None = None
+    agent: str | None = None
+    type: str | None = None
+    after: int = 0
+    upto: int | None = None
+    newest_first: bool = False
+    limit: int = 100
+
+
+class AnsweredFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Choose answers that made no commit. ``since_us`` is store time."""
+
+    agent: str | None = None
+    outcome: str | None = None
+    since_us: int = 0
+    limit: int = 100
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """Be a key as it is kept: the SHA-256 of its secret, never the secret."""
+
+    key: str
+    agent: str
+    digest: bytes
+    created_at: int
+    expires_at: int | None
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """Be counts and sizes of a workspace."""
+
+    records: dict[str, int]
+    commits: int
+    events: int
+    answers: int
+    bytes: int
+
+
+class Snapshot(Protocol):
+    """Read a workspace as it was at one moment."""
+
+    @property
+    def head(self) -> Head:
+        """Return the head that all answers belong to."""
+        ...
+
+    def records(self, refs: Sequence[Ref]) -> dict[Ref, RecordState]:
+        """Return the records named, without those that never were."""
+        ...
+
+    def records_at(self, refs: Sequence[Ref], revision: int) -> dict[Ref, RecordState]:
+        """Return the records as of a revision, without those that weren't yet. One seek each."""
+        ...
+
+    def find(self, query: Query, *, revision: int | None = None) -> list[RecordState]:
+        """Return the records that meet a query, now or as of a revision, in its order, at most ``query.limit``."""
+        ...
+
+    def count(self, query: Query, *, revision: int | None = None) -> int:
+        """Return how many records meet a query's conditions; its limit and cursor don't count."""
+        ...
+
+    def all_records(self, kind: str | None = None) -> Iterator[RecordState]:
+        """Yield every record, deleted ones included, by kind and id."""
+        ...
+
+    def changed_since(self, revision: int, limit: int) -> list[RecordState]:
+        """Return the records changed after a revision, at most ``limit``, by kind and id."""
+        ...
+
+    def kinds(self) -> dict[str, int]:
+        """Return each kind that has or had records, with the revision of its last change."""
+        ...
+
+    def commit(self, revision: int) -> Commit | None:
+        """Return one commit, or None."""
+        ...
+
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        """Return the commits after a revision, in order."""
+        ...
+
+    def revision_at(self, at_us: int) -> int:
+        """Return the revision of the last commit at or before a time; 0 if there is none."""
+        ...
+
+    def events(self, chosen: EventFilter) -> list[Event]:
+        """Return the events chosen, in order of revision and ordinal."""
+        ...
+
+    def event(self, revision: int, ordinal: int) -> Event | None:
+        """Return one event, or None."""
+        ...
+
+    def events_of(self, revision: int) -> list[Event]:
+        """Return the events of one commit, in order."""
+        ...
+
+    def log(self, after: int, limit: int) -> list[tuple[Commit, list[Event]]]:
+        """Return whole commits after a revision, in order, each with its events."""
+        ...
+
+    def answers(self, proposals: Sequence[str]) -> dict[str, Commit | Answered]:
+        """Return what was answered under these ids, without those that are new."""
+        ...
+
+    def answered(self, chosen: AnsweredFilter) -> list[Answered]:
+        """Return the answers chosen that made no commit, newest first."""
+        ...
+
+    def keys(self, agent: str | None = None) -> list[KeyRow]:
+        """Return the keys kept, of one agent or of all."""
+        ...
+
+    def key(self, key: str) -> KeyRow | None:
+        """Return one key by its id, or None."""
+        ...
+
+    def caused_by(self, revision: int, ordinal: int, limit: int) -> list[Commit]:
+        """Return the commits that name an event as their cause, in order."""
+        ...
+
+    def statistics(self) -> Statistics:
+        """Return counts and sizes."""
+        ...
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Be one commit to append, with its events."""
+
+    commit: Commit
+    events: tuple[Event, ...]
+
+
+class Batch(Snapshot, Protocol):
+    """Hold the head: read what is there, append once, then leave the ``with`` block."""
+
+    def append(
+        self, head: Head, entries: Sequence[Entry], records: Sequence[RecordState], answers: Sequence[Answered]
+    ) -> None:
+        """Append commits and answers, put the records that they fold to, move the head."""
+        ...
+
+
+class Store(Protocol):
+    """Keep one workspace."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for this process's turn at the head: first come, first served among processes (S4)."""
+        ...
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Take the head. Leaving the block commits what was appended; an exception undoes it."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open a consistent read. Nested calls of one thread share the outer one."""
+        ...
+
+    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
+        """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
+        ...
+
+    def put_key(self, row: KeyRow) -> None:
+        """Keep the hash of a key, durably."""
+        ...
+
+    def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        """Have exactly these indexes: per kind, lists of fields."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. A second call does nothing."""
+        ...

@@ -1,0 +1,81 @@
+"""Writing while the head is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import apsw
+
+from comity.errors import StoreError
+from comity.model.events import Answered
+from comity.model.records import RecordState
+from comity.store.contract import Entry, Head
+from comity.store.sqlite import rows
+from comity.store.sqlite.failures import translating
+from comity.store.sqlite.snapshot import SqliteSnapshot
+
+
+def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT") -> str:
+    """Return the statement that puts a row of columns, written ``prefix.column, …``, into a table."""
+    names = columns.replace(prefix, "")
+    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * (names.count(',') + 1))})"
+
+
+INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
+INSERT_EVENT: Final = _inserting("events", rows.EVENT, "e.")
+INSERT_ANSWER: Final = _inserting("answers", rows.ANSWER, "a.", "INSERT OR IGNORE")
+PUT_RECORD: Final = (
+    f"{_inserting('records', rows.RECORD, 'r.')} ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
+    " life = excluded.life, born = excluded.born, revision = excluded.revision,"
+    ' "values" = excluded."values", blame = excluded.blame'
+)
+PUT_KIND: Final = (
+    "INSERT INTO kinds (kind, revision) VALUES (?, ?)"
+    " ON CONFLICT (kind) DO UPDATE SET revision = max(revision, excluded.revision)"
+)
+MOVE_HEAD: Final = (
+    f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?)"
+    " WHERE incarnation = ? AND revision = ? AND judged <= ? RETURNING 1"
+)
+
+
+class SqliteBatch(SqliteSnapshot):
+    """Hold the head, through the connection that writes."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._has_appended = False
+
+    @translating
+    def append(
+        self, head: Head, entries: Sequence[Entry], records: Sequence[RecordState], answers: Sequence[Answered]
+    ) -> None:
+        """Append commits and answers, put the records that they fold to, move the head.
+
+        Raises StoreError where a batch appends twice, or where the head doesn't follow
+        from the one that is there: revisions have no gaps.
+        """
+        if self._has_appended:
+            raise StoreError("a batch appends once; open another one")
+        self._has_appended = True
+        execute = self._connection.executemany
+        execute(INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
+        execute(INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
+        execute(PUT_RECORD, [rows.record_row(state) for state in records])
+        execute(PUT_KIND, _kinds_of(records).items())
+        execute(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+        self._move(head, len(entries))
+
+    def _move(self, head: Head, commits: int) -> None:
+        follows = (head.incarnation, head.revision - commits, head.judged)
+        if self._row(MOVE_HEAD, (*rows.head_row(head), *follows)) is None:
+            raise StoreError(f"a head at revision {head.revision} doesn't follow from the one that is there")
+        self._head = head
+
+
+def _kinds_of(records: Iterable[RecordState]) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for state in records:
+        kinds[state.kind] = max(state.revision, kinds.get(state.kind, 0))
+    return kinds

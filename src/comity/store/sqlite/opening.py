@@ -1,0 +1,140 @@
+"""Opening a file: what is refused before anything is written, and how connections are set."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from comity import limits
+from comity.clock import Clock, StoreTime
+from comity.errors import StoreDamaged, StoreError, StoreUnsupported
+from comity.store.contract import Head
+from comity.store.migrations import Migration, pending_migrations, read_migrations
+from comity.store.sqlite import rows
+
+APPLICATION_ID: Final = 0x434D5459
+"""``CMTY``, in the header of the file (https://www.sqlite.org/fileformat2.html#application_id)."""
+
+LEAST_LIBRARY: Final = (3, 51, 3)
+CHECKPOINT_PAGES: Final = 4_000
+"""Of the write-ahead log before it goes into the file: a hot page is then written there once for many commits."""
+CACHE_KIB: Final = 65_536
+READER_CACHE_KIB: Final = 8_192
+GENESIS: Final = bytes(32)
+"""The chain hash that the first commit follows."""
+
+CREATE_RECEIPTS: Final = (
+    "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL, at INTEGER NOT NULL)"
+    " STRICT"
+)
+
+_MAGIC: Final = b"SQLite format 3\0"
+_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"})
+_MOUNTS: Final = Path("/proc/self/mounts")
+
+
+def check_library(version: str) -> None:
+    """Raise StoreUnsupported for an SQLite library that can lose a commit."""
+    if tuple(int(part) for part in version.split(".")) < LEAST_LIBRARY:
+        least = ".".join(map(str, LEAST_LIBRARY))
+        raise StoreUnsupported(
+            f"SQLite {version} can lose a committed transaction when a checkpoint of the write-ahead log races a"
+            f" writer (the WAL checkpoint race, mended in {least}); install an apsw that brings {least} or later"
+        )
+
+
+def check_path(path: str) -> Path:
+    """Return the file meant; raises StoreUnsupported or StoreDamaged for what can't hold a workspace."""
+    if path == ":memory:" or not path or path.startswith("file:"):
+        raise StoreUnsupported(f"{path!r} is no file that processes can share: name one, in a temporary folder for tests")
+    file = Path(path).resolve()
+    if not file.parent.is_dir():
+        raise StoreError(f"there is no folder {file.parent}: make it, or name a file in another one")
+    check_mount(file, _MOUNTS.read_text(encoding="utf-8") if _MOUNTS.exists() else "")
+    _check_header(file)
+    return file
+
+
+def check_mount(file: Path, mounts: str) -> None:
+    """Raise StoreUnsupported for a file on a network file system, by a table in the form of ``/proc/mounts``."""
+    table = [line.split() for line in mounts.splitlines()]
+    places = {point.replace("\\040", " "): system for _, point, system, *_ in table}
+    home = next((folder for folder in file.resolve().parents if str(folder) in places), None)
+    if home is not None and places[str(home)] in _REMOTE:
+        raise StoreUnsupported(
+            f"{file} is on a network file system ({places[str(home)]}), where SQLite's write-ahead log doesn't work"
+            " and locks can't be relied on: use a local disk, or PostgreSQL"
+        )
+
+
+def _check_header(file: Path) -> None:
+    if file.is_dir():
+        raise StoreDamaged(f"{file} is a folder, not a Comity base")
+    if not file.exists():
+        return
+    with file.open("rb") as stream:
+        start = stream.read(len(_MAGIC))
+    if start and start != _MAGIC:
+        raise StoreDamaged(f"{file} isn't a Comity base, nor any SQLite file; nothing in it was touched")
+
+
+def connect(file: Path, synchronous: str, cache_kib: int) -> apsw.Connection:
+    """Return a connection, set as all are; ``synchronous`` is FULL or NORMAL."""
+    connection = apsw.Connection(str(file))
+    connection.set_busy_timeout(int(limits.STORE_BUSY_S * 1000))
+    connection.execute(
+        f"PRAGMA synchronous = {synchronous}; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;"
+        f" PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -{cache_kib};"
+        " PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF"
+    )
+    return connection
+
+
+def prepare(connection: apsw.Connection, file: Path, clock: Clock) -> None:
+    """Make the base if the file is empty, bring its schema up to date, refuse what isn't ours."""
+    known = read_migrations("comity.store.sqlite")
+    if next(iter(connection.execute("PRAGMA journal_mode = WAL")))[0] != "wal":
+        raise StoreUnsupported(f"the file system of {file} doesn't allow a write-ahead log")
+    receipts = _receipts(connection)
+    for migration in pending_migrations(known, receipts):
+        _migrate(connection, migration, clock)
+
+
+def check_owner(connection: apsw.Connection, file: Path) -> None:
+    """Raise StoreDamaged for a file of another application."""
+    owner = next(iter(connection.execute("PRAGMA application_id")))[0]
+    tables = next(iter(connection.execute("SELECT count(*) FROM sqlite_schema")))[0]
+    if owner != APPLICATION_ID and (owner or tables):
+        raise StoreDamaged(f"{file} is an SQLite file of another application; nothing in it was touched")
+
+
+def _receipts(connection: apsw.Connection) -> dict[int, bytes]:
+    is_new = not list(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"))
+    return {} if is_new else dict(connection.execute("SELECT number, digest FROM migrations"))
+
+
+def _migrate(connection: apsw.Connection, migration: Migration, clock: Clock) -> None:
+    """Take one step, with its receipt, whole or not at all. The first one makes the base."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if migration.number == 1:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; {CREATE_RECEIPTS}")
+        connection.execute(migration.sql)
+        receipt = (migration.number, migration.name, migration.digest, clock.wall_us())
+        connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", receipt)
+        if migration.number == 1:
+            _begin_log(connection, clock)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _begin_log(connection: apsw.Connection, clock: Clock) -> None:
+    head = Head(uuid.uuid4().hex, 0, GENESIS, 0, StoreTime().advance(clock))
+    sql = f"INSERT INTO head (one, {rows.HEAD}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
+    connection.execute(sql, rows.head_row(head))

@@ -1,0 +1,297 @@
+"""Reading within one transaction: everything is of one revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NoReturn
+
+import apsw
+import msgspec
+
+from comity.errors import StoreError
+from comity.model.events import Answered, Commit, Event
+from comity.model.filters import Query
+from comity.model.records import RecordState
+from comity.store.contract import AnsweredFilter, EventFilter, Head, KeyRow, Ref, Statistics
+from comity.store.sqlite import rows
+from comity.store.sqlite.failures import translating
+from comity.store.sqlite.indexes import index_for_order
+from comity.store.sqlite.queries import Statement, choose_at, choose_now, ordering, page
+
+SELECT_HEAD: Final = f"SELECT {rows.HEAD} FROM head"
+SELECT_RECORD: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id = ?"
+SELECT_RECORD_AT: Final = (
+    f"SELECT {rows.AFTER_IMAGE} FROM events AS e WHERE e.kind = ? AND e.id = ? AND e.place <= ?"
+    " ORDER BY e.place DESC LIMIT 1"
+)
+SELECT_ALL: Final = (
+    f"SELECT {rows.RECORD} FROM records AS r WHERE (r.kind, r.id) > (?, ?) ORDER BY r.kind, r.id LIMIT ?"
+)
+SELECT_ALL_OF_KIND: Final = (
+    f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
+)
+SELECT_CHANGED: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.revision > ? ORDER BY +r.kind, +r.id LIMIT ?"
+SELECT_COMMITS: Final = f"SELECT {rows.COMMIT} FROM commits AS c"
+SELECT_EVENTS: Final = f"SELECT {rows.EVENT} FROM events AS e"
+SELECT_ANSWERS: Final = f"SELECT {rows.ANSWER} FROM answers AS a"
+SELECT_KEYS: Final = f"SELECT {rows.KEY} FROM keys"
+LAST_PLACE: Final = 2**63 - 1
+RECORDS_AT_ONCE: Final = 500
+"""Of records that are in memory at once while all are read."""
+
+_encode = msgspec.json.encode
+
+
+class _Over:
+    """Stand where the connection of a snapshot was, once its transaction is over."""
+
+    def execute(self, *_: object) -> NoReturn:
+        raise StoreError("this snapshot is over: read inside its with block")
+
+    executemany = execute
+
+
+_OVER: Final = _Over()
+
+
+class SqliteSnapshot:
+    """Read a workspace through a connection that is within a transaction."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection: apsw.Connection | _Over = connection
+        self._head: Head | None = None
+
+    @classmethod
+    def begun(cls, connection: apsw.Connection) -> SqliteSnapshot:
+        """Return the snapshot of a transaction just begun; reading the head is what fixes its moment."""
+        snapshot = cls(connection)
+        snapshot._head = snapshot._read_head()
+        return snapshot
+
+    def end(self) -> None:
+        """Let nothing more be read: the transaction is over."""
+        self._connection = _OVER
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> Iterable[rows.Row]:
+        return self._connection.execute(sql, values)
+
+    def _row(self, sql: str, values: Sequence[Any] = ()) -> rows.Row | None:
+        return self._connection.execute(sql, values).fetchone()
+
+    @property
+    def head(self) -> Head:
+        """Return the head that all answers belong to."""
+        if self._head is None:
+            self._head = self._read_head()
+        return self._head
+
+    @translating
+    def _read_head(self) -> Head:
+        return rows.head_of(next(self._connection.execute(SELECT_HEAD)))
+
+    # Records
+
+    @translating
+    def records(self, refs: Sequence[Ref]) -> dict[Ref, RecordState]:
+        """Return the records named, without those that never were."""
+        execute, record_of = self._connection.execute, rows.record_of
+        return {ref: record_of(row) for ref in refs for row in execute(SELECT_RECORD, ref)}
+
+    @translating
+    def records_at(self, refs: Sequence[Ref], revision: int) -> dict[Ref, RecordState]:
+        """Return the records as of a revision, without those that weren't yet."""
+        last = rows.last_place(revision)
+        return {
+            ref: rows.after_image_of(row) for ref in refs for row in self._rows(SELECT_RECORD_AT, (*ref, last))
+        }
+
+    @translating
+    def find(self, query: Query, *, revision: int | None = None) -> list[RecordState]:
+        """Return the records that meet a query, now or as of a revision."""
+        chosen = self._choose(query, revision)
+        behind = page(query, chosen.source)
+        columns, record_of = (
+            (rows.RECORD, rows.record_of) if revision is None else (rows.AFTER_IMAGE, rows.after_image_of)
+        )
+        sql = (
+            f"SELECT {columns} FROM {chosen.clause.sql} AND ({behind.sql})"
+            f" ORDER BY {ordering(query, chosen.source)} LIMIT ?"
+        )
+        return [record_of(row) for row in self._rows(sql, (*chosen.clause.values, *behind.values, query.limit))]
+
+    @translating
+    def count(self, query: Query, *, revision: int | None = None) -> int:
+        """Return how many records meet a query's conditions."""
+        chosen = self._choose(query, revision).clause
+        return sum(row[0] for row in self._rows(f"SELECT count(*) FROM {chosen.sql}", chosen.values))
+
+    def _choose(self, query: Query, revision: int | None) -> Statement:
+        if revision is None:
+            return choose_now(query, index_for_order(self._connection, query))
+        return choose_at(query, rows.last_place(revision))
+
+    def all_records(self, kind: str | None = None) -> Iterator[RecordState]:
+        """Yield every record, deleted ones included, by kind and id."""
+        statement = SELECT_ALL if kind is None else SELECT_ALL_OF_KIND
+        page = self._records_behind(statement, kind or "", "")
+        while page:
+            yield from page
+            page = self._records_behind(statement, page[-1].kind, page[-1].id)
+
+    @translating
+    def _records_behind(self, statement: str, kind: str, name: str) -> list[RecordState]:
+        return [rows.record_of(row) for row in self._rows(statement, (kind, name, RECORDS_AT_ONCE))]
+
+    @translating
+    def changed_since(self, revision: int, limit: int) -> list[RecordState]:
+        """Return the records changed after a revision, at most ``limit``, by kind and id."""
+        return [rows.record_of(row) for row in self._rows(SELECT_CHANGED, (rows.bounded(revision), limit))]
+
+    @translating
+    def kinds(self) -> dict[str, int]:
+        """Return each kind that has or had records, with the revision of its last change."""
+        return dict(self._connection.execute("SELECT kind, revision FROM kinds ORDER BY kind"))
+
+    # The log
+
+    @translating
+    def commit(self, revision: int) -> Commit | None:
+        """Return one commit, or None."""
+        row = self._row(f"{SELECT_COMMITS} WHERE c.revision = ?", (rows.bounded(revision),))
+        return None if row is None else rows.commit_of(row)
+
+    @translating
+    def commits(self, after: int, limit: int) -> list[Commit]:
+        """Return the commits after a revision, in order."""
+        sql = f"{SELECT_COMMITS} WHERE c.revision > ? ORDER BY c.revision LIMIT ?"
+        return [rows.commit_of(row) for row in self._rows(sql, (rows.bounded(after), limit))]
+
+    @translating
+    def revision_at(self, at_us: int) -> int:
+        """Return the revision of the last commit at or before a time; 0 if there is none."""
+        row = self._row("SELECT revision FROM commits WHERE at <= ? ORDER BY at DESC, revision DESC LIMIT 1", (min(at_us, LAST_PLACE),))
+        return 0 if row is None else row[0]
+
+    @translating
+    def events(self, chosen: EventFilter) -> list[Event]:
+        """Return the events chosen, in order of revision and ordinal."""
+        sql, values = _events_chosen(chosen)
+        return [rows.event_of(row) for row in self._rows(sql, values)]
+
+    @translating
+    def event(self, revision: int, ordinal: int) -> Event | None:
+        """Return one event, or None."""
+        if not 0 <= ordinal < rows.ORDINALS:
+            return None
+        row = self._row(f"{SELECT_EVENTS} WHERE e.place = ?", (rows.first_place(revision) + ordinal,))
+        return None if row is None else rows.event_of(row)
+
+    @translating
+    def events_of(self, revision: int) -> list[Event]:
+        """Return the events of one commit, in order."""
+        return self._events_between(revision, revision)
+
+    def _events_between(self, first: int, last: int) -> list[Event]:
+        sql = f"{SELECT_EVENTS} WHERE e.place BETWEEN ? AND ? ORDER BY e.place"
+        return [rows.event_of(row) for row in self._rows(sql, (rows.first_place(first), rows.last_place(last)))]
+
+    @translating
+    def log(self, after: int, limit: int) -> list[tuple[Commit, list[Event]]]:
+        """Return whole commits after a revision, in order, each with its events."""
+        commits = self.commits(after, limit)
+        if not commits:
+            return []
+        events: dict[int, list[Event]] = {commit.revision: [] for commit in commits}
+        for event in self._events_between(commits[0].revision, commits[-1].revision):
+            events[event.revision].append(event)
+        return [(commit, events[commit.revision]) for commit in commits]
+
+    @translating
+    def caused_by(self, revision: int, ordinal: int, limit: int) -> list[Commit]:
+        """Return the commits that name an event as their cause, in order."""
+        sql = f"{SELECT_COMMITS} WHERE c.cause = ? ORDER BY c.revision LIMIT ?"
+        return [rows.commit_of(row) for row in self._rows(sql, (f"{revision}.{ordinal}", limit))]
+
+    # Answers and keys
+
+    @translating
+    def answers(self, proposals: Sequence[str]) -> dict[str, Commit | Answered]:
+        """Return what was answered under these ids, without those that are new."""
+        asked = (str(_encode(list(proposals)), "utf-8"),)
+        answered = f"SELECT {rows.ANSWER} FROM json_each(?) AS asked CROSS JOIN answers AS a ON a.proposal = asked.value"
+        committed = f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.proposal = asked.value"
+        found: dict[str, Commit | Answered] = {}
+        for answer in map(rows.answer_of, self._rows(answered, asked)):
+            found[answer.proposal] = answer
+        for commit in map(rows.commit_of, self._rows(committed, asked)):
+            found[commit.proposal] = commit
+        return found
+
+    @translating
+    def answered(self, chosen: AnsweredFilter) -> list[Answered]:
+        """Return the answers chosen that made no commit, newest first."""
+        wanted: list[tuple[str, Any]] = [("a.at >= ?", chosen.since_us)]
+        if chosen.agent is not None:
+            wanted.append(("a.agent = ?", chosen.agent))
+        if chosen.outcome is not None:
+            wanted.append(("a.outcome = ?", chosen.outcome))
+        terms = " AND ".join(term for term, _ in wanted)
+        sql = f"{SELECT_ANSWERS} WHERE {terms} ORDER BY a.at DESC, a.ordinal DESC, a.rowid DESC LIMIT ?"
+        return [rows.answer_of(row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
+
+    @translating
+    def keys(self, agent: str | None = None) -> list[KeyRow]:
+        """Return the keys kept, of one agent or of all."""
+        chosen, values = (" WHERE agent = ?", (agent,)) if agent is not None else ("", ())
+        return [rows.key_of(row) for row in self._rows(f"{SELECT_KEYS}{chosen} ORDER BY created_at, key", values)]
+
+    @translating
+    def key(self, key: str) -> KeyRow | None:
+        """Return one key by its id, or None."""
+        row = self._row(f"{SELECT_KEYS} WHERE key = ?", (key,))
+        return None if row is None else rows.key_of(row)
+
+    @translating
+    def statistics(self) -> Statistics:
+        """Return counts and sizes; only records that are there, live or archived, are counted."""
+        there = self._rows("SELECT kind, count(*) FROM records WHERE life IN ('live', 'archived') GROUP BY kind")
+        counts = "SELECT (SELECT count(*) FROM commits), (SELECT count(*) FROM events), (SELECT count(*) FROM answers)"
+        sizes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        records = {kind: number for kind, number in there}
+        return Statistics(records, *next(iter(self._rows(counts))), *next(iter(self._rows(sizes))))
+
+
+def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that follows the index of the narrowest thing asked for.
+
+    Events of one record, one type or one kind are found by their own index, and their
+    agent is looked up; those of an agent alone are found by way of the agent's commits.
+    """
+    wanted = (("kind", chosen.kind), ("id", chosen.id), ("type", chosen.type))
+    narrow = [(column, value) for column, value in wanted if value is not None]
+    if chosen.agent is not None and not narrow:
+        return _events_of_agent(chosen)
+    terms = [f"e.{column} = ?" for column, _ in narrow] + ["e.place BETWEEN ? AND ?"]
+    values: list[Any] = [value for _, value in narrow]
+    values += [rows.first_place(chosen.after + 1), LAST_PLACE if chosen.upto is None else rows.last_place(chosen.upto)]
+    if chosen.agent is not None:
+        terms.append("EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
+        values.append(chosen.agent)
+    sql = f"{SELECT_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.place {_direction(chosen)} LIMIT ?"
+    return sql, (*values, chosen.limit)
+
+
+def _events_of_agent(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
+    direction = _direction(chosen)
+    sql = (
+        f"SELECT {rows.EVENT} FROM commits AS c CROSS JOIN events AS e"
+        " ON e.place BETWEEN c.revision << 16 AND (c.revision << 16) + 65535"
+        " WHERE c.agent = ? AND c.revision > ? AND c.revision <= ?"
+        f" ORDER BY c.revision {direction}, e.place {direction} LIMIT ?"
+    )
+    upto = rows.LAST_REVISION if chosen.upto is None else rows.bounded(chosen.upto)
+    return sql, (chosen.agent, rows.bounded(chosen.after), upto, chosen.limit)
+
+
+def _direction(chosen: EventFilter) -> str:
+    return "DESC" if chosen.newest_first else "ASC"

@@ -1,0 +1,176 @@
+"""The store: which connection does what, and who may use it when."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+
+import apsw
+
+from comity.clock import Clock
+from comity.errors import StoreError
+from comity.model.events import Answered
+from comity.store.contract import KeyRow, Snapshot
+from comity.store.sqlite import indexes, rows
+from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch
+from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
+from comity.store.sqlite.opening import (
+    CACHE_KIB,
+    READER_CACHE_KIB,
+    check_library,
+    check_owner,
+    check_path,
+    connect,
+    prepare,
+)
+from comity.store.sqlite.readers import Readers
+from comity.store.sqlite.turn import Turn
+
+KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
+PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
+
+
+class SqliteStore:
+    """Keep one workspace in one file. Threads may share it; a process that forked opens its own.
+
+    One connection writes commits with a full sync; one keeps answers without a sync of
+    its own; readers have one each. At most one thread of a process writes at a time, and
+    it is this lock, not SQLite's polling, that the others wait at.
+    """
+
+    def __init__(self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn) -> None:
+        self._writer = writer
+        self._keeper = keeper
+        self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB))
+        self._turn = turn
+        self._writing = threading.Lock()
+        self._batching = 0
+        self._pid = os.getpid()
+        self._is_open = True
+
+    @classmethod
+    @translating
+    def open(cls, path: str, *, clock: Clock) -> SqliteStore:
+        """Open a base, or make one where there is no file yet.
+
+        Raises StoreUnsupported for a library, a file system or a schema that can't be
+        worked with, StoreDamaged for a file that is no Comity base.
+        """
+        check_library(apsw.sqlite_lib_version())
+        file = check_path(path)
+        with ExitStack() as failed:
+            writer = connect(file, "FULL", CACHE_KIB)
+            failed.callback(writer.close)
+            check_owner(writer, file)
+            turn = Turn(file.with_name(file.name + "-turn"))
+            failed.callback(turn.close)
+            with turn:
+                prepare(writer, file, clock)
+            store = cls(file, writer, connect(file, "NORMAL", READER_CACHE_KIB), turn)
+            failed.pop_all()
+            return store
+
+    def _check(self) -> None:
+        if self._pid != os.getpid():
+            raise StoreError("this base was opened before a fork: open it anew in the new process")
+        if not self._is_open:
+            raise StoreError("this base is closed")
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for this process's turn at the head: first come, first served among processes (S4)."""
+        self._check()
+        return self._turn
+
+    def batch(self) -> AbstractContextManager[SqliteBatch]:
+        """Take the head. Leaving the block commits what was appended; an exception undoes it."""
+        self._check()
+        return self._batch()
+
+    @contextmanager
+    def _batch(self) -> Iterator[SqliteBatch]:
+        with self._write(self._writer):
+            batch = SqliteBatch(self._writer)
+            try:
+                yield batch
+            finally:
+                batch.end()
+
+    @contextmanager
+    def _write(self, connection: apsw.Connection) -> Iterator[None]:
+        """Hold a write transaction: what the block did is committed as it ends, or undone."""
+        if self._batching == threading.get_ident():
+            raise StoreError("this thread holds the head: write through its batch")
+        with self._writing:
+            self._batching = threading.get_ident()
+            try:
+                execute_translated(connection, "BEGIN IMMEDIATE")
+                try:
+                    yield
+                    execute_translated(connection, "COMMIT")
+                except BaseException:
+                    _undo(connection)
+                    raise
+            finally:
+                self._batching = 0
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open a consistent read. Nested calls of one thread share the outer one."""
+        self._check()
+        return self._readers
+
+    @translating
+    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
+        """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
+        with self._write_in_turn(self._keeper):
+            self._keeper.executemany(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+            self._keeper.execute(KEEP_JUDGED, (judged,))
+
+    @translating
+    def put_key(self, row: KeyRow) -> None:
+        """Keep the hash of a key, durably."""
+        with self._write_in_turn(self._writer):
+            self._writer.execute(PUT_KEY, rows.key_row(row))
+
+    @translating
+    def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        """Have exactly these indexes: per kind, lists of fields."""
+        with self._readers.connection() as reader:
+            if indexes.is_declared(reader, wanted):
+                return
+        with self._write_in_turn(self._writer):
+            indexes.declare(self._writer, wanted)
+
+    @contextmanager
+    def _write_in_turn(self, connection: apsw.Connection) -> Iterator[None]:
+        self._check()
+        with nullcontext() if self._turn.is_mine else self._turn, self._write(connection):
+            yield
+
+    @translating
+    def close(self) -> None:
+        """Release everything, once no thread writes. A second call does nothing."""
+        if not self._is_open or self._pid != os.getpid():
+            return
+        with self._writing:
+            self._is_open = False
+            self._readers.close()
+            self._keeper.close()
+            self._writer.close()
+            self._turn.close()
+
+
+def execute_translated(connection: apsw.Connection, sql: str) -> None:
+    """Run one statement without values and answers."""
+    try:
+        connection.execute(sql)
+    except DRIVER_ERRORS as failure:
+        raise translate(failure) from failure
+
+
+def _undo(connection: apsw.Connection) -> None:
+    """Undo what a transaction did; SQLite may have done so by itself (a full disk, say)."""
+    if connection.in_transaction:
+        execute_translated(connection, "ROLLBACK")

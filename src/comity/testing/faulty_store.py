@@ -1,0 +1,140 @@
+"""A store that fails at a chosen moment: for tests of what is left behind, and of who notices.
+
+It wraps a real store. A :class:`Fault` names a call, which one of them, and on which side
+of it to fail; on each side something else is true of the base. ``turn`` and ``snapshot``
+are calls from the entering of their blocks to the leaving. Of a batch there are three:
+
+- ``batch``: before the head is taken, or while it is held and nothing is written yet
+- ``append``: before or after the rows are written; undone with the batch either way
+- ``commit``: before it, and nothing is there; after it, and everything is, but the caller
+  can't know: the case of ``OutcomeUnknown``
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal, cast
+
+import msgspec
+
+from comity.errors import StoreUnavailable
+from comity.model.events import Answered
+from comity.model.records import RecordState
+from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
+
+Call = Literal["turn", "batch", "append", "commit", "snapshot", "keep", "put_key", "index"]
+Side = Literal["before", "after"]
+
+
+def fail() -> None:
+    """Raise the error of a store that is out of reach."""
+    raise StoreUnavailable("this failure was planned by a test")
+
+
+def die() -> None:
+    """End this process at once, as ``kill -9`` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Plan one failure: at the ``nth`` time of a call (1 is the first), before or after it does its work."""
+
+    call: Call
+    side: Side = "before"
+    nth: int = 1
+    strike: Callable[[], None] = fail
+
+
+class FaultyStore:
+    """Be a store that works, but for the faults planned."""
+
+    def __init__(self, store: Store, *faults: Fault) -> None:
+        self._store = store
+        self._faults = list(faults)
+        self._calls: Counter[str] = Counter()
+
+    def plan(self, *faults: Fault) -> None:
+        """Plan further faults; their counts begin now."""
+        self._calls.clear()
+        self._faults = list(faults)
+
+    @contextmanager
+    def at(self, call: Call) -> Iterator[None]:
+        """Strike as planned around one call."""
+        self._calls[call] += 1
+        self._strike(call, "before")
+        yield
+        self._strike(call, "after")
+
+    def _strike(self, call: Call, side: Side) -> None:
+        for fault in self._faults:
+            if (fault.call, fault.side, fault.nth) == (call, side, self._calls[call]):
+                fault.strike()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this process's turn at the head."""
+        with self.at("turn"), self._store.turn():
+            yield
+
+    @contextmanager
+    def _batch(self) -> Iterator[Batch]:
+        self._calls["batch"] += 1
+        self._strike("batch", "before")
+        with self._store.batch() as batch:
+            self._strike("batch", "after")
+            yield cast("Batch", _FaultyBatch(batch, self))
+            self._calls["commit"] += 1
+            self._strike("commit", "before")
+        self._strike("commit", "after")
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """Take the head."""
+        return self._batch()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Open a consistent read."""
+        with self.at("snapshot"), self._store.snapshot() as snapshot:
+            yield snapshot
+
+    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
+        """Keep answers that made no commit."""
+        with self.at("keep"):
+            self._store.keep(judged, answers)
+
+    def put_key(self, row: KeyRow) -> None:
+        """Keep the hash of a key."""
+        with self.at("put_key"):
+            self._store.put_key(row)
+
+    def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        """Have exactly these indexes."""
+        with self.at("index"):
+            self._store.index(wanted)
+
+    def close(self) -> None:
+        """Release everything."""
+        self._store.close()
+
+
+class _FaultyBatch:
+    """Be a batch whose ``append`` may fail; all reading goes to the real one."""
+
+    def __init__(self, batch: Batch, store: FaultyStore) -> None:
+        self._batch = batch
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._batch, name)
+
+    def append(
+        self, head: Head, entries: Sequence[Entry], records: Sequence[RecordState], answers: Sequence[Answered]
+    ) -> None:
+        """Append commits and answers, unless a fault is planned here."""
+        with self._store.at("append"):
+            self._batch.append(head, entries, records, answers)

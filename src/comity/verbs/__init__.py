@@ -1,0 +1,60 @@
+"""What each operation does: one function per row of :mod:`comity.operations`.
+
+A verb takes the engine, the caller and the request, and returns the answer that its row
+declares. Every way into Comity (Python handles, CLI, later HTTP and MCP) ends here, so
+that they can't differ. Forbidden: deciding anything that a gate decides, and writing to
+the store other than by a proposal (keys' hashes and indexes excepted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from comity import operations
+from comity.model.proposals import Caller
+from comity.operations import Request
+from comity.verbs import definitions, history, identity, proposing, reading, reverting, statistics, transfer, verifying
+from comity.verbs.engine import Engine
+
+Verb = Callable[[Engine, Caller, Any], Any]
+
+VERBS: Final[dict[type[Request], Verb]] = {
+    operations.Get: reading.get,
+    operations.GetMany: reading.get_many,
+    operations.Find: reading.find,
+    operations.Count: reading.count,
+    operations.Put: proposing.write,
+    operations.Set: proposing.write,
+    operations.Create: proposing.write,
+    operations.Add: proposing.write,
+    operations.Include: proposing.write,
+    operations.Exclude: proposing.write,
+    operations.Append: proposing.write,
+    operations.Emit: proposing.write,
+    operations.Archive: proposing.write,
+    operations.Restore: proposing.write,
+    operations.Delete: proposing.write,
+    operations.Check: proposing.write,
+    operations.Propose: proposing.propose,
+    operations.History: history.history,
+    operations.At: history.at,
+    operations.Diff: history.diff,
+    operations.Why: history.why,
+    operations.Revert: reverting.revert,
+    operations.Verify: verifying.verify,
+    operations.Refusals: history.refusals,
+    operations.Apply: definitions.apply,
+    operations.ShowDefinition: definitions.show,
+    operations.ListAgents: identity.agents,
+    operations.IssueKey: identity.issue_key,
+    operations.RevokeKey: identity.revoke_key,
+    operations.Import: transfer.import_file,
+    operations.Export: transfer.export_file,
+    operations.Stats: statistics.stats,
+}
+
+
+def run(engine: Engine, caller: Caller, request: Request) -> Any:
+    """Return the answer to a request."""
+    return VERBS[type(request)](engine, caller, request)

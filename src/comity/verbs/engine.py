@@ -1,0 +1,80 @@
+"""What a verb works with: the store, the lane to its head, and how moments and callers are understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from comity.clock import Clock, parse_time
+from comity.coordinator import Coordinator, Submission, submit
+from comity.errors import InvalidRequest, NotFound
+from comity.lane import Lane
+from comity.model.decisions import Decision
+from comity.model.ids import Entropy, make_id
+from comity.model.proposals import Caller, Proposal
+from comity.store.contract import Snapshot, Store
+
+Progress = Callable[[int, int], None]
+"""Take how much is done, of how much."""
+
+
+class Engine:
+    """Hold one open workspace: its store, its coordinator and the lane that leads to it."""
+
+    def __init__(self, store: Store, url: str, clock: Clock, entropy: Entropy) -> None:
+        self.store = store
+        self.url = url
+        self.clock = clock
+        self.entropy = entropy
+        self.coordinator = Coordinator(store, clock, entropy)
+        self.lane = Lane(self.coordinator.decide)
+
+    def make_id(self) -> str:
+        """Return a new id for a proposal."""
+        return make_id(self.clock, self.entropy)
+
+    def propose(self, proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False) -> Decision:
+        """Return the decision on a proposal."""
+        return self.lane.submit(submit(proposal, caller, is_new=is_new, dry=dry))
+
+    async def propose_async(
+        self, proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False
+    ) -> Decision:
+        """Return the decision on a proposal, without blocking the event loop."""
+        submission: Submission = submit(proposal, caller, is_new=is_new, dry=dry)
+        return await self.lane.submit_async(submission)
+
+    def close(self) -> None:
+        """Answer what waits, then release the store."""
+        self.lane.close()
+        self.store.close()
+
+
+def revision_of(snapshot: Snapshot, moment: int | str | None) -> int:
+    """Return the revision that a moment means: itself, that of a time, or the head's for None.
+
+    Raises InvalidRequest for what is neither, NotFound for a revision that isn't there yet.
+    """
+    head = snapshot.head.revision
+    if moment is None:
+        return head
+    if isinstance(moment, str) and not moment.isdigit():
+        try:
+            return snapshot.revision_at(parse_time(moment))
+        except (ValueError, OverflowError):
+            raise InvalidRequest(
+                f"{moment[:40]!r} is neither a revision nor a time: write 17 or 2026-11-24T10:00:00Z"
+            ) from None
+    revision = int(moment) if len(str(moment)) < 19 else head + 1
+    if not 0 <= revision <= head:
+        raise NotFound(f"there is no revision {moment}: the last one is {head}")
+    return revision
+
+
+def time_of(name: str, text: str | None) -> int | None:
+    """Return a time in microseconds; raises InvalidRequest, naming the argument, for what is no time."""
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"{name}: {text[:40]!r} is no RFC 3339 time, such as 2026-11-24T10:00:00Z") from None

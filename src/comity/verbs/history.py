@@ -1,0 +1,298 @@
+"""Looking back: history, a state as of a moment, differences, why, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from comity import limits
+from comity.clock import format_time
+from comity.errors import InvalidRequest, LimitExceeded, NotFound
+from comity.model import filters, refs
+from comity.model.events import Commit, Event
+from comity.model.proposals import Caller, QueryRead, Was
+from comity.model.records import LIFE, RecordState
+from comity.model.texts import show
+from comity.model.values import same
+from comity.operations import (
+    At,
+    Diff,
+    DiffAnswer,
+    Difference,
+    EventAnswer,
+    History,
+    HistoryAnswer,
+    RecordsAnswer,
+    Refusal,
+    Refusals,
+    RefusalsAnswer,
+    Why,
+    WhyAnswer,
+)
+from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
+from comity.verbs.engine import Engine, revision_of, time_of
+from comity.verbs.reading import answer_of, check_query
+
+_CAUSES: Final = 32
+
+
+def history(engine: Engine, caller: Caller, request: History) -> HistoryAnswer:
+    """Return events, newest first unless asked otherwise."""
+    if not 0 < request.limit <= limits.HISTORY_PAGE:
+        raise LimitExceeded(f"limit: between 1 and {limits.HISTORY_PAGE}")
+    with engine.store.snapshot() as snapshot:
+        events = snapshot.events(_chosen(snapshot, request))
+        return HistoryAnswer(events=tuple(_described(snapshot, events)), revision=snapshot.head.revision)
+
+
+def _chosen(snapshot: Snapshot, request: History) -> EventFilter:
+    kind, slash, name = (request.record or "").partition("/")
+    if slash:
+        kind, name = refs.split(request.record or "")
+    return EventFilter(
+        kind=kind or None,
+        id=name or None,
+        agent=request.agent,
+        type=request.type,
+        after=since_of(snapshot, request.since),
+        upto=None if request.until is None else revision_of(snapshot, request.until),
+        newest_first=not request.oldest_first,
+        limit=request.limit,
+    )
+
+
+def since_of(snapshot: Snapshot, moment: int | str | None) -> int:
+    """Return the revision after which a span begins: a revision itself, or the last one before a time."""
+    return 0 if moment is None else revision_of(snapshot, moment)
+
+
+def _described(snapshot: Snapshot, events: Iterable[Event]) -> Iterator[EventAnswer]:
+    commits: dict[int, Commit] = {}
+    for event in events:
+        commit = commits.get(event.revision) or snapshot.commit(event.revision)
+        if commit is not None:
+            commits[event.revision] = commit
+            yield describe(event, commit)
+
+
+def describe(event: Event, commit: Commit) -> EventAnswer:
+    """Return an event with what its commit knows of it."""
+    payload = event.payload
+    was = dict(payload.was) if payload else {}
+    values = {name: payload.values.get(name) for name in was if name != LIFE} if payload else {}
+    if LIFE in was:
+        values[LIFE] = event.life
+    return EventAnswer(
+        event=event.event_id,
+        type=event.type,
+        record=event.ref,
+        version=event.version,
+        at=format_time(commit.at),
+        by=commit.agent,
+        known=commit.known,
+        reason=commit.reason,
+        action=commit.action,
+        cause=commit.cause,
+        derived=event.derived or None,
+        was=was,
+        now=values,
+        data=payload.data if payload else {},
+        proposal=commit.proposal,
+        definition=commit.definition,
+        is_erased=payload is None,
+    )
+
+
+# -- as of a moment
+
+
+def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
+    """Return a record, the records of a kind that meet the conditions, or all, as of a moment."""
+    with engine.store.snapshot() as snapshot:
+        revision = revision_of(snapshot, request.moment)
+        states = list(_states_at(engine, snapshot, request, revision))
+        incarnation = snapshot.head.incarnation
+        answers = tuple([answer_of(state, revision, incarnation) for state in states])
+        return RecordsAnswer(records=answers, revision=revision, incarnation=incarnation)
+
+
+def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -> Iterator[RecordState]:
+    target = request.target
+    if target and "/" in target:
+        ref = refs.split(target)
+        yield snapshot.records_at([ref], revision).get(ref) or RecordState(*ref)
+        return
+    kinds = [target] if target else [kind for kind in sorted(snapshot.kinds()) if not refs.is_built_in(kind)]
+    left = request.limit
+    for kind in kinds:
+        if left <= 0:
+            return
+        query = filters.query(kind, *request.where, limit=min(left, limits.QUERY_RECORDS))
+        check_query(query, engine.coordinator.compiled, snapshot)
+        found = snapshot.find(query, revision=revision)
+        left -= len(found)
+        yield from found
+
+
+# -- differences
+
+
+def diff(engine: Engine, caller: Caller, request: Diff) -> DiffAnswer:
+    """Return the fields that differ between two moments, by record."""
+    with engine.store.snapshot() as snapshot:
+        since, until = revision_of(snapshot, request.since), revision_of(snapshot, request.until)
+        if since > until:
+            raise InvalidRequest(f"revision {since} is later than {until}: name the earlier moment first")
+        touched = _touched(snapshot, request.target, since, until)
+        before, after = snapshot.records_at(touched, since), snapshot.records_at(touched, until)
+        found: list[Difference] = []
+        for ref in touched:
+            found.extend(differences(before.get(ref) or RecordState(*ref), after.get(ref) or RecordState(*ref)))
+        return DiffAnswer(since=since, until=until, differences=tuple(found))
+
+
+def _touched(snapshot: Snapshot, target: str | None, since: int, until: int) -> list[tuple[str, str]]:
+    """Return the records that events between two revisions are about."""
+    kind, slash, name = (target or "").partition("/")
+    if slash:
+        return [refs.split(target or "")]
+    touched: dict[tuple[str, str], None] = {}
+    after = since
+    while after < until:
+        page = snapshot.log(after, limits.HISTORY_PAGE)
+        for commit, events in page:
+            after = commit.revision
+            if after > until:
+                break
+            touched.update(
+                ((event.kind, event.id), None)
+                for event in events
+                if (not kind and not refs.is_built_in(event.kind)) or event.kind == kind
+            )
+        if not page:
+            break
+    return sorted(touched)
+
+
+def differences(before: RecordState, after: RecordState) -> list[Difference]:
+    """Return the fields in which two states of a record differ, its life first."""
+    found: list[Difference] = []
+    if before.life != after.life:
+        found.append(Difference(record=after.ref, field=LIFE, was=before.life, now=after.life))
+    names = dict.fromkeys([*before.values, *after.values])
+    for name in names:
+        was, now = _visible(before, name), _visible(after, name)
+        if not same(was, now):
+            found.append(Difference(record=after.ref, field=name, was=was, now=now))
+    return found
+
+
+def _visible(state: RecordState, name: str) -> Any:
+    return state.values.get(name) if state.exists else None
+
+
+# -- why
+
+
+def why(engine: Engine, caller: Caller, request: Why) -> WhyAnswer:
+    """Return why a field has its value, or why the record is as it is.
+
+    Raises NotFound for a record that never was.
+    """
+    ref = refs.split(request.record)
+    with engine.store.snapshot() as snapshot:
+        revision = revision_of(snapshot, request.at)
+        state = snapshot.records_at([ref], revision).get(ref)
+        if state is None:
+            raise NotFound(f"there is no record {request.record}: nothing was ever written to it")
+        value = _subject_value(state, request.field)
+        changed = state.revision if request.field is None else state.blame.get(request.field)
+        if changed is None:
+            return WhyAnswer(record=state.ref, field=request.field, value=value)
+        return _explain(snapshot, state, request.field, value, changed)
+
+
+def _subject_value(state: RecordState, field: str | None) -> Any:
+    if field is None or field == LIFE:
+        return state.life
+    return state.values.get(field)
+
+
+def _explain(snapshot: Snapshot, state: RecordState, field: str | None, value: Any, changed: int) -> WhyAnswer:
+    commit = snapshot.commit(changed)
+    event = _event_that_set(snapshot, state, field, changed)
+    if commit is None or event is None:
+        return WhyAnswer(record=state.ref, field=field, value=value)
+    payload = commit.payload
+    return WhyAnswer(
+        record=state.ref,
+        field=field,
+        value=value,
+        event=describe(event, commit),
+        findings=payload.findings if payload else (),
+        rested_on=tuple(_rested_on(commit)),
+        causes=tuple(_causes(snapshot, commit)),
+    )
+
+
+def _event_that_set(snapshot: Snapshot, state: RecordState, field: str | None, revision: int) -> Event | None:
+    events = [event for event in snapshot.events_of(revision) if (event.kind, event.id) == (state.kind, state.id)]
+    if field is not None:
+        events = [event for event in events if event.payload is None or field in event.payload.was] or events
+    return events[-1] if events else None
+
+
+def _rested_on(commit: Commit) -> Iterator[str]:
+    """Yield what the proposal had read, in words."""
+    payload = commit.payload
+    for read in payload.proposal.reads if payload else ():
+        if isinstance(read, QueryRead):
+            yield f"a search for {read.query.kind} at revision {read.revision}"
+        elif isinstance(read, Was):
+            yield ", ".join(f"{read.record}.{name} was {show(value)}" for name, value in read.values.items())
+        else:
+            fields = "the whole record" if read.fields is None else ", ".join(read.fields) or "its existence"
+            yield f"{read.record} at revision {read.revision}: {fields}"
+
+
+def _causes(snapshot: Snapshot, commit: Commit) -> Iterator[EventAnswer]:
+    cause = commit.cause
+    for _ in range(_CAUSES):
+        if cause is None:
+            return
+        revision, ordinal = refs.parse_event_id(cause)
+        event, made = snapshot.event(revision, ordinal), snapshot.commit(revision)
+        if event is None or made is None:
+            return
+        yield describe(event, made)
+        cause = made.cause
+
+
+# -- refusals
+
+
+def refusals(engine: Engine, caller: Caller, request: Refusals) -> RefusalsAnswer:
+    """Return what was refused, newest first."""
+    if not 0 < request.limit <= limits.HISTORY_PAGE:
+        raise LimitExceeded(f"limit: between 1 and {limits.HISTORY_PAGE}")
+    with engine.store.snapshot() as snapshot:
+        since = time_of("since", request.since) or 0
+        chosen = AnsweredFilter(agent=request.agent, outcome="refused", since_us=since, limit=request.limit)
+        found: list[Refusal] = []
+        for answered in snapshot.answered(chosen):
+            payload = answered.payload
+            proposal = payload.proposal if payload else None
+            found.append(
+                Refusal(
+                    proposal=answered.proposal,
+                    at=format_time(answered.at),
+                    agent=answered.agent,
+                    revision=answered.revision,
+                    action=proposal.action if proposal else None,
+                    reason=proposal.reason if proposal else None,
+                    records=tuple(dict.fromkeys(change.record for change in proposal.changes)) if proposal else (),
+                    findings=payload.findings if payload else (),
+                )
+            )
+        return RefusalsAnswer(refusals=tuple(found))
+

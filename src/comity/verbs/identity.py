@@ -1,0 +1,108 @@
+"""Who is who: agents, and the keys that prove it.
+
+A key is random and shown once; only its SHA-256 is kept, outside the log. That it was
+issued, replaced or revoked is in the log (S23). A key counts while the agent's ``$agent``
+record names it.
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hmac
+import re
+from hashlib import sha256
+from typing import Final
+
+from comity.clock import SECOND_US, format_time
+from comity.deciding.operators import is_active
+from comity.errors import NotPermitted, Refused
+from comity.model import refs
+from comity.model.decisions import Decision
+from comity.model.filters import Query
+from comity.model.proposals import Caller, Emit, Proposal
+from comity.model.records import RecordState
+from comity.operations import AgentAnswer, AgentsAnswer, IssueKey, KeyAnswer, ListAgents, RevokeKey
+from comity.store.contract import KeyRow
+from comity.verbs.engine import Engine
+
+_SECRET: Final = re.compile(r"comity_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
+_DAY_US: Final = 86_400 * SECOND_US
+
+
+def os_user() -> Caller:
+    """Return the operating system's user as a caller."""
+    name = getpass.getuser()
+    return Caller(name if refs.AGENT.match(name) else "os", "os_user")
+
+
+def authenticate(engine: Engine, agent: str, secret: str) -> Caller:
+    """Return the caller that a key proves; raises NotPermitted without telling which part was wrong."""
+    match = _SECRET.match(secret)
+    refusal = NotPermitted(f"this key is not good for {agent!r}: ask a human to issue one with 'comity agents key {agent}'")
+    if match is None:
+        raise refusal
+    key, random = match.groups()
+    with engine.store.snapshot() as snapshot:
+        row = snapshot.key(key)
+        state = snapshot.records([("$agent", agent)]).get(("$agent", agent))
+        now = snapshot.head.time.advance(engine.clock).now_us
+    expected = row.digest if row is not None else bytes(32)
+    is_right = hmac.compare_digest(sha256(random.encode()).digest(), expected)
+    if not is_right or row is None or row.agent != agent or not _names(state, key, now):
+        raise refusal
+    return Caller(agent, "key", key)
+
+
+def _names(state: RecordState | None, key: str, now_us: int) -> bool:
+    return state is not None and state.values.get("key") == key and is_active(state, now_us)
+
+
+def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
+    """Issue a key; the agent's former key ends with it. Raises Refused where the caller is no operator."""
+    now = engine.clock.wall_us()
+    expires = now + request.days * _DAY_US if request.days is not None else None
+    key = engine.entropy(6).hex()
+    random = base64.urlsafe_b64encode(engine.entropy(32)).decode().rstrip("=")
+    engine.store.put_key(KeyRow(key, request.agent, sha256(random.encode()).digest(), now, expires))
+    shown = format_time(expires) if expires is not None else None
+    decision = _emit(engine, caller, request.agent, "key_issued", {"key": key, "expires_at": shown}, request.reason)
+    if not decision.is_committed:
+        raise Refused(decision)
+    return KeyAnswer(agent=request.agent, key=key, secret=f"comity_{key}_{random}", expires_at=shown)
+
+
+def revoke_key(engine: Engine, caller: Caller, request: RevokeKey) -> Decision:
+    """Revoke an agent's key."""
+    return _emit(engine, caller, request.agent, "key_revoked", {}, request.reason)
+
+
+def _emit(
+    engine: Engine, caller: Caller, agent: str, event: str, data: dict[str, object], reason: str | None
+) -> Decision:
+    data = {name: value for name, value in data.items() if value is not None}
+    proposal = Proposal(id=engine.make_id(), changes=(Emit(f"$agent/{agent}", event, data),), reason=reason)
+    return engine.propose(proposal, caller, is_new=True)
+
+
+def agents(engine: Engine, caller: Caller, request: ListAgents) -> AgentsAnswer:
+    """Return the agents declared, and those that have or had a key."""
+    declared = engine.coordinator.refresh().agents
+    with engine.store.snapshot() as snapshot:
+        keyed = {state.id: state for state in snapshot.find(Query("$agent", limit=1000))}
+    found: list[AgentAnswer] = []
+    for name in sorted({*declared, *keyed}):
+        values = keyed[name].values if name in keyed else {}
+        one = declared.get(name)
+        found.append(
+            AgentAnswer(
+                agent=name,
+                role=one.role if one else name,
+                kind=one.kind if one else "human",
+                is_declared=one is not None,
+                key=values.get("key"),
+                key_status=values.get("key_status"),
+                key_expires_at=values.get("key_expires_at"),
+            )
+        )
+    return AgentsAnswer(agents=tuple(found))

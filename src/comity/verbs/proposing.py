@@ -1,0 +1,73 @@
+"""Proposing: single changes, whole proposals, and the question whether one would pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from comity.model import proposals
+from comity.model.decisions import Decision
+from comity.model.proposals import AnyChange, AnyRead, Caller, Proposal, Was
+from comity.operations import (
+    Add,
+    Append,
+    Archive,
+    Check,
+    Create,
+    Delete,
+    Emit,
+    Exclude,
+    Include,
+    Propose,
+    Put,
+    Restore,
+    Set,
+    Write,
+)
+from comity.verbs.engine import Engine, time_of
+
+_CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
+    Put: lambda request: proposals.Put(request.record, request.fields, request.replace),
+    Check: lambda request: proposals.Put(request.record, request.fields),
+    Set: lambda request: proposals.Set(request.record, request.fields),
+    Create: lambda request: proposals.Create(request.record, request.fields),
+    Add: lambda request: proposals.Add(request.record, request.fields),
+    Include: lambda request: proposals.Include(request.record, request.fields),
+    Exclude: lambda request: proposals.Exclude(request.record, request.fields),
+    Append: lambda request: proposals.Append(request.record, request.fields),
+    Emit: lambda request: proposals.Emit(request.record, request.event, request.fields),
+    Archive: lambda request: proposals.Archive(request.record),
+    Restore: lambda request: proposals.Restore(request.record),
+    Delete: lambda request: proposals.Delete(request.record),
+}
+
+
+def propose(engine: Engine, caller: Caller, request: Propose) -> Decision:
+    """Return the decision on a whole proposal."""
+    return engine.propose(request.proposal, caller, is_new=request.is_new, dry=request.dry)
+
+
+def write(engine: Engine, caller: Caller, request: Write) -> Decision:
+    """Return the decision on a single change."""
+    proposal = proposal_of(request, request.id or engine.make_id())
+    return engine.propose(proposal, caller, is_new=request.id is None, dry=isinstance(request, Check))
+
+
+def proposal_of(request: Write, id: str) -> Proposal:
+    """Return a single change as the proposal that it stands for; raises InvalidRequest."""
+    change = _CHANGES[type(request)](request)
+    was: dict[str, Any] = getattr(request, "was", {})
+    reads: tuple[AnyRead, ...] = (Was(change.record, was),) if was else ()
+    return Proposal(
+        id=id,
+        changes=(change,),
+        reads=reads,
+        assumptions=request.assume,
+        about=request.about,
+        accept=request.accept,
+        action=request.action,
+        reason=request.reason,
+        cause=request.cause,
+        not_after=time_of("not_after", request.not_after),
+    )
+

@@ -1,0 +1,165 @@
+"""Reading: get, get_many, find, count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from comity import limits
+from comity.coordinator.facts import author_of
+from comity.deciding.compile import Compiled
+from comity.errors import LimitExceeded, NotFound
+from comity.model import filters, refs
+from comity.model.decisions import Moved
+from comity.model.filters import Query
+from comity.model.proposals import Caller, Read
+from comity.model.records import LIFE, RecordState
+from comity.model.texts import listed, suggestion
+from comity.model.values import same
+from comity.operations import Count, CountAnswer, Find, Get, GetMany, RecordAnswer, RecordsAnswer
+from comity.store.contract import Snapshot
+from comity.verbs.engine import Engine, revision_of
+
+
+def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
+    """Return one record; one that never was comes back as absent."""
+    ref = refs.split(request.record)
+    with engine.store.snapshot() as snapshot:
+        state, revision = _state(snapshot, ref, request.at)
+        stale = stale_reads(snapshot, request.noted) if request.noted else ()
+        return answer_of(state, revision, snapshot.head.incarnation, known_fields(engine, ref[0]), stale)
+
+
+def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:
+    """Return several records of one snapshot, in the order asked."""
+    if len(request.records) > limits.GET_RECORDS:
+        raise LimitExceeded(f"at most {limits.GET_RECORDS} records can be read at once")
+    wanted = [refs.split(record) for record in request.records]
+    with engine.store.snapshot() as snapshot:
+        revision = revision_of(snapshot, request.at)
+        found = snapshot.records(wanted) if request.at is None else snapshot.records_at(wanted, revision)
+        states = [found.get(ref) or RecordState(*ref) for ref in wanted]
+        return _answers(engine, states, revision, snapshot, stale=stale_reads(snapshot, request.noted))
+
+
+def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
+    """Return a page of the records that meet all conditions."""
+    query = filters.query(
+        request.kind,
+        *request.where,
+        order=request.order,
+        limit=request.limit,
+        after=request.after,
+        life=request.life,
+    )
+    with engine.store.snapshot() as snapshot:
+        check_query(query, engine.coordinator.compiled, snapshot)
+        revision = revision_of(snapshot, request.at)
+        states = snapshot.find(query, revision=None if request.at is None else revision)
+        after = filters.page_after(query, states[-1]) if len(states) == query.limit else None
+        return _answers(engine, states, revision, snapshot, after=after)
+
+
+def count(engine: Engine, caller: Caller, request: Count) -> CountAnswer:
+    """Return how many records meet all conditions."""
+    query = filters.query(request.kind, *request.where, life=request.life)
+    with engine.store.snapshot() as snapshot:
+        check_query(query, engine.coordinator.compiled, snapshot)
+        revision = revision_of(snapshot, request.at)
+        total = snapshot.count(query, revision=None if request.at is None else revision)
+        return CountAnswer(count=total, revision=revision, incarnation=snapshot.head.incarnation)
+
+
+def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> None:
+    """Raise NotFound, with the nearest name, for a kind or a field that a search can't find (S30)."""
+    declared = compiled.kind(query.kind)
+    known = snapshot.kinds()
+    if declared is None and query.kind not in known:
+        names = sorted({*compiled.kinds, *known})
+        nearest = compiled.suggest_kind(query.kind) or refs.nearest(query.kind, names)
+        visible = listed([name for name in names if not refs.is_built_in(name)], 8)
+        raise NotFound(f"there is no kind {query.kind!r}{suggestion(nearest)} Kinds here: {visible or 'none yet'}.")
+    if declared is not None:
+        for name in sorted(filters.fields_of(query) - declared.fields.keys() - {"$id"}):
+            nearest = refs.nearest(name, declared.fields)
+            raise NotFound(
+                f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {listed(sorted(declared.fields), 10)}."
+            )
+
+
+def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -> tuple[RecordState, int]:
+    if moment is None:
+        return snapshot.records([ref]).get(ref) or RecordState(*ref), snapshot.head.revision
+    revision = revision_of(snapshot, moment)
+    return snapshot.records_at([ref], revision).get(ref) or RecordState(*ref), revision
+
+
+def known_fields(engine: Engine, kind: str) -> tuple[str, ...]:
+    """Return the fields that a kind declares."""
+    declared = engine.coordinator.compiled.kind(kind)
+    return tuple(declared.fields) if declared is not None else ()
+
+
+def answer_of(
+    state: RecordState,
+    revision: int,
+    incarnation: str,
+    known: tuple[str, ...] = (),
+    stale: tuple[Moved, ...] = (),
+) -> RecordAnswer:
+    """Return a record's state as an answer."""
+    return RecordAnswer(
+        record=state.ref,
+        version=state.version,
+        life=state.life,
+        values=state.values,
+        revision=revision,
+        incarnation=incarnation,
+        changed=state.revision,
+        known=known,
+        stale=stale,
+    )
+
+
+def _answers(
+    engine: Engine,
+    states: Sequence[RecordState],
+    revision: int,
+    snapshot: Snapshot,
+    after: str | None = None,
+    stale: tuple[Moved, ...] = (),
+) -> RecordsAnswer:
+    incarnation = snapshot.head.incarnation
+    return RecordsAnswer(
+        records=tuple([answer_of(one, revision, incarnation, known_fields(engine, one.kind)) for one in states]),
+        revision=revision,
+        incarnation=incarnation,
+        after=after,
+        stale=stale,
+    )
+
+
+def stale_reads(snapshot: Snapshot, noted: Sequence[Read]) -> tuple[Moved, ...]:
+    """Return which fields of earlier reads have another value in this snapshot."""
+    if all(read.revision >= snapshot.head.revision for read in noted):
+        return ()
+    states = snapshot.records([refs.split(read.record) for read in noted])
+    moved: list[Moved] = []
+    for read in noted:
+        state = states.get(refs.split(read.record))
+        if state is not None and state.revision > read.revision:
+            moved.extend(_moved(snapshot, state, read))
+    return tuple(moved)
+
+
+def _moved(snapshot: Snapshot, state: RecordState, read: Read) -> list[Moved]:
+    ref = (state.kind, state.id)
+    past = snapshot.records_at([ref], read.revision).get(ref) or RecordState(*ref)
+    moved: list[Moved] = []
+    for name, changed in state.blame.items():
+        if changed <= read.revision or (read.fields is not None and name not in (*read.fields, LIFE)):
+            continue
+        was, now = (past.life, state.life) if name == LIFE else (past.values.get(name), state.values.get(name))
+        if not same(was, now):
+            author = author_of(snapshot, ref, name, changed)
+            moved.append(Moved(state.ref, name, was, now, author.by, author.at, author.event, author.reason))
+    return moved

@@ -1,0 +1,142 @@
+"""Reverting: a commit, or what an agent did since a point, by compensating events (S36).
+
+Per field, only the last change is undone, and only if it is one of those chosen: what
+someone else changed later is left alone and listed. The result is proposed like anything
+else, so guards, references and ownership hold; an operator may revert in any domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from comity import limits
+from comity.errors import InvalidRequest, NotFound
+from comity.model import refs
+from comity.model.decisions import Decision
+from comity.model.events import Event
+from comity.model.proposals import Caller, Proposal, Read, Undo
+from comity.model.records import LIFE, RecordState
+from comity.operations import Difference, Left, Revert, RevertAnswer
+from comity.store.contract import EventFilter, Snapshot
+from comity.verbs.engine import Engine
+from comity.verbs.history import since_of
+
+_BATCH = 100
+Ref = tuple[str, str]
+
+
+class Plan(msgspec.Struct):
+    """Be what a revert would do to one record: fields to put back, each as of a revision; what it leaves."""
+
+    ref: Ref
+    fields: dict[str, int]
+    differences: list[Difference]
+    left: list[Left]
+
+
+def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
+    """Undo what was chosen, in batches; return the decisions, what was put back, and what was left.
+
+    Raises NotFound where there is nothing to undo, InvalidRequest unless exactly one of
+    ``commit`` and ``agent`` is named.
+    """
+    if (request.commit is None) == (request.agent is None):
+        raise InvalidRequest("name either a commit (its revision) or an agent whose work is to be undone")
+    with engine.store.snapshot() as snapshot:
+        events = _chosen(snapshot, request)
+        if not events:
+            raise NotFound("there is nothing to undo: no events of that commit, or of that agent since then")
+        revision = snapshot.head.revision
+        plans = [_plan(snapshot, ref, chosen) for ref, chosen in _by_record(events).items()]
+    left = [one for plan in plans for one in plan.left]
+    todo = [plan for plan in plans if plan.fields]
+    decisions: list[Decision] = []
+    reverted: list[Difference] = []
+    for start in range(0, len(todo), _BATCH):
+        _carry_out(engine, caller, request, todo[start : start + _BATCH], revision, (decisions, reverted, left))
+    return RevertAnswer(decisions=tuple(decisions), reverted=tuple(reverted), left=tuple(left))
+
+
+def _chosen(snapshot: Snapshot, request: Revert) -> list[Event]:
+    if request.commit is not None:
+        return [event for event in snapshot.events_of(request.commit) if not refs.is_built_in(event.kind)]
+    after = since_of(snapshot, request.since)
+    found: list[Event] = []
+    while True:
+        page = snapshot.events(EventFilter(agent=request.agent, after=after, limit=limits.HISTORY_PAGE))
+        found += [event for event in page if not refs.is_built_in(event.kind) and event not in found[-limits.HISTORY_PAGE :]]
+        if len(page) < limits.HISTORY_PAGE or page[-1].revision == after:
+            return found
+        after = page[-1].revision - 1 if page[0].revision < page[-1].revision else page[-1].revision
+
+
+def _by_record(events: Iterable[Event]) -> dict[Ref, list[Event]]:
+    grouped: dict[Ref, list[Event]] = {}
+    for event in events:
+        grouped.setdefault((event.kind, event.id), []).append(event)
+    return grouped
+
+
+def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
+    state = snapshot.records([ref]).get(ref) or RecordState(*ref)
+    plan = Plan(ref, {}, [], [])
+    revisions = {event.revision for event in chosen}
+    touched = dict.fromkeys(name for event in chosen if event.payload for name in event.payload.was)
+    if any(event.payload is None for event in chosen):
+        plan.left.append(Left(record=state.ref, field="*", why="its contents were erased"))
+    for name in touched:
+        last = state.blame.get(name, 0)
+        if last in revisions:
+            _plan_field(snapshot, state, name, revisions, plan)
+        else:
+            commit = snapshot.commit(last)
+            by = commit.agent if commit else "someone"
+            plan.left.append(Left(record=state.ref, field=name, why=f"changed again by {by} at revision {last}"))
+    return plan
+
+
+def _plan_field(snapshot: Snapshot, state: RecordState, name: str, revisions: set[int], plan: Plan) -> None:
+    """Go back over the chosen changes of a field to the state before the first of the last run of them."""
+    ref, past, revision = plan.ref, state, state.blame[name]
+    while past.blame.get(name, 0) in revisions:
+        revision = past.blame[name] - 1
+        past = snapshot.records_at([ref], revision).get(ref) or RecordState(*ref)
+    was, now = (state.life, past.life) if name == LIFE else (state.values.get(name), past.values.get(name))
+    plan.fields[name] = revision
+    plan.differences.append(Difference(record=state.ref, field=name, was=was, now=now))
+
+
+def _carry_out(
+    engine: Engine,
+    caller: Caller,
+    request: Revert,
+    plans: Sequence[Plan],
+    revision: int,
+    result: tuple[list[Decision], list[Difference], list[Left]],
+) -> None:
+    """Propose a batch; where it is refused, propose its records one by one, so that one can't hold up the others."""
+    decisions, reverted, left = result
+    decision = engine.propose(_proposal(engine, request, plans, revision), caller, is_new=True, dry=request.dry)
+    if decision.is_allowed:
+        decisions.append(decision)
+        reverted.extend(one for plan in plans for one in plan.differences)
+    elif len(plans) > 1:
+        for plan in plans:
+            _carry_out(engine, caller, request, [plan], revision, result)
+    else:
+        decisions.append(decision)
+        why = "; ".join(finding.message for finding in decision.refusals)
+        left.extend(Left(record=one.record, field=one.field, why=why) for one in plans[0].differences)
+
+
+def _proposal(engine: Engine, request: Revert, plans: Sequence[Plan], revision: int) -> Proposal:
+    what = f"commit {request.commit}" if request.commit is not None else f"the work of {request.agent}"
+    return Proposal(
+        id=engine.make_id(),
+        changes=tuple(Undo("/".join(plan.ref), plan.fields) for plan in plans),
+        reads=tuple(Read("/".join(plan.ref), revision, tuple(plan.fields), whole=False) for plan in plans),
+        reason=request.reason or f"revert of {what}",
+        action=request.action,
+    )

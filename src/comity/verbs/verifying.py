@@ -1,0 +1,135 @@
+"""Verifying: replay the log, compare with the records, check the chain (S37)."""
+
+from __future__ import annotations
+
+from comity import limits
+from comity.deciding.fold import replay
+from comity.errors import InvalidRequest
+from comity.model import codec
+from comity.model.events import Commit, Event
+from comity.model.proposals import Caller
+from comity.model.records import LIFE, RecordState
+from comity.operations import Verify, VerifyAnswer
+from comity.store.contract import Snapshot
+from comity.verbs.engine import Engine, Progress
+
+_MOST_PROBLEMS = 100
+Ref = tuple[str, str]
+
+
+def verify(engine: Engine, caller: Caller, request: Verify, progress: Progress | None = None) -> VerifyAnswer:
+    """Return whether log, chain and records agree, and name what doesn't."""
+    with engine.store.snapshot() as snapshot:
+        audit = _Audit(snapshot)
+        if request.head is not None:
+            audit.check_outside_head(request.head)
+        audit.replay_log(progress)
+        audit.compare_records()
+        head = snapshot.head
+        return VerifyAnswer(
+            is_clean=not audit.problems,
+            revision=head.revision,
+            commits=audit.commits,
+            events=audit.events,
+            records=len(audit.states),
+            erased=audit.erased,
+            head=f"{head.revision}:{head.chain.hex()}",
+            problems=tuple(audit.problems),
+        )
+
+
+class _Audit:
+    """Go through the log once, holding the state that it leads to."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._chain = codec.GENESIS
+        self._last: Commit | None = None
+        self.states: dict[Ref, RecordState] = {}
+        self.problems: list[str] = []
+        self.commits = 0
+        self.events = 0
+        self.erased = 0
+
+    def note(self, problem: str) -> None:
+        """Take a problem, up to a number of them."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(problem)
+
+    def check_outside_head(self, text: str) -> None:
+        """Compare with a head that was kept elsewhere: a cut or rewritten tail shows."""
+        revision, colon, chain = text.partition(":")
+        if not colon or not revision.isdigit() or len(revision) > 18:
+            raise InvalidRequest(f"head: {text[:40]!r} is no 'revision:hash', as verify prints it")
+        if int(revision) == 0:
+            return
+        commit = self._snapshot.commit(int(revision))
+        if commit is None:
+            self.note(f"the log was cut: it should reach revision {revision}, and ends at {self._snapshot.head.revision}")
+        elif commit.chain.hex() != chain:
+            self.note(f"the log was rewritten: commit {revision} isn't the one whose head was kept")
+
+    def replay_log(self, progress: Progress | None) -> None:
+        """Check every commit and every event, in order."""
+        head = self._snapshot.head
+        after = 0
+        while page := self._snapshot.log(after, limits.HISTORY_PAGE):
+            for commit, events in page:
+                self._check_commit(commit, events)
+            after = page[-1][0].revision
+            if progress is not None:
+                progress(after, head.revision)
+        if after != head.revision:
+            self.note(f"the head says revision {head.revision}, the log ends at {after}")
+        elif self._chain != head.chain:
+            self.note("the head's hash isn't that of the last commit")
+
+    def _check_commit(self, commit: Commit, events: list[Event]) -> None:
+        expected = (self._last.revision if self._last else 0) + 1
+        if commit.revision != expected:
+            self.note(f"revision {expected} is missing: after it comes {commit.revision}")
+        if self._last is not None and (commit.at < self._last.at or commit.ordinal <= self._last.ordinal):
+            self.note(f"commit {commit.revision}: its time or its ordinal falls behind the commit before")
+        self._chain = codec.chain(self._chain, commit, events)
+        if self._chain != commit.chain:
+            self.note(f"commit {commit.revision}: its hash isn't that of its contents and the chain before")
+            self._chain = commit.chain
+        self._check_payload(f"commit {commit.revision}", commit.salt, commit.payload_bytes, commit.digest)
+        for event in events:
+            self._check_event(event)
+        self._last = commit
+        self.commits += 1
+
+    def _check_event(self, event: Event) -> None:
+        self.events += 1
+        what = f"event {event.event_id}"
+        self._check_payload(what, event.salt, event.payload_bytes, event.digest)
+        ref = (event.kind, event.id)
+        before = self.states.get(ref) or RecordState(*ref)
+        if event.version != before.version + 1:
+            self.note(f"{what}: {event.ref} goes from version {before.version} to {event.version}")
+        payload = event.payload
+        if payload is not None:
+            for name, former in payload.was.items():
+                seen = before.life if name == LIFE else before.values.get(name)
+                if before.life != "deleted" and before.version and seen != former and not self.erased:
+                    self.note(f"{what}: says that {name} was {former!r}, and it was {seen!r}")
+        self.states.update(replay([event]))
+
+    def _check_payload(self, what: str, salt: bytes | None, payload: bytes | None, digest: bytes) -> None:
+        if payload is None or salt is None:
+            self.erased += 1
+        elif codec.payload_digest(salt, payload) != digest:
+            self.note(f"{what}: its contents aren't those that were committed")
+
+    def compare_records(self) -> None:
+        """Compare the records as stored with those that the log leads to."""
+        left = dict(self.states)
+        for stored in self._snapshot.all_records():
+            folded = left.pop((stored.kind, stored.id), None)
+            if folded is None:
+                self.note(f"{stored.ref} is stored, and no event made it")
+            elif folded != stored:
+                self.note(f"{stored.ref} is stored otherwise than its events say")
+        for folded in left.values():
+            self.note(f"{folded.ref} is missing: its events say that it is there")

@@ -1,0 +1,216 @@
+"""Agents: who reads, writes and opens intents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from comity.errors import Conflict, InvalidRequest
+from comity.model.decisions import Decision
+from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
+from comity.operations import Propose
+from comity.workspace.asking import Asking, Moment
+from comity.workspace.changes import Options, Writing, split_options
+from comity.workspace.intents import AsyncIntent, Intent, deadline_of, raise_unless_committed
+from comity.workspace.records import Record
+from comity.workspace.session import Session
+
+T = TypeVar("T")
+
+
+def _request(session: Session, change: AnyChange, options: Options, *, dry: bool = False) -> Propose:
+    """Return a single change as the proposal that it stands for."""
+    reads: tuple[AnyRead, ...] = (Was(change.record, dict(options.was)),) if options.was else ()
+    proposal = Proposal(
+        id=options.id or session.make_id(),
+        changes=(change,),
+        reads=reads,
+        assumptions=options.assume,
+        about=options.about,
+        accept=options.accept,
+        action=options.action,
+        reason=options.reason,
+        cause=options.cause,
+        not_after=deadline_of(options.not_after),
+    )
+    return Propose(proposal=proposal, dry=dry, is_new=options.id is None)
+
+
+class Agent(Writing[Decision], Asking):
+    """Act as one agent.
+
+    The changing verbs (``put``, ``set``, ``add``, ``emit`` …) propose a single change at
+    once, return the committed decision, and raise NotCommitted otherwise. They take, beside
+    fields, ``reason``, ``action``, ``about``, ``was``, ``assume``, ``accept``, ``cause``,
+    ``id`` and ``not_after``.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def name(self) -> str:
+        """Return the agent's name."""
+        return self._session.caller.agent
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.name} ({self._session.caller.known})>"
+
+    def _apply(self, change: AnyChange, options: Options) -> Decision:
+        return raise_unless_committed(self._session.call(_request(self._session, change, options)))
+
+    def check(self, record: str, fields: Mapping[str, Any] | None = None, **values: Any) -> Decision:
+        """Return what would be decided on a put, without committing: "may I?"."""
+        given, options = split_options(values)
+        change = Put(record, {**(fields or {}), **given})
+        return self._session.call(_request(self._session, change, options, dry=True))
+
+    def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
+        """Return the decision on a proposal made by hand."""
+        return self._session.call(Propose(proposal=proposal, dry=dry))
+
+    def intent(self, action: str | None = None, **about: Any) -> Intent:
+        """Open an intent: ``with sales.intent("send_upsell", about="customer/acme") as intent:``.
+
+        Takes ``about``, ``reason``, ``cause``, ``at`` (a revision or time to pin its reads
+        to), ``not_after`` and ``relies_on``.
+        """
+        return Intent(self._session, action, **about)
+
+    def edit(self, record: str, *, action: str | None = None, **options: Any) -> Edit:
+        """Open one record for reading and changing: ``with sales.edit("customer/acme") as acme:``."""
+        return Edit(self.intent(action, about=record, **options), record)
+
+    def retrying(
+        self, function: Callable[[Intent], T], *, attempts: int = 3, action: str | None = None, **options: Any
+    ) -> T:
+        """Return what ``function(intent)`` returned in the attempt that committed.
+
+        For code that isn't a model: what takes no thinking may simply run again. A Conflict
+        starts the next attempt, with a fresh intent; anything else rises at once.
+        """
+        for attempt in _numbered(attempts):
+            try:
+                with self.intent(action, **options) as intent:
+                    return function(intent)
+            except Conflict:
+                if attempt == attempts:
+                    raise
+        raise InvalidRequest("attempts: at least 1")
+
+
+class Edit:
+    """Be one record opened for changing; leaving the block proposes, as leaving an intent does."""
+
+    def __init__(self, intent: Intent, record: str) -> None:
+        self.intent = intent
+        self._record = record
+
+    def __enter__(self) -> Record:
+        self.intent.__enter__()
+        return self.intent.get(self._record)
+
+    def __exit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.intent.__exit__(error, value, traceback)
+
+
+class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
+    """Be an :class:`Agent` for an event loop: the same verbs, awaited.
+
+    Proposals of many tasks share commits. Reads are local and take microseconds; they don't
+    leave the loop.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.ask = Agent(session)
+
+    @property
+    def name(self) -> str:
+        """Return the agent's name."""
+        return self._session.caller.agent
+
+    def __repr__(self) -> str:
+        return f"<AsyncAgent {self.name} ({self._session.caller.known})>"
+
+    async def _propose(self, change: AnyChange, options: Options) -> Decision:
+        return raise_unless_committed(await self._session.propose_async(_request(self._session, change, options)))
+
+    def _apply(self, change: AnyChange, options: Options) -> Coroutine[Any, Any, Decision]:
+        return self._propose(change, options)
+
+    async def get(self, record: str, *, at: Moment | None = None) -> Record:
+        """Return a record, now or as of a revision or time."""
+        return self.ask.get(record, at=at)
+
+    async def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
+        """Return several records of one snapshot."""
+        return self.ask.get_many(records, at=at)
+
+    async def find(self, kind: str, *filters: str, **options: Any) -> Sequence[Record]:
+        """Return the records of a kind that meet all conditions."""
+        return self.ask.find(kind, *filters, **options)
+
+    async def count(self, kind: str, *filters: str, **options: Any) -> int:
+        """Return how many records of a kind meet all conditions."""
+        return self.ask.count(kind, *filters, **options)
+
+    async def check(self, record: str, fields: Mapping[str, Any] | None = None, **values: Any) -> Decision:
+        """Return what would be decided on a put, without committing."""
+        given, options = split_options(values)
+        change = Put(record, {**(fields or {}), **given})
+        return await self._session.propose_async(_request(self._session, change, options, dry=True))
+
+    async def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
+        """Return the decision on a proposal made by hand."""
+        return await self._session.propose_async(Propose(proposal=proposal, dry=dry))
+
+    def intent(self, action: str | None = None, **about: Any) -> AsyncIntent:
+        """Open an intent: ``async with sales.intent("send_upsell") as intent:``."""
+        return AsyncIntent(self._session, action, **about)
+
+    def edit(self, record: str, *, action: str | None = None, **options: Any) -> AsyncEdit:
+        """Open one record for reading and changing: ``async with sales.edit("customer/acme") as acme:``."""
+        return AsyncEdit(self.intent(action, about=record, **options), record)
+
+    async def retrying(
+        self,
+        function: Callable[[AsyncIntent], Awaitable[T]],
+        *,
+        attempts: int = 3,
+        action: str | None = None,
+        **options: Any,
+    ) -> T:
+        """Return what ``function(intent)`` returned in the attempt that committed."""
+        for attempt in _numbered(attempts):
+            try:
+                async with self.intent(action, **options) as intent:
+                    return await function(intent)
+            except Conflict:
+                if attempt == attempts:
+                    raise
+        raise InvalidRequest("attempts: at least 1")
+
+
+class AsyncEdit:
+    """Be one record opened for changing, in an event loop."""
+
+    def __init__(self, intent: AsyncIntent, record: str) -> None:
+        self.intent = intent
+        self._record = record
+
+    async def __aenter__(self) -> Record:
+        await self.intent.__aenter__()
+        return await self.intent.get(self._record)
+
+    async def __aexit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.intent.__aexit__(error, value, traceback)
+
+
+def _numbered(attempts: int) -> range:
+    return range(1, attempts + 1)

@@ -1,0 +1,264 @@
+"""Looking, without an intent: what workspaces and agents both offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from comity.clock import format_time, parse_time
+from comity.model.codec import encode
+from comity.model.decisions import Decision
+from comity.model.values import normalise
+from comity.model.filters import LifeFilter
+from comity.operations import (
+    AgentsAnswer,
+    Apply,
+    ApplyAnswer,
+    At,
+    Count,
+    CountAnswer,
+    DefinitionAnswer,
+    Diff,
+    DiffAnswer,
+    Export,
+    ExportAnswer,
+    Find,
+    Get,
+    GetMany,
+    History,
+    HistoryAnswer,
+    Import,
+    ImportAnswer,
+    IssueKey,
+    KeyAnswer,
+    ListAgents,
+    RecordAnswer,
+    RecordsAnswer,
+    Refusals,
+    RefusalsAnswer,
+    Revert,
+    RevertAnswer,
+    RevokeKey,
+    ShowDefinition,
+    Stats,
+    StatsAnswer,
+    Verify,
+    VerifyAnswer,
+    Why,
+    WhyAnswer,
+)
+from comity.workspace.records import Page, Record
+from comity.workspace.session import Session
+
+Moment = int | str | datetime
+
+
+def moment_of(moment: Moment | None) -> int | str | None:
+    """Return a moment as requests take it: a revision, or a time as text."""
+    return format_time(parse_time(moment.isoformat())) if isinstance(moment, datetime) else moment
+
+
+def conditions_of(filters: Sequence[str], equals: dict[str, Any]) -> tuple[str, ...]:
+    """Return filters and ``field=value`` arguments as the conditions that requests take."""
+    return (*filters, *(equal_to(name, value) for name, value in equals.items()))
+
+
+def equal_to(name: str, value: Any) -> str:
+    """Return the condition that a field equals a value, or is among the values of a list."""
+    plain = normalise(value)
+    return f"{name} {'in' if isinstance(plain, list) else '='} {encode(plain).decode()}"
+
+
+class Asking:
+    """Read, look back, and operate; every answer is of one consistent snapshot."""
+
+    _session: Session
+
+    # -- now
+
+    def get(self, record: str, *, at: Moment | None = None) -> Record:
+        """Return a record, now or as of a revision or time. It isn't collected by any intent."""
+        answer: RecordAnswer = self._session.call(Get(record=record, at=moment_of(at)))
+        return Record(answer, None)
+
+    def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
+        """Return several records of one snapshot, in the order asked."""
+        answer: RecordsAnswer = self._session.call(GetMany(records=tuple(records), at=moment_of(at)))
+        return [Record(one, None) for one in answer.records]
+
+    def find(
+        self,
+        kind: str,
+        *filters: str,
+        order: str | Sequence[str] = (),
+        limit: int = 100,
+        after: str | None = None,
+        life: LifeFilter = "live",
+        at: Moment | None = None,
+        **equals: Any,
+    ) -> Page:
+        """Return the records of a kind that meet all conditions: ``find("customer", "tickets > 0", status="active")``."""
+        request = find_request(kind, filters, order, limit, after, life, at, equals)
+        answer: RecordsAnswer = self._session.call(request)
+        return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)
+
+    def count(
+        self, kind: str, *filters: str, life: LifeFilter = "live", at: Moment | None = None, **equals: Any
+    ) -> int:
+        """Return how many records of a kind meet all conditions."""
+        where = conditions_of(filters, equals)
+        answer: CountAnswer = self._session.call(Count(kind=kind, where=where, life=life, at=moment_of(at)))
+        return answer.count
+
+    # -- back
+
+    def history(
+        self,
+        record: str | None = None,
+        *,
+        agent: str | None = None,
+        type: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        oldest_first: bool = False,
+        limit: int = 50,
+    ) -> HistoryAnswer:
+        """Return what happened to a record or a kind, by an agent, of a type; newest first."""
+        return self._session.call(
+            History(
+                record=record,
+                agent=agent,
+                type=type,
+                since=moment_of(since),
+                until=moment_of(until),
+                oldest_first=oldest_first,
+                limit=limit,
+            )
+        )
+
+    def at(self, moment: Moment, target: str | None = None, *filters: str, limit: int = 1000) -> RecordsAnswer:
+        """Return a record, the records of a kind, or all of them, as of a revision or time."""
+        return self._session.call(
+            At(moment=moment_of(moment) or 0, target=target, where=tuple(filters), limit=limit)
+        )
+
+    def diff(self, since: Moment, until: Moment | None = None, target: str | None = None) -> DiffAnswer:
+        """Return what differs between two moments."""
+        return self._session.call(Diff(since=moment_of(since) or 0, until=moment_of(until), target=target))
+
+    def why(self, record: str, field: str | None = None, *, at: Moment | None = None) -> WhyAnswer:
+        """Return why a field has its value: event, author, reason, decision, causes. Prints well."""
+        return self._session.call(Why(record=record, field=field, at=moment_of(at)))
+
+    def refusals(self, *, agent: str | None = None, since: str | None = None, limit: int = 50) -> RefusalsAnswer:
+        """Return what was refused, newest first."""
+        return self._session.call(Refusals(agent=agent, since=since, limit=limit))
+
+    def verify(self, head: str | None = None) -> VerifyAnswer:
+        """Replay everything and check it; ``head`` is one that an earlier verification gave."""
+        return self._session.call(Verify(head=head))
+
+    def stats(self) -> StatsAnswer:
+        """Return counts and sizes."""
+        return self._session.call(Stats())
+
+    # -- operating
+
+    def revert(
+        self,
+        *,
+        commit: int | None = None,
+        agent: str | None = None,
+        since: Moment | None = None,
+        reason: str | None = None,
+        action: str | None = None,
+        dry: bool = False,
+    ) -> RevertAnswer:
+        """Undo a commit, or an agent's work since a moment, by compensating events."""
+        return self._session.call(
+            Revert(commit=commit, agent=agent, since=moment_of(since), reason=reason, action=action, dry=dry)
+        )
+
+    def definition(self) -> DefinitionAnswer:
+        """Return the definition that judges now."""
+        return self._session.call(ShowDefinition())
+
+    def apply(
+        self,
+        definition: str | Path,
+        *,
+        replaces: int | None = None,
+        reason: str | None = None,
+        dry: bool = False,
+    ) -> ApplyAnswer:
+        """Make the definition in a TOML file the one that judges. Raises InvalidDefinition with every problem."""
+        path = Path(definition)
+        request = Apply(
+            source=path.read_text(encoding="utf-8"), origin=path.name, replaces=replaces, reason=reason, dry=dry
+        )
+        return self._session.call(request)
+
+    def agents(self) -> AgentsAnswer:
+        """Return the agents declared, and those that have a key."""
+        return self._session.call(ListAgents())
+
+    def issue_key(self, agent: str, *, days: int | None = None, reason: str | None = None) -> KeyAnswer:
+        """Issue a key to a human; its secret is shown in this answer and nowhere else."""
+        return self._session.call(IssueKey(agent=agent, days=days, reason=reason))
+
+    def revoke_key(self, agent: str, *, reason: str | None = None) -> Decision:
+        """Revoke an agent's key."""
+        return self._session.call(RevokeKey(agent=agent, reason=reason))
+
+    def import_file(
+        self,
+        file: str | Path,
+        *,
+        kind: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        action: str | None = None,
+        dry: bool = False,
+    ) -> ImportAnswer:
+        """Bring records in from a CSV, JSON or NDJSON file, through the same checks."""
+        return self._session.call(
+            Import(file=str(file), kind=kind, key=key, reason=reason, action=action, dry=dry)
+        )
+
+    def export_file(
+        self,
+        file: str | Path,
+        *,
+        kind: str | None = None,
+        filters: Sequence[str] = (),
+        at: Moment | None = None,
+        format: Literal["csv", "json", "ndjson"] | None = None,
+    ) -> ExportAnswer:
+        """Write records to a CSV, JSON or NDJSON file."""
+        return self._session.call(
+            Export(file=str(file), kind=kind, where=tuple(filters), at=moment_of(at), format=format)
+        )
+
+
+def find_request(
+    kind: str,
+    filters: Sequence[str],
+    order: str | Sequence[str],
+    limit: int,
+    after: str | None,
+    life: LifeFilter,
+    at: Moment | None,
+    equals: dict[str, Any],
+) -> Find:
+    """Return a search as a request."""
+    return Find(
+        kind=kind,
+        where=conditions_of(filters, equals),
+        order=(order,) if isinstance(order, str) else tuple(order),
+        limit=limit,
+        after=after,
+        life=life,
+        at=moment_of(at),
+    )

@@ -1,0 +1,179 @@
+"""The verbs that change a record, once for every handle that has them.
+
+A handle says in ``_change`` what becomes of a change: an agent proposes it at once, an
+intent collects it. Whether the answer is awaited is the handle's matter, so there are no
+twins of these methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from comity.model import proposals
+from comity.model.proposals import AnyChange
+
+R = TypeVar("R", covariant=True)
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Be what may be said beside a change.
+
+    These names are taken: a field of the same name is set with ``fields={…}``.
+    """
+
+    reason: str | None = None
+    action: str | None = None
+    about: tuple[str, ...] = ()
+    was: Mapping[str, Any] = {}
+    assume: tuple[str, ...] = ()
+    accept: int | None = None
+    cause: str | None = None
+    id: str | None = None
+    not_after: Any = None
+
+
+_OPTIONS: Final = frozenset(Options.__struct_fields__)
+
+
+def split_options(values: dict[str, Any]) -> tuple[dict[str, Any], Options]:
+    """Return the fields and the options that a call named."""
+    chosen = {name: values.pop(name) for name in _OPTIONS & values.keys()}
+    for name in ("about", "assume"):
+        if name in chosen:
+            chosen[name] = (chosen[name],) if isinstance(chosen[name], str) else tuple(chosen[name])
+    if chosen.get("was") is None:
+        chosen.pop("was", None)
+    return values, Options(**chosen)
+
+
+class Writing(Generic[R]):
+    """Offer the verbs that change a record named by its address."""
+
+    __slots__ = ()
+
+    def _apply(self, change: AnyChange, options: Options) -> R:
+        raise TypeError("this handle can't change anything")
+
+    def put(self, record: str, /, fields: Mapping[str, Any] | None = None, *, replace: bool = False, **values: Any) -> R:
+        """Create the record, or set the fields given; with ``replace`` it has exactly these."""
+        given, options = split_options(values)
+        return self._apply(proposals.Put(record, {**(fields or {}), **given}, replace), options)
+
+    def set(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Set fields of a live record; None clears one."""
+        given, options = split_options(values)
+        return self._apply(proposals.Set(record, {**(fields or {}), **given}), options)
+
+    def create(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Create a record that isn't there."""
+        given, options = split_options(values)
+        return self._apply(proposals.Create(record, {**(fields or {}), **given}), options)
+
+    def add(self, record: str, /, fields: Mapping[str, float] | None = None, **values: Any) -> R:
+        """Add to numbers; needs no read and never conflicts."""
+        given, options = split_options(values)
+        return self._apply(proposals.Add(record, {**(fields or {}), **given}), options)
+
+    def include(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Put an element, or several in a list, into lists that are used as sets."""
+        given, options = split_options(values)
+        return self._apply(proposals.Include(record, _as_lists(fields, given)), options)
+
+    def exclude(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Take an element, or several in a list, out of lists that are used as sets."""
+        given, options = split_options(values)
+        return self._apply(proposals.Exclude(record, _as_lists(fields, given)), options)
+
+    def append(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Append an item, or several in a list, to lists."""
+        given, options = split_options(values)
+        return self._apply(proposals.Append(record, _as_lists(fields, given)), options)
+
+    def emit(self, record: str, event: str, /, data: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Emit a named event, with its declared consequences."""
+        given, options = split_options(values)
+        return self._apply(proposals.Emit(record, event, {**(data or {}), **given}), options)
+
+    def archive(self, record: str, /, **options: Any) -> R:
+        """Archive a record: readable, no longer changed or referred to."""
+        return self._apply(proposals.Archive(record), _only_options(options))
+
+    def restore(self, record: str, /, **options: Any) -> R:
+        """Bring an archived or deleted record back."""
+        return self._apply(proposals.Restore(record), _only_options(options))
+
+    def delete(self, record: str, /, **options: Any) -> R:
+        """Delete a record; its history stays."""
+        return self._apply(proposals.Delete(record), _only_options(options))
+
+
+class Changing(Generic[R]):
+    """Offer the same verbs on a record that is at hand."""
+
+    __slots__ = ()
+
+    def _change(self, make: Callable[[str], AnyChange], options: Options) -> R:
+        raise TypeError("this handle can't change anything")
+
+    def set(self, fields: Mapping[str, Any] | None = None, /, **values: Any) -> R:
+        """Set fields; None clears one. On a record that isn't there, create it."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Put(ref, {**(fields or {}), **given}), options)
+
+    def add(self, fields: Mapping[str, float] | None = None, /, **values: Any) -> R:
+        """Add to numbers; needs no read and never conflicts."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Add(ref, {**(fields or {}), **given}), options)
+
+    def include(self, fields: Mapping[str, Any] | None = None, /, **values: Any) -> R:
+        """Put an element, or several in a list, into lists that are used as sets."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Include(ref, _as_lists(fields, given)), options)
+
+    def exclude(self, fields: Mapping[str, Any] | None = None, /, **values: Any) -> R:
+        """Take an element, or several in a list, out of lists that are used as sets."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Exclude(ref, _as_lists(fields, given)), options)
+
+    def append(self, fields: Mapping[str, Any] | None = None, /, **values: Any) -> R:
+        """Append an item, or several in a list, to lists."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Append(ref, _as_lists(fields, given)), options)
+
+    def emit(self, event: str, /, data: Mapping[str, Any] | None = None, **values: Any) -> R:
+        """Emit a named event, with its declared consequences."""
+        given, options = split_options(values)
+        return self._change(lambda ref: proposals.Emit(ref, event, {**(data or {}), **given}), options)
+
+    def archive(self, **options: Any) -> R:
+        """Archive it: readable, no longer changed or referred to."""
+        return self._change(proposals.Archive, _only_options(options))
+
+    def restore(self, **options: Any) -> R:
+        """Bring it back."""
+        return self._change(proposals.Restore, _only_options(options))
+
+    def delete(self, **options: Any) -> R:
+        """Delete it; its history stays."""
+        return self._change(proposals.Delete, _only_options(options))
+
+
+def _as_lists(fields: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    given = {**(fields or {}), **values}
+    return {name: _as_list(value) for name, value in given.items()}
+
+
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(cast("Iterable[Any]", value))
+    return [value]
+
+
+def _only_options(values: dict[str, Any]) -> Options:
+    fields, options = split_options(values)
+    if fields:
+        raise TypeError(f"this change takes no fields, and got {', '.join(sorted(fields))}")
+    return options

@@ -1,0 +1,112 @@
+"""What an intent remembers: what was read through it, and what it is going to propose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from comity.model.filters import Query
+from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
+from comity.workspace.changes import Options
+
+
+class _Seen:
+    """Be what was read of one record: per field the latest revision, and how far the whole was at hand."""
+
+    __slots__ = ("at_hand", "fields", "shown")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, int] = {}
+        self.shown = -1
+        self.at_hand = -1
+
+
+class Memory:
+    """Collect reads and changes; be asked for the proposal that they make.
+
+    It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
+    """
+
+    def __init__(self) -> None:
+        self.changes: list[AnyChange] = []
+        self._seen: dict[str, _Seen] = {}
+        self._queries: list[QueryRead] = []
+        self._was: dict[str, dict[str, Any]] = {}
+        self._pending: dict[str, dict[str, Any]] = {}
+
+    # -- reads
+
+    def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:
+        """Note that a record was handed out, whole or as these fields, which then count."""
+        seen = self._seen.setdefault(record, _Seen())
+        if not fields:
+            seen.at_hand = max(seen.at_hand, revision)
+        for name in fields or ("",):
+            seen.fields[name] = revision
+
+    def note(self, record: str, revision: int, fields: Sequence[str] | None) -> None:
+        """Note that fields of a record at hand were used, or the whole of it (None)."""
+        seen = self._seen.setdefault(record, _Seen())
+        seen.at_hand = max(seen.at_hand, revision)
+        if fields is None:
+            seen.shown = max(seen.shown, revision)
+        for name in fields or ("",):
+            seen.fields[name] = max(seen.fields.get(name, -1), revision)
+
+    def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
+        """Note the answer to a search."""
+        self._queries.append(QueryRead(query, revision, tuple(members)))
+
+    def counted(self, query: Query, revision: int, count: int) -> None:
+        """Note the answer to a count."""
+        self._queries.append(QueryRead(query, revision, None, count))
+
+    def record_reads(self) -> tuple[Read, ...]:
+        """Return the reads of records."""
+        return tuple(read for record, seen in self._seen.items() for read in _reads(record, seen))
+
+    def reads(self) -> tuple[AnyRead, ...]:
+        """Return everything that was read."""
+        was = tuple(Was(record, values) for record, values in self._was.items())
+        return (*self.record_reads(), *was, *self._queries)
+
+    # -- changes
+
+    def pending(self, record: str) -> Mapping[str, Any]:
+        """Return the values that are going to be set."""
+        return self._pending.get(record, {})
+
+    def change(self, change: AnyChange, options: Options) -> None:
+        """Take a change; sets of one record that follow one another become one."""
+        if options.was:
+            self._was.setdefault(change.record, {}).update(options.was)
+        if msgspec.structs.replace(options, was={}) != Options():
+            raise TypeError("reason, action, about … belong to the intent: only was= goes with a single change of it")
+        if isinstance(change, (Put, Set)):
+            self._pending.setdefault(change.record, {}).update(change.fields)
+        last = self.changes[-1] if self.changes else None
+        if _can_join(last, change) and isinstance(last, (Put, Set)) and isinstance(change, (Put, Set)):
+            self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
+        else:
+            self.changes.append(change)
+
+
+def _can_join(last: AnyChange | None, change: AnyChange) -> bool:
+    if last is None or last.record != change.record or type(last) is not type(change):
+        return False
+    return not (getattr(last, "replace", False) or getattr(change, "replace", False))
+
+
+def _reads(record: str, seen: _Seen) -> list[Read]:
+    reads: list[Read] = []
+    by_revision: dict[int, list[str]] = {}
+    for name, revision in seen.fields.items():
+        by_revision.setdefault(revision, []).append(name)
+    for revision, names in by_revision.items():
+        fields = tuple(name for name in names if name)
+        reads.append(Read(record, revision, fields, whole=revision <= seen.at_hand, touched=True))
+    if seen.shown >= 0:
+        reads.append(Read(record, seen.shown, None, whole=True))
+    return reads

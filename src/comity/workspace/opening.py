@@ -1,0 +1,150 @@
+"""Opening a workspace."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from comity.clock import Clock, SystemClock
+from comity.errors import DefinitionChanged, DefinitionDiffers, InvalidRequest, Refused, UnknownAgent
+from comity.model import refs
+from comity.model.ids import Entropy
+from comity.model.proposals import Caller
+from comity.model.texts import suggestion
+from comity.operations import Apply, ApplyAnswer
+from comity.store.sqlite import SqliteStore
+from comity.verbs.engine import Engine
+from comity.verbs.identity import authenticate, os_user
+from comity.workspace.agents import Agent, AsyncAgent
+from comity.workspace.asking import Asking
+from comity.workspace.session import EmbeddedSession, watch_forks
+
+
+class Workspace(Asking):
+    """Be one open workspace. What is asked of it directly is asked by the operating system's user.
+
+    Close it when done, or use it as a context manager.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._session = EmbeddedSession(engine, os_user())
+        watch_forks(engine)
+
+    @property
+    def url(self) -> str:
+        """Return where it is kept."""
+        return self._engine.url
+
+    @property
+    def revision(self) -> int:
+        """Return the number of the last commit."""
+        with self._engine.store.snapshot() as snapshot:
+            return snapshot.head.revision
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.url}>"
+
+    def agent(self, name: str, *, key: str | None = None) -> Agent:
+        """Return a handle to act as an agent.
+
+        Humans need their key. Raises UnknownAgent, naming the nearest one, where agents are
+        declared and this one isn't; NotPermitted for a wrong key.
+        """
+        return Agent(self._session_of(name, key))
+
+    def async_agent(self, name: str, *, key: str | None = None) -> AsyncAgent:
+        """Return a handle to act as an agent in an event loop."""
+        return AsyncAgent(self._session_of(name, key))
+
+    def _session_of(self, name: str, key: str | None) -> EmbeddedSession:
+        if not refs.AGENT.match(name):
+            raise UnknownAgent(f"{name[:64]!r} is no agent name: use letters, digits and _.:@-")
+        if key is not None:
+            return EmbeddedSession(self._engine, authenticate(self._engine, name, key))
+        declared = self._engine.coordinator.refresh().agents
+        if declared and name not in declared:
+            hint = suggestion(refs.nearest(name, declared))
+            raise UnknownAgent(f"{name!r} is no declared agent{hint or '.'} Declared: {', '.join(sorted(declared))}.")
+        return EmbeddedSession(self._engine, Caller(name))
+
+    def close(self) -> None:
+        """Answer what waits and release the file. A second call does nothing."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open(
+    url: str | Path,
+    *,
+    definition: str | Path | None = None,
+    require: bool = False,
+    clock: Clock | None = None,
+    entropy: Entropy = os.urandom,
+) -> Workspace:
+    """Open a workspace, making it if it isn't there.
+
+    ``url`` is the path of an SQLite file. ``definition`` is the path of a TOML file: it is
+    applied to an empty workspace; where the workspace has another one already, that one
+    stays in force and a warning says so, or DefinitionChanged is raised with ``require``
+    (S26). Raises InvalidDefinition with every problem of the file.
+
+    >>> import comity, tempfile
+    >>> with comity.open(tempfile.mkdtemp() + "/crm.db") as ws:
+    ...     decision = ws.agent("sales").put("customer/acme", status="active")
+    ...     print(decision.revision, ws.get("customer/acme").status)
+    1 active
+    """
+    path = _path_of(url)
+    clock = clock or SystemClock()
+    engine = Engine(SqliteStore.open(str(path), clock=clock), str(url), clock, entropy)
+    workspace = Workspace(engine)
+    try:
+        engine.coordinator.refresh()
+        if definition is not None:
+            _settle_definition(workspace, Path(definition), require)
+    except BaseException:
+        workspace.close()
+        raise
+    return workspace
+
+
+def _path_of(url: str | Path) -> Path:
+    text = str(url)
+    scheme, colon, rest = text.partition("://")
+    if colon and scheme == "sqlite":
+        return Path(rest.removeprefix("/") if rest.startswith("//") else rest.removeprefix("/"))
+    if colon:
+        raise InvalidRequest(f"{scheme}:// can't be opened by this version: give the path of an SQLite file")
+    return Path(text).expanduser()
+
+
+def _settle_definition(workspace: Workspace, path: Path, require: bool) -> None:
+    source = path.read_text(encoding="utf-8")
+    if workspace.revision == 0:
+        answer: ApplyAnswer = workspace._session.call(Apply(source=source, origin=path.name, replaces=0))
+        if answer.decision is not None and not answer.decision.is_committed:
+            if all(finding.code == "definition.replaced" for finding in answer.decision.refusals):
+                _settle_definition(workspace, path, require)
+                return
+            raise Refused(answer.decision)
+        return
+    stored = workspace.definition()
+    if stored.source != source:
+        message = (
+            f"{path.name} differs from the definition in {workspace.url} (version {stored.number}),"
+            f" which stays in force: apply it with 'comity apply {path.name}'"
+        )
+        if require:
+            raise DefinitionChanged(message)
+        warnings.warn(message, DefinitionDiffers, stacklevel=4)

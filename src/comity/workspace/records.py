@@ -1,0 +1,223 @@
+"""A record in an agent's hands: what is used of it counts as read (S10), what is set on it is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn, Protocol
+
+from comity.model import refs
+from comity.model.decisions import Moved
+from comity.model.proposals import AnyChange
+from comity.model.records import Life
+from comity.model.texts import suggestion
+from comity.model.values import freeze
+from comity.operations import RecordAnswer
+from comity.workspace.changes import Changing, Options
+
+_WHOLE: Final = None
+
+
+class Collector(Protocol):
+    """Take notice of what is read and what is to be changed."""
+
+    def note(self, record: str, revision: int, fields: Sequence[str] | None) -> None:
+        """Note that fields were used, or the whole record (None)."""
+        ...
+
+    def pending(self, record: str) -> Mapping[str, Any]:
+        """Return the values that are going to be set."""
+        ...
+
+    def change(self, change: AnyChange, options: Options) -> None:
+        """Take a change of the record."""
+        ...
+
+
+class Record(Changing[None]):
+    """Be one record as of a revision.
+
+    Fields are attributes (``acme.status``) or items (``acme["status"]``), and immutable.
+    Using one notes it as read, and so does using the whole (``dict(acme)``, ``str(acme)``,
+    iterating, comparing); ``repr()`` reads nothing. A field that is empty is None where it
+    is known, and an AttributeError or KeyError with a suggestion where it isn't;
+    ``acme.get("field")`` never raises. On a record from an intent, setting a field adds it
+    to what will be proposed. One from ``peek``, or from an agent or a workspace, isn't
+    collected: ``is_collected`` says so, and it can't be changed.
+    """
+
+    __slots__ = ("_answer", "_changed", "_collector", "_fields", "_id", "_kind")
+
+    def __init__(self, answer: RecordAnswer, collector: Collector | None, fields: Sequence[str] = ()) -> None:
+        kind, _, name = answer.record.partition("/")
+        put = object.__setattr__
+        put(self, "_answer", answer)
+        put(self, "_collector", collector)
+        put(self, "_fields", frozenset(fields))
+        put(self, "_kind", kind)
+        put(self, "_id", name)
+
+    # -- what it is
+
+    @property
+    def ref(self) -> str:
+        """Return its address, ``kind/id``."""
+        return self._answer.record
+
+    @property
+    def kind(self) -> str:
+        """Return its kind."""
+        return self._kind
+
+    @property
+    def id(self) -> str:
+        """Return its id within the kind."""
+        return self._id
+
+    @property
+    def version(self) -> int:
+        """Return its version: how many events it has seen; 0 where it never was."""
+        return self._answer.version
+
+    @property
+    def revision(self) -> int:
+        """Return the revision of the snapshot that showed it."""
+        return self._answer.revision
+
+    @property
+    def life(self) -> Life:
+        """Return whether it is absent, live, archived or deleted; every read counts that."""
+        return self._answer.life
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether it is live or archived."""
+        return self._answer.life in ("live", "archived")
+
+    @property
+    def is_collected(self) -> bool:
+        """Tell whether what is used of it counts as read."""
+        return self._collector is not None
+
+    @property
+    def stale(self) -> tuple[Moved, ...]:
+        """Return the earlier reads of this intent that had moved when this one was made."""
+        return self._answer.stale
+
+    # -- its fields
+
+    def get(self, field: str, default: Any = None) -> Any:
+        """Return a field's value, or ``default`` where it is empty; counts as read either way."""
+        self._note(field)
+        value = self._value(field)
+        return default if value is None else freeze(value)
+
+    def __getattr__(self, field: str) -> Any:
+        if field.startswith("__"):
+            raise AttributeError(field)
+        if (value := self.get(field)) is not None or self._is_known(field):
+            return value
+        raise AttributeError(self._unknown(field))
+
+    def __getitem__(self, field: str) -> Any:
+        if (value := self.get(field)) is not None or self._is_known(field):
+            return value
+        raise KeyError(self._unknown(field))
+
+    def __setattr__(self, field: str, value: Any) -> None:
+        if field.startswith("_") or hasattr(type(self), field):
+            raise AttributeError(f"{field!r} is a name of the handle itself: write record[{field!r}] = …")
+        self[field] = value
+
+    def __setitem__(self, field: str, value: Any) -> None:
+        self.set({field: value})
+
+    def __contains__(self, field: object) -> bool:
+        return isinstance(field, str) and self.get(field) is not None
+
+    def keys(self) -> Sequence[str]:
+        """Return the names of the fields that aren't empty; reads the whole."""
+        return list(self._whole())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def __bool__(self) -> bool:
+        return self.exists
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Record):
+            return self.ref == other.ref and self._whole() == other._whole()
+        return isinstance(other, Mapping) and self._whole() == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self._whole().items())
+        return f"{self.ref}: {fields or self.life}"
+
+    def __repr__(self) -> str:
+        return f"<Record {self.ref} version {self.version} ({self.life})>"
+
+    def __copy__(self) -> dict[str, Any]:
+        return self._whole()
+
+    def __deepcopy__(self, memo: object) -> dict[str, Any]:
+        return self._whole()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a record handle can't be pickled: pass its address, or dict(record)")
+
+    # -- inside
+
+    def _value(self, field: str) -> Any:
+        if self._collector is not None and field in (pending := self._collector.pending(self.ref)):
+            return pending[field]
+        return self._answer.values.get(field) if self.exists else None
+
+    def _note(self, field: str) -> None:
+        if self._fields and field not in self._fields:
+            raise AttributeError(f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}")
+        if self._collector is not None:
+            self._collector.note(self.ref, self.revision, (field,))
+
+    def _whole(self) -> dict[str, Any]:
+        values: Mapping[str, Any] = self._answer.values if self.exists else {}
+        if self._fields:
+            values = {name: value for name, value in values.items() if name in self._fields}
+        if self._collector is not None:
+            self._collector.note(self.ref, self.revision, tuple(self._fields) if self._fields else _WHOLE)
+            values = {**values, **self._collector.pending(self.ref)}
+        return {name: freeze(value) for name, value in values.items() if value is not None}
+
+    def _is_known(self, field: str) -> bool:
+        return field in self._answer.known
+
+    def _unknown(self, field: str) -> str:
+        nearest = refs.nearest(field, [*self._answer.values, *self._answer.known])
+        return f"{self.ref} has no field {field!r}{suggestion(nearest)} ({self.ref}.get({field!r}) gives None)"
+
+    def _change(self, make: Callable[[str], AnyChange], options: Options) -> None:
+        if self._collector is None:
+            raise TypeError(f"{self.ref} was only looked at: open it with agent.edit(…) or intent.get(…) to change it")
+        self._collector.change(make(self.ref), options)
+
+
+class Page(Sequence[Record]):
+    """Be a page of records. ``after`` is the cursor of the next one, None at the end; ``revision`` its snapshot's."""
+
+    def __init__(self, records: Sequence[Record], revision: int, after: str | None) -> None:
+        self._records = tuple(records)
+        self.revision = revision
+        self.after = after
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"<Page of {len(self)} records at revision {self.revision}>"

@@ -1,0 +1,80 @@
+"""The seam between handles and what answers them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from comity.errors import NotPermitted
+from comity.model.decisions import Decision
+from comity.model.proposals import Caller
+from comity.operations import Propose, Request
+from comity.verbs import run
+from comity.verbs.engine import Engine
+
+
+class Session(Protocol):
+    """Answer requests on behalf of one caller."""
+
+    @property
+    def caller(self) -> Caller:
+        """Return on whose behalf."""
+        ...
+
+    def call(self, request: Request) -> Any:
+        """Return the answer to a request."""
+        ...
+
+    async def propose_async(self, request: Propose) -> Decision:
+        """Return the decision on a proposal, without blocking the event loop."""
+        ...
+
+    def make_id(self) -> str:
+        """Return a new id for a proposal."""
+        ...
+
+
+class EmbeddedSession:
+    """Answer requests in this process."""
+
+    def __init__(self, engine: Engine, caller: Caller) -> None:
+        self._engine = engine
+        self.caller = caller
+        self.make_id = engine.make_id
+
+    def call(self, request: Request) -> Any:
+        """Return the answer to a request."""
+        refuse_after_fork(self._engine)
+        return run(self._engine, self.caller, request)
+
+    async def propose_async(self, request: Propose) -> Decision:
+        """Return the decision on a proposal, without blocking the event loop."""
+        refuse_after_fork(self._engine)
+        return await self._engine.propose_async(
+            request.proposal, self.caller, is_new=request.is_new, dry=request.dry
+        )
+
+
+_forked: weakref.WeakSet[Engine] = weakref.WeakSet()
+_alive: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def watch_forks(engine: Engine) -> None:
+    """Have an engine refused in children of this process: its locks and connections aren't theirs (S3)."""
+    _alive.add(engine)
+
+
+def refuse_after_fork(engine: Engine) -> None:
+    """Raise NotPermitted in a process that was forked after the workspace was opened."""
+    if _forked and engine in _forked:
+        raise NotPermitted("this workspace was opened before the process was forked: open it again in the child")
+
+
+def _mark_forked(engines: Iterable[Engine]) -> None:
+    for engine in list(engines):
+        _forked.add(engine)
+
+
+os.register_at_fork(after_in_child=lambda: _mark_forked(_alive))

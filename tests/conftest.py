@@ -1,0 +1,27 @@
+"""What every test may rely on: a steady terminal, no settings of the caller's, steady property tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", max_examples=60, deadline=None, print_blob=True)
+settings.register_profile("thorough", parent=settings.get_profile("suite"), max_examples=2_000)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def steady_surroundings() -> Iterator[None]:
+    """Fix what the output depends on: width, colours, language, and no ``COMITY_…`` of the caller's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("COMITY_")]:
+            patch.delenv(name)
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+            patch.delenv(name, raising=False)
+        patch.setenv("NO_COLOR", "1")
+        patch.setenv("COLUMNS", "100")
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield

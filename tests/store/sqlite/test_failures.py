@@ -1,0 +1,44 @@
+"""Every error of the driver has its place in Comity's tree."""
+
+from __future__ import annotations
+
+import apsw
+import msgspec
+import pytest
+
+from comity.errors import StoreDamaged, StoreError, StoreFull, StoreUnavailable
+from comity.store.sqlite.failures import FAILURES, translate, translating
+
+DRIVERS = {thing for thing in vars(apsw).values() if isinstance(thing, type) and issubclass(thing, Exception)}
+
+
+def test_map_covers_the_driver() -> None:
+    assert len(DRIVERS) > 30
+    assert DRIVERS <= FAILURES.keys()
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (apsw.BusyError("BusyError: database is locked"), StoreUnavailable),
+        (apsw.LockedError("x"), StoreUnavailable),
+        (apsw.FullError("x"), StoreFull),
+        (apsw.NotADBError("x"), StoreDamaged),
+        (apsw.IOError("x"), StoreError),
+        (msgspec.DecodeError("x"), StoreDamaged),
+        (PermissionError("x"), StoreError),
+    ],
+)
+def test_failure_becomes(failure: Exception, expected: type[StoreError]) -> None:
+    translated = translate(failure)
+    assert type(translated) is expected
+    assert type(failure).__name__ in str(translated)
+
+
+def test_other_errors_pass() -> None:
+    @translating
+    def fail() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fail()

@@ -1,0 +1,171 @@
+"""S4: processes get their turns in the order in which they asked, and the dead hold nobody up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from comity.errors import StoreError
+from comity.store.sqlite.turn import IS_FAIR, Turn
+
+SPAWN = multiprocessing.get_context("spawn")
+FORK = multiprocessing.get_context("fork")
+NAMES = ("a", "b", "c", "d")
+ROUNDS = 300
+
+
+def test_turns_are_fair_here() -> None:
+    assert IS_FAIR == (sys.platform == "linux")
+
+
+def work_in_turns(path: Path, name: str, ready: Connection, out: Path) -> None:
+    """Take turn after turn, and write one's name in each, until the file is full."""
+    turn = Turn(path)
+    ready.send(name)
+    ready.recv()
+    with out.open("ab", buffering=0) as stream:
+        while True:
+            with turn:
+                if os.fstat(stream.fileno()).st_size >= ROUNDS * len(NAMES):
+                    return
+                stream.write(name.encode())
+
+
+def started(path: Path, name: str, out: Path) -> tuple[BaseProcess, Connection]:
+    here, there = SPAWN.Pipe()
+    process = SPAWN.Process(target=work_in_turns, args=(path, name, there, out))
+    process.start()
+    return process, here
+
+
+def test_s4_processes_share_evenly(tmp_path: Path) -> None:
+    out = tmp_path / "names"
+    workers = [started(tmp_path / "turn", name, out) for name in NAMES]
+    for _, pipe in workers:
+        pipe.recv()
+    with Turn(tmp_path / "turn"):
+        for _, pipe in workers:
+            pipe.send("go")
+        wait_for_tickets(tmp_path / "turn", 1 + len(NAMES))
+    for process, _ in workers:
+        process.join()
+    written = out.read_text()
+    shares = Counter(written)
+    assert len(written) == ROUNDS * len(NAMES)
+    assert max(shares.values()) <= 2 * min(shares.values()), shares
+
+
+def wait_for_tickets(path: Path, drawn: int) -> None:
+    """Return once so many tickets have been drawn: whoever drew the last one waits."""
+    while int.from_bytes(path.read_bytes()[:8], "little") < drawn:
+        os.sched_yield()
+
+
+def hold_turn(path: Path, pipe: Connection) -> None:
+    """Take the turn, say so, and keep it until told to end."""
+    turn = Turn(path)
+    with turn:
+        pipe.send("mine")
+        pipe.recv()
+
+
+def holder(path: Path) -> tuple[BaseProcess, Connection]:
+    here, there = SPAWN.Pipe()
+    process = SPAWN.Process(target=hold_turn, args=(path, there))
+    process.start()
+    return process, here
+
+
+def kill(process: BaseProcess) -> None:
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def test_killed_holder_holds_nobody_up(tmp_path: Path) -> None:
+    process, pipe = holder(tmp_path / "turn")
+    pipe.recv()
+    kill(process)
+    with Turn(tmp_path / "turn"):
+        pass
+
+
+def test_killed_waiter_holds_nobody_up_and_lets_nobody_overtake(tmp_path: Path) -> None:
+    path = tmp_path / "turn"
+    first, first_pipe = holder(path)
+    first_pipe.recv()
+    second, _ = holder(path)
+    wait_for_tickets(path, 2)
+    third, third_pipe = holder(path)
+    wait_for_tickets(path, 3)
+    kill(second)
+    assert not third_pipe.poll(0.2)
+    first_pipe.send("end")
+    assert third_pipe.recv() == "mine"
+    third_pipe.send("end")
+    for process in (first, third):
+        process.join()
+
+
+def test_turns_come_in_the_order_of_asking(tmp_path: Path) -> None:
+    order: list[int] = []
+
+    def take(number: int) -> None:
+        with turns[number]:
+            order.append(number)
+
+    turns = [Turn(tmp_path / "turn") for _ in range(5)]
+    with Turn(tmp_path / "turn"):
+        threads = [threading.Thread(target=take, args=[number]) for number in range(5)]
+        for number, thread in enumerate(threads):
+            thread.start()
+            wait_for_tickets(tmp_path / "turn", number + 2)
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, 4]
+
+
+def test_thread_enters_once(tmp_path: Path) -> None:
+    turn = Turn(tmp_path / "turn")
+    with turn, pytest.raises(StoreError, match="in its turn already"):
+        turn.__enter__()
+    with turn:
+        assert turn.is_mine
+    assert not turn.is_mine
+
+
+def test_closed_line_is_an_error(tmp_path: Path) -> None:
+    turn = Turn(tmp_path / "turn")
+    turn.close()
+    turn.close()
+    with pytest.raises(StoreError):
+        turn.__enter__()
+
+
+FORKER = """
+import os, pathlib, sys
+from comity.store.sqlite.turn import Turn
+with Turn(pathlib.Path(sys.argv[1])):
+    if os.fork():
+        os.kill(os.getpid(), 9)
+    sys.stdin.read()
+"""
+
+
+def test_child_of_a_killed_holder_holds_nobody_up(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", FORKER, tmp_path / "turn"], stdin=subprocess.PIPE)
+    assert parent.wait() == -signal.SIGKILL
+    with Turn(tmp_path / "turn"):
+        pass
+    assert parent.stdin is not None
+    parent.stdin.close()
