@@ -20,7 +20,7 @@ MEDIAN_LINES = 8
 NINETIETH_LINES = 30
 LEFTOVER = re.compile(
     r"\b(TODO|FIXME|XXX|HACK)\b"
-    r"|NotImplementedError"
+    r"|\bNotImplementedError"
     r"|type: ignore(?!\[)"
     r"|pyright: ignore(?!\[)"
     r"|noqa(?!: ?[A-Z])"

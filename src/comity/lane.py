@@ -15,6 +15,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from comity import limits
 from comity.coordinator import Submission
@@ -24,16 +25,18 @@ from comity.model.decisions import Decision
 Answer = Decision | ComityError
 Decide = Callable[[Sequence[Submission]], list[Answer]]
 
+_LOOK_S: Final = 1.0
+"""How often one who waits looks whether its leader is alive."""
+
 
 class _Place:
     """Be one caller's place in the lane. ``wake`` is held until there is something to do."""
 
-    __slots__ = ("answer", "future", "leads", "loop", "submission", "thread", "wake")
+    __slots__ = ("answer", "future", "loop", "submission", "thread", "wake")
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
         self.answer: Answer | None = None
-        self.leads = False
         self.wake: threading.Lock | None = None
         self.thread = threading.current_thread()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -51,6 +54,7 @@ class Lane:
     def __init__(self, decide: Decide) -> None:
         self._decide = decide
         self._mutex = threading.Lock()
+        self._idle = threading.Condition(self._mutex)
         self._waiting: deque[_Place] = deque()
         self._taken: list[_Place] = []
         self._leader: threading.Thread | None = None
@@ -64,18 +68,13 @@ class Lane:
         Raises OutcomeUnknown after ``limits.LANE_TIMEOUT_S``, StoreUnavailable when too many wait.
         """
         place = _Place(submission)
-        with self._mutex:
-            self._enter(place)
-            if self._leader is None:
-                self._leader = place.thread
-                place.leads = True
-            else:
-                place.wake = threading.Lock()
-                place.wake.acquire()
-        if not place.leads:
-            self._wait(place)
-        if place.leads and place.answer is None:
-            self._lead(place)
+        try:
+            if not self._join(place):
+                self._wait(place)
+            while place.answer is None:
+                self._decide_batch()
+        finally:
+            self._leave(place)
         return _result(place)
 
     async def submit_async(self, submission: Submission) -> Decision:
@@ -85,7 +84,8 @@ class Lane:
         place.future = place.loop.create_future()
         with self._mutex:
             self._enter(place)
-            if self._leader is None:
+            if self._leader is None or not self._leader.is_alive():
+                self._put_back()
                 self._start_pump()
         answer = await place.future
         if isinstance(answer, Decision):
@@ -93,13 +93,14 @@ class Lane:
         raise answer
 
     def close(self) -> None:
-        """Let the pump end when nobody waits; later submissions are refused."""
+        """Have everyone who waits answered, then let the pump end; later submissions are refused."""
         with self._mutex:
             self._is_closed = True
+            self._idle.wait_for(lambda: self._leader is None, limits.LANE_TIMEOUT_S)
             pump = self._pump
         if pump is not None:
             self._pump_wake.release()
-            pump.join()
+            pump.join(limits.LANE_TIMEOUT_S)
 
     # -- entering and waiting
 
@@ -110,70 +111,66 @@ class Lane:
             raise StoreUnavailable(f"{limits.LANE_WAITING} proposals wait already: try again in a moment")
         self._waiting.append(place)
 
+    def _join(self, place: _Place) -> bool:
+        """Enter the lane; return whether the place leads."""
+        place.wake = threading.Lock()
+        place.wake.acquire()
+        with self._mutex:
+            self._enter(place)
+            if self._leader is None:
+                self._leader = place.thread
+            return self._leader is place.thread
+
     def _wait(self, place: _Place) -> None:
         """Wait for an answer or for leadership; take over from a leader that has died."""
         wake = place.wake
         assert wake is not None
         left = limits.LANE_TIMEOUT_S
-        try:
-            while not wake.acquire(timeout=min(1.0, left)):
-                left -= 1.0
-                if self._take_over(place):
-                    return
-                if left <= 0:
-                    raise self._give_up(place)
-        except BaseException:
-            self._leave(place)
-            raise
+        while not wake.acquire(timeout=max(min(_LOOK_S, left), 0)):
+            left -= _LOOK_S
+            if place.answer is not None or self._take_over(place):
+                return
+            if left <= 0:
+                raise self._give_up(place)
 
     def _take_over(self, place: _Place) -> bool:
         with self._mutex:
-            if self._leader is None or self._leader.is_alive() or place.answer is not None:
-                return False
-            self._waiting.extendleft(reversed([taken.again() for taken in self._taken if taken.answer is None]))
-            self._taken = []
-            self._leader = place.thread
-            place.leads = True
-            return True
+            if self._leader is None or not self._leader.is_alive():
+                self._put_back()
+                self._leader = place.thread
+            return self._leader is place.thread
 
     def _give_up(self, place: _Place) -> OutcomeUnknown:
         return OutcomeUnknown(
-            f"no answer within {limits.LANE_TIMEOUT_S:g} s: ask again with the same id", proposal=place.submission.proposal.id
+            f"no answer within {limits.LANE_TIMEOUT_S:g} s: ask again with the same id",
+            proposal=place.submission.proposal.id,
         )
 
     def _leave(self, place: _Place) -> None:
-        """Give up a place; if leadership was passed to it meanwhile, pass it on."""
+        """Give up a place, with its answer or without; hand over if it leads."""
         with self._mutex:
-            if place in self._waiting:
-                self._waiting.remove(place)
-            if place.leads:
+            if self._leader is place.thread:
+                self._put_back()
+                self._drop(place)
                 self._hand_over()
+            else:
+                self._drop(place)
+
+    def _drop(self, place: _Place) -> None:
+        if place.answer is None and place in self._waiting:
+            self._waiting.remove(place)
 
     # -- leading
 
-    def _lead(self, place: _Place) -> None:
-        """Decide batches until the own answer is there, then hand over."""
-        try:
-            while place.answer is None:
-                self._decide_batch()
-        finally:
-            with self._mutex:
-                if place in self._waiting:
-                    self._waiting.remove(place)
-                self._hand_over()
-
     def _decide_batch(self) -> None:
+        """Decide those who are first. What an exception of the caller's own breaks off is put back on leaving."""
         with self._mutex:
             batch = self._take()
         try:
             answers = self._decide([place.submission for place in batch])
         except Exception as error:
-            self._answer(batch, [_unexpected(error, place) for place in batch])
-        except BaseException:
-            self._put_back(batch)
-            raise
-        else:
-            self._answer(batch, answers)
+            answers = [_unexpected(error, place) for place in batch]
+        self._answer(batch, answers)
 
     def _take(self) -> list[_Place]:
         batch: list[_Place] = []
@@ -185,36 +182,35 @@ class Lane:
         self._taken = batch
         return batch
 
-    def _put_back(self, batch: list[_Place]) -> None:
-        with self._mutex:
-            self._waiting.extendleft(reversed([place.again() for place in batch]))
-            self._taken = []
+    def _put_back(self) -> None:
+        """Have what was taken and not answered decided again, as repeats; the mutex is held."""
+        self._waiting.extendleft(reversed([place.again() for place in self._taken if place.answer is None]))
+        self._taken = []
 
     def _answer(self, batch: list[_Place], answers: list[Answer]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_Place]] = {}
         for place, answer in zip(batch, answers, strict=True):
             place.answer = answer
             if place.wake is not None:
-                place.wake.release()
+                _rouse(place.wake)
             elif place.loop is not None:
                 by_loop.setdefault(place.loop, []).append(place)
         for loop, places in by_loop.items():
             _wake_loop(loop, places)
+        self._taken = []
 
     def _hand_over(self) -> None:
         """Make the first who waits the leader; the mutex is held."""
         if not self._waiting:
             self._leader = None
+            self._idle.notify_all()
             return
         first = self._waiting[0]
-        if first.loop is not None:
+        if first.wake is None:
             self._start_pump()
-        elif first.wake is None:
-            self._leader = None
         else:
-            first.leads = True
             self._leader = first.thread
-            first.wake.release()
+            _rouse(first.wake)
 
     # -- the pump, for callers in event loops
 
@@ -243,6 +239,12 @@ class Lane:
             return self._leader is self._pump
 
 
+def _rouse(wake: threading.Lock) -> None:
+    """Wake a place; it may be awake already, having looked for itself."""
+    if wake.locked():
+        wake.release()
+
+
 def _result(place: _Place) -> Decision:
     answer = place.answer
     if isinstance(answer, Decision):
@@ -252,7 +254,9 @@ def _result(place: _Place) -> Decision:
 
 
 def _unexpected(error: Exception, place: _Place) -> ComityError:
-    unknown = OutcomeUnknown(f"{type(error).__name__}: {error}: ask again with the same id", proposal=place.submission.proposal.id)
+    unknown = OutcomeUnknown(
+        f"{type(error).__name__}: {error}: ask again with the same id", proposal=place.submission.proposal.id
+    )
     unknown.__cause__ = error
     return unknown
 

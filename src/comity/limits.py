@@ -37,8 +37,11 @@ READS_PER_PROPOSAL: Final = 2_000
 ASSUMPTIONS_PER_PROPOSAL: Final = 20
 SUBJECTS_PER_PROPOSAL: Final = 1_000
 """Of records written, and named in ``about``."""
-DERIVED_WRITES: Final = 1_000
-"""Of changes that a proposal causes by consequence, ``detach`` or ``cascade``."""
+DERIVED_WRITES: Final = 500
+"""Of changes that a proposal causes by ``detach`` or ``cascade``; below QUERY_RECORDS, as one more is looked for."""
+EVENTS_PER_COMMIT: Final = 10_000
+COMMIT_BYTES: Final = 33_554_432
+"""Of the after-images of one commit together, so that many small changes of large records don't stop the others."""
 NOT_AFTER_DAYS: Final = 30
 """How far in the future ``not_after`` may lie."""
 
@@ -88,6 +91,10 @@ ANSWER_BYTES: Final = 262_144
 """Of a stored answer."""
 HISTORY_PAGE: Final = 1_000
 """Of events in one page of history."""
+
+# Import
+IMPORT_ERRORS: Final = 10_000
+"""Of lines whose problem an import tells; more are counted."""
 
 # The lane
 BATCH_PROPOSALS: Final = 512

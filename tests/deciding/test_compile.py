@@ -46,7 +46,7 @@ check = "before.status != 'churned' || after.status == 'churned' || agent.kind =
 [kinds.customer.events.TicketOpened]
 owner = "support"
 data  = { ticket = { ref = "ticket", required = true } }
-then  = { open_tickets = "default(record.open_tickets, 0) + 1", last_contact = "event.at" }
+then  = { open_tickets = "record.open_tickets + 1", last_contact = "event.at" }
 
 [actions.send_upsell]
 """
@@ -152,6 +152,11 @@ def test_transitions_of_built_in_kinds_are_compiled(crm: Compiled) -> None:
         "key_status": "active",
         "key_expires_at": None,
     }
+
+
+def test_fields_with_a_value_or_a_default_are_never_null_in_expressions(crm: Compiled) -> None:
+    nullable = {name for name, field in crm.kinds["customer"].fields.items() if field.type.nullable}
+    assert nullable == {"last_contact"}
 
 
 def test_assumptions_are_compiled_once(crm: Compiled) -> None:
@@ -310,10 +315,12 @@ def definitions(draw: st.DrawFn) -> str:
     lines = [f"undeclared = '{draw(st.sampled_from(['allow', 'refuse']))}'"]
     for kind in draw(st.lists(WORDS, max_size=2, unique=True)):
         lines += [f"[kinds.{kind}.fields]"]
-        for field in draw(st.lists(WORDS, max_size=4, unique=True)):
-            lines.append(f"{field} = {{ {draw(SCHEMAS)} }}")
-        lines += [f"[[kinds.{kind}.guards]]", "name = 'g'", f'check = "{draw(EXPRESSION_TEXTS)}"']
-        lines += [f"[kinds.{kind}.events.E.then]", f'{draw(WORDS)} = "{draw(EXPRESSION_TEXTS)}"']
+        fields = draw(st.lists(WORDS, max_size=4, unique=True))
+        lines += [f"{field} = {{ {draw(SCHEMAS)} }}" for field in fields]
+        for check in draw(st.lists(EXPRESSION_TEXTS, max_size=1)):
+            lines += [f"[[kinds.{kind}.guards]]", "name = 'g'", f'check = "{check}"']
+        lines += [f"[kinds.{kind}.events.E.then]"]
+        lines += [f'{field} = "{draw(EXPRESSION_TEXTS)}"' for field in fields[:1]]
     return "\n".join(lines)
 
 

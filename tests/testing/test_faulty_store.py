@@ -69,6 +69,7 @@ def test_other_calls_fail_on_either_side(store: FaultyStore) -> None:
     row = KeyRow("k", "ops", digest("k"), 1, None)
     calls = {
         "turn": lambda: store.turn().__enter__(),
+        "head": store.head,
         "snapshot": lambda: store.snapshot().__enter__(),
         "keep": lambda: store.keep(0, []),
         "put_key": lambda: store.put_key(row),

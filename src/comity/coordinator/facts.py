@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from comity.deciding.pipeline import Judgement, judge, unjudgeable
 from comity.deciding.view import (
     Author,
     AuthorNeed,
@@ -14,27 +17,39 @@ from comity.deciding.view import (
     Ref,
     View,
 )
-from comity.deciding.pipeline import Judgement, judge
+from comity.errors import StoreError
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
 from comity.store.contract import EventFilter, Snapshot
 
+Keep = Callable[[Ref, RecordState], None]
+"""Take a record that was fetched, where the view finds it."""
 
-def judge_with(snapshot: Snapshot, proposal: Proposal, caller: Caller, view: View, known: dict[Ref, RecordState]) -> Judgement:
-    """Return a judgement, supplying what the view lacks; ``known`` takes the records fetched."""
+
+def judge_with(snapshot: Snapshot, proposal: Proposal, caller: Caller, view: View, keep: Keep) -> Judgement:
+    """Return a judgement, supplying what the view lacks; ``keep`` takes the records fetched.
+
+    Raises StoreError; whatever else goes wrong refuses this proposal, and it alone (S3).
+    """
     while True:
         try:
             return judge(proposal, caller, view)
         except Missing as missing:
-            supply(snapshot, missing.need, view, known)
+            need = missing.need
+        try:
+            supply(snapshot, need, view, keep)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fact that can't be had concerns only who asked for it
+            return unjudgeable(error, caller, view)
 
 
-def supply(snapshot: Snapshot, need: Need, view: View, known: dict[Ref, RecordState]) -> None:
+def supply(snapshot: Snapshot, need: Need, view: View, keep: Keep) -> None:
     """Fetch one fact and hand it to the view."""
     if isinstance(need, (PastNeed, FindNeed, CountNeed, AuthorNeed, ChangedNeed)):
         view.supply(need, _fetch(snapshot, need))
     else:
-        known[need.ref] = record_of(snapshot, need.ref)
+        keep(need.ref, record_of(snapshot, need.ref))
 
 
 def record_of(snapshot: Snapshot, ref: Ref) -> RecordState:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from comity import limits
 from comity.clock import Clock
 from comity.coordinator.cache import RecordCache
+from comity.coordinator.definitions import compiled_of
 from comity.coordinator.round import DEFINITION, Round
 from comity.coordinator.submissions import Submission
-from comity.deciding.compile import Compiled, compile_definition
-from comity.deciding.view import View
-from comity.errors import ComityError, StoreError
+from comity.deciding.compile import Compiled
+from comity.deciding.view import Ref, View
+from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.model.decisions import Decision
-from comity.model.definition import Definition
 from comity.model.ids import Entropy
-from comity.model.reading import read_definition
-from comity.store.contract import Batch, Head, Store
+from comity.model.records import RecordState
+from comity.store.contract import Batch, Head, Snapshot, Store
 
 
 class Coordinator:
@@ -28,51 +28,72 @@ class Coordinator:
         self._entropy = entropy
         self._cache = RecordCache(limits.CACHE_BYTES)
         self._head: Head | None = None
+        self._is_in_doubt = False
         self._kinds: dict[str, int] = {}
-        self._compiled = compile_definition(Definition(), 0)
-        self.on_commit: Callable[[Head], None] = _nobody_listens
-
-    @property
-    def compiled(self) -> Compiled:
-        """Return the definition that the last batch was judged by."""
-        return self._compiled
+        self._compiled = compiled_of("", 0)
 
     def decide(self, submissions: Sequence[Submission]) -> list[Decision | ComityError]:
         """Return the answers to proposals, in order.
 
-        A store that fails fails the batch, which is then tried one by one, so that one
-        proposal never sinks another (S3); what still fails is answered with its error.
+        What fails, fails the batch, which is then tried one by one, so that one proposal
+        never sinks another (S3); what still fails is answered with its error.
         """
         with self._store.turn():
+            self._is_in_doubt = False
             try:
                 return list(self._decide_batch(submissions))
-            except StoreError as error:
+            except Exception as error:
                 self._forget()
-                if len(submissions) == 1:
+                if len(submissions) == 1 and isinstance(error, StoreUnavailable) and not self._is_in_doubt:
                     return [error]
             return [self._decide_alone(submission.as_repeat()) for submission in submissions]
 
-    def refresh(self) -> Compiled:
-        """Return the definition as it is at the head, having caught up with it."""
-        with self._store.turn(), self._store.batch() as batch:
-            self._catch_up(batch)
-        return self._compiled
+    def recall(self, ref: Ref, head: Head) -> RecordState | None:
+        """Return a record as of a head, if it is held in memory as of just that head.
+
+        Any thread may ask, while another decides: the head is taken away before the memory
+        is changed, and so is seen to be another one afterwards.
+        """
+        known = self._head
+        if known is None or not known.is_same_place(head):
+            return None
+        state = self._cache.states.get(ref)
+        return state if self._head is known else None
+
+    def known_fields(self, kind: str) -> tuple[str, ...]:
+        """Return the fields that a kind declares, as of the head that records are recalled at."""
+        declared = self._compiled.kind(kind)
+        return declared.field_names if declared is not None else ()
+
+    def definition(self, snapshot: Snapshot) -> Compiled:
+        """Return the definition that judges at a snapshot's head. Any thread may ask."""
+        known = self._compiled
+        state = snapshot.records([DEFINITION]).get(DEFINITION)
+        if state is None:
+            return compiled_of("", 0)
+        source: str = state.values["source"]
+        is_known = known.number == state.version and known.definition.source == source
+        return known if is_known else compiled_of(source, state.version)
 
     def _decide_alone(self, submission: Submission) -> Decision | ComityError:
         try:
             return self._decide_batch([submission])[0]
-        except StoreError as error:
+        except Exception as error:
             self._forget()
-            return error
+            is_plain = isinstance(error, ComityError) and not self._is_in_doubt
+            return error if is_plain else _unexpected(error, submission)
 
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
             self._catch_up(batch)
             round = self._open_round(batch)
-            round.prefetch(submissions, self._cache)
+            round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
+            was_in_doubt = self._is_in_doubt
             if round.entries:
                 batch.append(round.head(), round.entries, list(round.view.drafted.values()), round.answers)
+                self._is_in_doubt = True
+        self._is_in_doubt = was_in_doubt
         if round.entries:
             self._publish(round)
         elif round.answers:
@@ -91,15 +112,15 @@ class Coordinator:
             now_us=time.now_us,
             kind_revisions=self._kinds,
         )
-        return Round(batch, view, time, self._entropy)
+        return Round(batch, view, self._cache, time, self._entropy)
 
     def _publish(self, round: Round) -> None:
         """Hold what the batch did; the store has it already."""
+        self._head = None
         self._cache.update(round.view.drafted)
         self._kinds = round.view.kind_revisions
         self._compiled = round.view.compiled
         self._head = round.head()
-        self.on_commit(self._head)
 
     # -- keeping the memory honest
 
@@ -107,11 +128,12 @@ class Coordinator:
         head, known = batch.head, self._head
         if known is not None and known.is_same_place(head):
             return
+        self._head = None
         if known is None or not self._links(batch, known):
             self._forget()
-            self._load_definition(batch)
         else:
             self._take_changes(batch, known)
+        self._compiled = self.definition(batch)
         self._kinds = batch.kinds()
         self._head = head
 
@@ -127,22 +149,17 @@ class Coordinator:
     def _take_changes(self, batch: Batch, known: Head) -> None:
         changed = batch.changed_since(known.revision, limits.CATCH_UP_EVENTS)
         if len(changed) >= limits.CATCH_UP_EVENTS:
-            self._forget()
+            self._cache.clear()
         self._cache.correct(changed)
-        if any((state.kind, state.id) == DEFINITION for state in changed) or self._head is None:
-            self._load_definition(batch)
-
-    def _load_definition(self, batch: Batch) -> None:
-        state = batch.records([DEFINITION]).get(DEFINITION)
-        if state is None:
-            self._compiled = compile_definition(Definition(), 0)
-        elif state.version != self._compiled.number or state.values["source"] != self._compiled.definition.source:
-            self._compiled = compile_definition(read_definition(state.values["source"]), state.version)
 
     def _forget(self) -> None:
         self._cache.clear()
         self._head = None
 
 
-def _nobody_listens(head: Head) -> None:
-    """Take the news of a commit and do nothing."""
+def _unexpected(error: Exception, submission: Submission) -> OutcomeUnknown:
+    """Return the answer where what failed may have done so after the commit."""
+    proposal = submission.proposal.id
+    unknown = OutcomeUnknown(f"{type(error).__name__}: {error}: ask again with the same id", proposal=proposal)
+    unknown.__cause__ = error
+    return unknown

@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from comity import limits
 from comity.clock import StoreTime
 from comity.coordinator.cache import RecordCache
+from comity.coordinator.definitions import compiled_of
 from comity.coordinator.facts import judge_with
 from comity.coordinator.submissions import Submission
-from comity.deciding.compile import compile_definition
-from comity.deciding.pipeline import Judgement
+from comity.deciding.pipeline import Judgement, next_move
 from comity.deciding.view import Ref, View
 from comity.model import codec, refs
 from comity.model.decisions import Decision, Finding
 from comity.model.events import Answered, Commit, Event
 from comity.model.ids import Entropy
 from comity.model.proposals import QueryRead
-from comity.model.reading import read_definition
 from comity.model.records import RecordState
 from comity.store.contract import Batch, Entry, Head
 
 DEFINITION: Ref = ("$definition", "current")
+_NAMED: Final = limits.CHANGES_PER_PROPOSAL + limits.READS_PER_PROPOSAL + limits.SUBJECTS_PER_PROPOSAL
+"""Of records that a proposal within the limits can name; one beyond them is refused before any is looked at."""
 
 
 class Round:
     """Decide the proposals of one batch, in order, each seeing what those before it did."""
 
-    def __init__(self, batch: Batch, view: View, time: StoreTime, entropy: Entropy) -> None:
+    def __init__(self, batch: Batch, view: View, cache: RecordCache, time: StoreTime, entropy: Entropy) -> None:
         self.entries: list[Entry] = []
         self.answers: list[Answered] = []
         self.view = view
         self._batch = batch
+        self._cache = cache
         self._time = time
         self._entropy = entropy
-        self._known: dict[Ref, RecordState] = {}
         self._chain = batch.head.chain
         self._judged = batch.head.judged
         self._stored: dict[str, Commit | Answered] = {}
         self._decided: dict[str, tuple[bytes, Decision]] = {}
 
-    def prefetch(self, submissions: Sequence[Submission], cache: RecordCache) -> None:
+    def prefetch(self, submissions: Sequence[Submission]) -> None:
         """Fetch, in one go, the records that the batch names and the answers to ids used before."""
-        self._known = cache.states
-        wanted = {ref for submission in submissions for ref in _named(submission)} - cache.states.keys()
+        wanted = {ref for submission in submissions for ref in _named(submission)} - self._cache.states.keys()
         if wanted:
             found = self._batch.records(list(wanted))
             for ref in wanted:
-                cache.put(ref, found.get(ref) or RecordState(*ref))
+                self._cache.put(ref, found.get(ref) or RecordState(*ref))
         used = [submission.proposal.id for submission in submissions if not submission.is_new and not submission.dry]
         if used:
             self._stored = self._batch.answers(used)
@@ -59,7 +61,7 @@ class Round:
         """Return the answer to one proposal: a repeat's, or a judgement's."""
         if not submission.dry and (repeated := self._repeat(submission)) is not None:
             return repeated
-        judgement = judge_with(self._batch, submission.proposal, submission.caller, self.view, self._known)
+        judgement = judge_with(self._batch, submission.proposal, submission.caller, self.view, self._cache.put)
         if submission.dry:
             return self._check(submission, judgement)
         self._judged += 1
@@ -141,11 +143,9 @@ class Round:
     def _commit(self, submission: Submission, judgement: Judgement) -> Decision:
         revision = self.view.revision + 1
         events = self._events(revision, judgement)
-        commit = self._envelope(submission, judgement, revision)
-        self._chain = codec.chain(self._chain, commit, events)
-        commit = _chained(commit, self._chain)
+        commit = self._seal(submission, judgement, revision, events)
         self.entries.append(Entry(commit, events))
-        self.view.accept(judgement.states, submission.caller.agent, submission.proposal.reason)
+        self.view.accept(judgement.states, judgement.events, submission.caller.agent, submission.proposal.reason)
         if DEFINITION in judgement.states:
             self._adopt(judgement.states[DEFINITION])
         return Decision(
@@ -185,11 +185,11 @@ class Round:
             )
         return tuple(events)
 
-    def _envelope(self, submission: Submission, judgement: Judgement, revision: int) -> Commit:
+    def _seal(self, submission: Submission, judgement: Judgement, revision: int, events: tuple[Event, ...]) -> Commit:
         proposal, caller, agent = submission.proposal, submission.caller, judgement.agent
         payload = codec.commit_payload(submission.encoded, judgement.findings)
         salt = self._entropy(codec.SALT_BYTES)
-        return Commit(
+        facts = (
             revision,
             self.view.now_us,
             proposal.id,
@@ -204,18 +204,13 @@ class Round:
             self.view.compiled.number,
             self._judged,
             codec.payload_digest(salt, payload),
-            salt,
-            payload,
-            b"",
         )
+        self._chain = codec.chain_facts(self._chain, facts, events)
+        return Commit(*facts, salt, payload, self._chain)
 
     def _adopt(self, state: RecordState) -> None:
         """Judge what follows by the definition that was just committed."""
-        self.view.compiled = compile_definition(read_definition(state.values["source"]), state.version)
-
-
-def _chained(commit: Commit, chain: bytes) -> Commit:
-    return Commit(*[getattr(commit, name) for name in Commit.__struct_fields__[:-1]], chain)
+        self.view.compiled = compiled_of(state.values["source"], state.version)
 
 
 def _named(submission: Submission) -> list[Ref]:
@@ -225,7 +220,7 @@ def _named(submission: Submission) -> list[Ref]:
     named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
     result: list[Ref] = []
-    for ref in named:
+    for ref in named[:_NAMED]:
         kind, slash, name = ref.partition("/")
         if slash and kind and name:
             result.append((kind, name))
@@ -239,14 +234,13 @@ def stored_decision(batch: Batch, stored: Commit | Answered) -> Decision:
     payload = stored.payload
     findings = payload.findings if payload is not None else ()
     if isinstance(stored, Answered):
-        refusals = [finding for finding in findings if finding.severity != "warn"]
         return Decision(
             id=stored.proposal,
             outcome=stored.outcome,
             revision=stored.revision,
             at=stored.at,
             definition=stored.definition,
-            next=next((finding.remedy for finding in refusals if finding.remedy), "Go on."),
+            next=next_move(findings),
             findings=findings,
         )
     events = batch.events_of(stored.revision)

@@ -29,6 +29,11 @@ class Submission(msgspec.Struct, frozen=True):
 
 
 def submit(proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False) -> Submission:
-    """Return a proposal made ready for the lane; raises LimitExceeded if it is too large to be looked at."""
+    """Return a proposal made ready for the lane.
+
+    Raises LimitExceeded if it is too large to be looked at, InvalidRequest if its parts aren't of
+    the types declared: what is kept of it must be readable for ever.
+    """
     encoded = codec.encode_proposal(proposal)
+    codec.decode_proposal(encoded)
     return Submission(proposal, caller, encoded, codec.content_digest(caller.agent, encoded), is_new, dry)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from comity.deciding.compile import Compiled, CompiledKind
 from comity.deciding.fold import Draft, draft
 from comity.deciding.view import Ref, View
 from comity.model import refs
 from comity.model.definition import AgentDefinition
-from comity.model.proposals import AnyChange, Caller, Proposal
+from comity.model.proposals import AnyChange, AnyRead, Caller, Proposal
 
 
 class Case:
@@ -19,6 +17,19 @@ class Case:
     which answers for everything that drafting takes for granted.
     """
 
+    __slots__ = (
+        "_draft",
+        "_subjects",
+        "agent",
+        "caller",
+        "changes",
+        "compiled",
+        "is_well_formed",
+        "proposal",
+        "reads",
+        "view",
+    )
+
     def __init__(self, proposal: Proposal, caller: Caller, view: View) -> None:
         self.proposal = proposal
         self.caller = caller
@@ -26,22 +37,25 @@ class Case:
         self.compiled: Compiled = view.compiled
         self.agent: AgentDefinition = identify(caller, view.compiled)
         self.changes: tuple[AnyChange, ...] = proposal.changes
+        self.reads: tuple[AnyRead, ...] = proposal.reads
         self.is_well_formed = True
+        self._draft: Draft | None = None
+        self._subjects: tuple[Ref, ...] | None = None
 
-    @cached_property
+    @property
     def draft(self) -> Draft:
         """Return the events and states that the changes make, with what stood in their way."""
-        return draft(self.changes, self.agent, self.view)
+        if self._draft is None:
+            self._draft = draft(self.changes, self.agent, self.view)
+        return self._draft
 
-    @cached_property
-    def written(self) -> dict[Ref, None]:
-        """Return the records that the proposal itself names in changes, in order."""
-        return dict.fromkeys(refs.split(change.record) for change in self.changes)
-
-    @cached_property
+    @property
     def subjects(self) -> tuple[Ref, ...]:
         """Return the records that the proposal is about (S28)."""
-        return tuple(dict.fromkeys([*(refs.split(ref) for ref in self.proposal.about), *self.written]))
+        if self._subjects is None:
+            named = (*self.proposal.about, *(change.record for change in self.changes))
+            self._subjects = tuple(dict.fromkeys(refs.split(ref) for ref in named))
+        return self._subjects
 
     def kind(self, name: str) -> CompiledKind:
         """Return a kind, declared or not."""

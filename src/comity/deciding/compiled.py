@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from comity.deciding.expressions import Expression
 from comity.deciding.fields import CompiledField
@@ -59,7 +60,7 @@ class Referrer:
     is_list: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CompiledKind:
     """Be a kind, with the workspace's settings applied.
 
@@ -77,6 +78,11 @@ class CompiledKind:
     named_events: Mapping[str, str]
     freshness: Freshness
     blind_writes: BlindWrites
+
+    @cached_property
+    def field_names(self) -> tuple[str, ...]:
+        """Return the names of the fields."""
+        return tuple(self.fields)
 
 
 @dataclass(frozen=True, slots=True)

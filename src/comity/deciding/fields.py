@@ -108,9 +108,11 @@ def compile_field(definition: FieldDefinition, owners: tuple[str, ...]) -> Compi
     """Return a field whose schema is known to be right; ``owners`` are those of its kind.
 
     Its default is normalised as far as that goes; whether it fits is for the caller to ask.
+    In expressions a field with a default is never null: where it is empty, the default is read.
     """
     schema = schemas.effective_schema(definition)
-    type_ = schemas.field_type(schema, is_nullable=not definition.required)
+    is_nullable = not definition.required and definition.default is None
+    type_ = schemas.field_type(schema, is_nullable=is_nullable)
     inner = type_.item if type_.name == "list" and type_.item is not None else type_
     bare = CompiledField(
         name=definition.name,

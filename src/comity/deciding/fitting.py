@@ -17,7 +17,7 @@ def misfits(state: RecordState, compiled: Compiled) -> Iterator[str]:
     kind = compiled.kind(state.kind)
     if kind is None:
         if compiled.has_declared_kinds and compiled.definition.undeclared == "refuse":
-            yield f"{state.ref}: its kind isn't declared (declare it, or set undeclared = \"allow\")"
+            yield f'{state.ref}: its kind isn\'t declared (declare it, or set undeclared = "allow")'
         return
     for name, value in state.values.items():
         field = kind.fields.get(name)

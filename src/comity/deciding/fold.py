@@ -14,6 +14,7 @@ import msgspec
 
 from comity import limits
 from comity.clock import format_time
+from comity.deciding import operands
 from comity.deciding.compile import Compiled, CompiledEvent, CompiledKind, Referrer
 from comity.deciding.expressions import ExpressionFailed
 from comity.deciding.view import Ref, View
@@ -25,7 +26,7 @@ from comity.model.events import Event, EventPayload
 from comity.model.filters import Condition, Query
 from comity.model.proposals import AnyChange
 from comity.model.records import LIFE, Life, RecordState
-from comity.model.values import normalise, same
+from comity.model.values import same
 
 
 class DraftEvent(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +90,7 @@ class _Drafting:
         self.revision = view.revision + 1
         self.result = Draft()
         self.working: dict[Ref, _Working] = {}
+        self.bytes = 0
 
     def record(self, ref: Ref) -> _Working:
         found = self.working.get(ref)
@@ -211,16 +213,16 @@ class _Drafting:
                 self._event(record, event, was)
 
     def add(self, record: _Working, change: proposals.Add) -> None:
-        self._compute(record, change.fields, _added)
+        self._compute(record, change.fields, operands.added)
 
     def include(self, record: _Working, change: proposals.Include) -> None:
-        self._compute(record, change.fields, _included)
+        self._compute(record, change.fields, operands.included)
 
     def exclude(self, record: _Working, change: proposals.Exclude) -> None:
-        self._compute(record, change.fields, _excluded)
+        self._compute(record, change.fields, operands.excluded)
 
     def append(self, record: _Working, change: proposals.Append) -> None:
-        self._compute(record, change.fields, _appended)
+        self._compute(record, change.fields, operands.appended)
 
     def _compute(self, record: _Working, fields: Mapping[str, Any], compute: Callable[[Any, Any], Any]) -> None:
         if not self._is_live(record):
@@ -246,6 +248,8 @@ class _Drafting:
             record.values[name] = value
 
     def undo(self, record: _Working, change: proposals.Undo) -> None:
+        if LIFE not in change.fields and not self._is_live(record):
+            return
         was: dict[str, Any] = {}
         for name, revision in change.fields.items():
             past = self.view.past(record.ref, revision)
@@ -293,11 +297,13 @@ class _Drafting:
         was: dict[str, Any] | None = None,
     ) -> None:
         was = {} if was is None else was
-        before = record.values.copy()
+        before = {**self.kind(record.ref[0]).defaults, **record.values, "$id": record.ref[1]}
         for name, expression in declared.then.items() if declared else ():
             event = {**change.data, "at": self.view.now_us, "by": self.agent.name}
             try:
-                value = expression.value({"record": before, "event": event, "agent": _agent(self.agent), "now": self.view.now_us})
+                value = expression.value(
+                    {"record": before, "event": event, "agent": _agent(self.agent), "now": self.view.now_us}
+                )
             except ExpressionFailed as error:
                 self.result.refuse(
                     "guard.consequence",
@@ -321,17 +327,31 @@ class _Drafting:
     ) -> None:
         record.version += 1
         payload = EventPayload(record.values.copy(), record.blame.copy(), was, data or {})
+        encoded = encode(payload)
+        self.bytes += len(encoded)
         self.result.events.append(
-            DraftEvent(
-                record.ref, record.version, type, record.life, record.born, payload, encode(payload), derived, named
-            )
+            DraftEvent(record.ref, record.version, type, record.life, record.born, payload, encoded, derived, named)
+        )
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.bytes > limits.COMMIT_BYTES or len(self.result.events) > limits.EVENTS_PER_COMMIT
+
+    def refuse_too_large(self) -> None:
+        event = self.result.events[-1]
+        self.result.refuse(
+            "shape.too_large",
+            event.ref,
+            f"The changes would make more than {limits.EVENTS_PER_COMMIT} events or {limits.COMMIT_BYTES} bytes of them.",
+            "Split it into smaller proposals.",
         )
 
     # -- what follows from a removal
 
     def derive(self) -> None:
         """Carry removals on to the records that refer to what was removed (S36)."""
-        pending = [event.ref for event in self.result.events if _removes(event)]
+        removed = dict.fromkeys(event.ref for event in self.result.events if _removes(event))
+        pending = [ref for ref in removed if self.record(ref).life in ("archived", "deleted")]
         derived = 0
         while pending:
             target = pending.pop(0)
@@ -423,10 +443,13 @@ def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> D
     drafting = _Drafting(agent, view)
     for change in changes:
         drafting.apply(change)
+        if drafting.is_too_large:
+            drafting.refuse_too_large()
+            break
     if any(_removes(event) for event in drafting.result.events):
         drafting.derive()
     result = drafting.result
-    changed = {event.ref for event in result.events}
+    changed = dict.fromkeys(event.ref for event in result.events)
     result.states = {ref: drafting._state(drafting.working[ref]) for ref in changed}
     return result
 
@@ -446,40 +469,3 @@ def _undone_life(past: RecordState) -> Life:
 
 def _agent(agent: AgentDefinition) -> dict[str, object]:
     return {"id": agent.name, "role": agent.role, "kind": agent.kind}
-
-
-def _added(former: Any, operand: Any) -> Any:
-    if former is None:
-        return operand
-    if isinstance(former, bool) or not isinstance(former, (int, float)):
-        raise ValueError("only numbers can be added to")
-    result = former + operand
-    return normalise(result)
-
-
-def _list(former: Any) -> list[Any]:
-    if former is None:
-        return []
-    if not isinstance(former, list):
-        raise ValueError("it isn't a list")
-    return former
-
-
-def _included(former: Any, operand: Any) -> Any:
-    present = _list(former)
-    new: list[Any] = []
-    for item in operand:
-        if not any(same(item, old) for old in (*present, *new)):
-            new.append(item)
-    return present + new if new else former
-
-
-def _excluded(former: Any, operand: Any) -> Any:
-    return [item for item in _list(former) if not any(same(item, gone) for gone in operand)] if former else former
-
-
-def _appended(former: Any, operand: Any) -> Any:
-    result = _list(former) + list(operand)
-    if len(result) > limits.LIST_ITEMS:
-        raise ValueError(f"a list may hold at most {limits.LIST_ITEMS} items")
-    return result

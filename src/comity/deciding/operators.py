@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from comity import limits
 from comity.clock import parse_time
 from comity.deciding.case import Case
 from comity.model.filters import Condition, Query
@@ -14,8 +15,16 @@ def is_operator(case: Case) -> bool:
         return case.caller.key is not None
     if case.caller.known not in ("os_user", "system"):
         return False
-    query = Query("$agent", (Condition("key_status", "=", "active"),))
-    return not any(is_active(state, case.view.now_us) for state in case.view.find(query))
+    query = Query("$agent", (Condition("key_status", "=", "active"),), limit=limits.AGENTS)
+    return not any(_can_operate(state, case) for state in case.view.find(query))
+
+
+def _can_operate(holder: RecordState, case: Case) -> bool:
+    """Tell whether the holder of a key could do an operator's work: else nobody could, and all were locked out."""
+    declared = case.compiled.agents
+    agent = declared.get(holder.id)
+    is_human = not declared if agent is None else agent.kind == "human"
+    return is_human and is_active(holder, case.view.now_us)
 
 
 def is_active(state: RecordState, now_us: int) -> bool:

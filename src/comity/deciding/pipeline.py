@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from comity import limits
-from comity.deciding.case import Case
+from comity.deciding.case import Case, identify
 from comity.deciding.fold import DraftEvent
 from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
 from comity.deciding.view import Missing, Ref, View
@@ -42,15 +42,15 @@ def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
         findings = _ask(case)
     except Missing:
         raise
-    except Exception as error:
-        findings = [_broken(error)]
+    except Exception as error:  # noqa: BLE001 - whatever a check does, only this proposal may suffer
+        return unjudgeable(error, caller, view)
     refused = any(finding.severity != "warn" for finding in findings)
     if len(findings) > limits.FINDINGS_PER_DECISION:
         findings = _shorten(findings)
     if refused:
         return Judgement("refused", case.agent, tuple(findings), (), {}, next_move(findings))
     draft = case.draft
-    return Judgement("committed", case.agent, tuple(findings), tuple(draft.events), draft.states, _NOTHING_NEXT)
+    return Judgement("committed", case.agent, tuple(findings), tuple(draft.events), draft.states, next_move(findings))
 
 
 def _ask(case: Case) -> list[Finding]:
@@ -61,12 +61,14 @@ def _ask(case: Case) -> list[Finding]:
     return findings
 
 
-def _broken(error: Exception) -> Finding:
-    return Finding(
+def unjudgeable(error: Exception, caller: Caller, view: View) -> Judgement:
+    """Return the refusal of a proposal on which judging itself failed."""
+    finding = Finding(
         "shape.unjudgeable",
         f"A check failed on this proposal: {type(error).__name__}: {str(error)[:200]}.",
         remedy="Propose something else, and report this: it is a fault of Comity.",
     )
+    return Judgement("refused", identify(caller, view.compiled), (finding,), (), {}, next_move([finding]))
 
 
 def _shorten(findings: list[Finding]) -> list[Finding]:
@@ -75,8 +77,10 @@ def _shorten(findings: list[Finding]) -> list[Finding]:
     return [*kept, Finding("shape.too_large", f"There are {more} more findings.", remedy="Mend these first.")]
 
 
-def next_move(findings: list[Finding]) -> str:
-    """Return the one sentence that says what to do about a refusal."""
+def next_move(findings: Sequence[Finding]) -> str:
+    """Return the one sentence that says what to do about what was found."""
     refusals = [finding for finding in findings if finding.severity != "warn"]
+    if not refusals:
+        return _NOTHING_NEXT
     first = next((finding for finding in refusals if not finding.moved), None) or refusals[0]
     return first.remedy or "Propose something else."

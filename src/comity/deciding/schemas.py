@@ -79,7 +79,7 @@ def schema_problems(schema: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             build_validator(rest)
         except ValidationError as error:
             path = tuple(error.instance_path)
-            yield path, _fault(path, error)
+            yield path, _fault(error)
             if not path or rest.pop(str(path[0]), None) is None:
                 return
         else:
@@ -128,9 +128,8 @@ def json_type(value: object) -> str:
     return next(name for type_, name in JSON_TYPES if isinstance(value, type_))
 
 
-def _fault(path: Path, error: ValidationError) -> str:
-    keyword = path[-1] if path else None
-    if keyword in ("pattern", "patternProperties") or "regex" in error.message:
+def _fault(error: ValidationError) -> str:
+    if error.message.endswith('is not a "regex"'):
         return f"{_cut(error.message)}: no regular expression without lookaround and backreferences"
     return _cut(error.message)
 

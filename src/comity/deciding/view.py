@@ -8,8 +8,8 @@ again (S29). So judging stays pure, and can be repeated on any state of any time
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,6 +18,7 @@ from comity.model import filters
 from comity.model.codec import encode
 from comity.model.filters import Query
 from comity.model.records import RecordState
+from comity.model.refs import event_id
 
 Ref = tuple[str, str]
 
@@ -74,6 +75,19 @@ class Author(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class Drafted(Protocol):
+    """Be an event that a batch drafted."""
+
+    @property
+    def ref(self) -> Ref:
+        """Return the record that it is about."""
+        ...
+
+    def changed(self) -> Iterable[str]:
+        """Return the fields that it changed."""
+        ...
+
+
 class Missing(Exception):
     """Ask the coordinator for a fact."""
 
@@ -119,7 +133,7 @@ class View:
         self.now_us = now_us
         self.kind_revisions = dict(kind_revisions)
         self.drafted: dict[Ref, RecordState] = {}
-        self.authors: dict[int, tuple[str, str | None]] = {}
+        self.authors: dict[int, tuple[str, str | None, dict[tuple[str, str, str], int]]] = {}
         self.facts: dict[bytes, Any] = {}
 
     def record(self, ref: Ref) -> RecordState:
@@ -143,10 +157,7 @@ class View:
             return self._fact(FindNeed(query))
         wider = msgspec.structs.replace(query, limit=query.limit + len(changed))
         stored: list[RecordState] = self._fact(FindNeed(wider))
-        found = [state for state in stored if state.id not in changed]
-        found += [state for state in changed.values() if filters.matches(query, state)]
-        found.sort(key=lambda state: filters.sort_key(query, state))
-        return found[: query.limit]
+        return filters.select(query, [*(state for state in stored if state.id not in changed), *changed.values()])
 
     def count(self, query: Query) -> int:
         """Return how many records meet a query's conditions now."""
@@ -162,8 +173,9 @@ class View:
         """Return who last changed a field of a record."""
         revision = state.blame.get(field, state.revision)
         if revision > self.stored_revision:
-            by, reason = self.authors[revision]
-            return Author(by, self.now_us, f"{revision}.0", reason)
+            by, reason, places = self.authors[revision]
+            ordinal = places.get((state.kind, state.id, field), 0)
+            return Author(by, self.now_us, event_id(revision, ordinal), reason)
         return self._fact(AuthorNeed((state.kind, state.id), field, revision))
 
     def changed_since(self, revision: int, limit: int) -> list[RecordState]:
@@ -176,10 +188,13 @@ class View:
         """Take a fact that was asked for."""
         self.facts[encode(need)] = fact
 
-    def accept(self, states: Mapping[Ref, RecordState], agent: str, reason: str | None) -> None:
+    def accept(
+        self, states: Mapping[Ref, RecordState], events: Sequence[Drafted], agent: str, reason: str | None
+    ) -> None:
         """Take what a proposal of this batch did, as its commit of the next revision."""
         self.revision += 1
-        self.authors[self.revision] = (agent, reason)
+        places = {(*event.ref, field): ordinal for ordinal, event in enumerate(events) for field in event.changed()}
+        self.authors[self.revision] = (agent, reason, places)
         self.drafted.update(states)
         for kind, _ in states:
             self.kind_revisions[kind] = self.revision

@@ -81,29 +81,21 @@ def commit_payload(encoded: bytes, findings: Iterable[Finding]) -> bytes:
 
 def chain(previous: bytes, commit: Commit, events: Iterable[Event]) -> bytes:
     """Return the hash that follows ``previous``: over the commit's envelope and its events'."""
-    return sha256(previous + envelope(commit, events)).digest()
+    return chain_facts(previous, tuple(getattr(commit, name) for name in _ENVELOPE), events)
 
 
-def envelope(commit: Commit, events: Iterable[Event]) -> bytes:
-    """Return the bytes that the chain covers: everything but payloads, salts and the chain itself."""
-    facts = [(e.ordinal, e.kind, e.id, e.version, e.type, e.life, e.born, e.derived, e.digest.hex()) for e in events]
-    return _encoder.encode(
-        (
-            FORMAT,
-            commit.revision,
-            commit.at,
-            commit.proposal,
-            commit.content.hex(),
-            commit.agent,
-            commit.agent_kind,
-            commit.role,
-            commit.known,
-            commit.key,
-            commit.action,
-            commit.cause,
-            commit.definition,
-            commit.ordinal,
-            commit.digest.hex(),
-            facts,
-        )
+def chain_facts(previous: bytes, facts: tuple[object, ...], events: Iterable[Event]) -> bytes:
+    """Return the same from the fields of the commit that make up its envelope, in their order.
+
+    The envelope is everything but payloads, salts and the chain itself; digests stand in
+    it as base64.
+    """
+    envelope = (
+        FORMAT,
+        facts,
+        [(e.ordinal, e.kind, e.id, e.version, e.type, e.life, e.born, e.derived, e.digest) for e in events],
     )
+    return sha256(previous + _encoder.encode(envelope)).digest()
+
+
+_ENVELOPE: Final = tuple(name for name in Commit.__struct_fields__ if name not in ("salt", "payload_bytes", "chain"))

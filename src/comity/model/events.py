@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from comity.model.proposals import AgentKind, Known, Proposal
 from comity.model.decisions import Finding
+from comity.model.proposals import AgentKind, Known, Proposal
 from comity.model.records import Life, RecordState
 from comity.model.refs import event_id
 

@@ -58,6 +58,7 @@ class Query(msgspec.Struct, frozen=True, omit_defaults=True):
     after: str | None = None
     life: LifeFilter = "live"
 
+
 RECORD_ID_FIELD: Final = "$id"
 EXAMPLE: Final = "write a condition such as status = active, open_tickets > 0, tier in a,b or tags has vip"
 
@@ -103,12 +104,20 @@ def query(
 
 
 def check_query(asked: Query) -> Query:
-    """Return the query with its values normalised; raises InvalidQuery or LimitExceeded."""
+    """Return a caller's query with its values normalised; raises InvalidQuery or LimitExceeded."""
+    _check_bounds(asked)
+    return check_terms(asked)
+
+
+def check_terms(asked: Query) -> Query:
+    """Return the query with its values normalised, however large; raises InvalidQuery or LimitExceeded.
+
+    What is asked from inside, such as who refers to a record, has bounds of its own.
+    """
     if len(asked.kind) > limits.NAME_CHARS or not KIND.match(asked.kind):
         raise InvalidQuery(f"{asked.kind[:80]!r} is no kind: letters, digits, '_' and '-', a letter first")
     if asked.life not in _LIVES:
         raise InvalidQuery(f"life is one of {', '.join(sorted(_LIVES))}, not {asked.life!r}")
-    _check_bounds(asked)
     for order in asked.order:
         _check_field(order.field)
     checked = msgspec.structs.replace(asked, where=tuple(check_condition(condition) for condition in asked.where))
@@ -161,7 +170,7 @@ def _check_value(condition: Condition) -> Any:
 def _check_members(condition: Condition) -> list[Any]:
     value = condition.value
     if not isinstance(value, (list, tuple, Set)):
-        raise InvalidQuery(f"{condition.field} {condition.op} needs a list: write a,b or [\"a\", \"b\"]")
+        raise InvalidQuery(f'{condition.field} {condition.op} needs a list: write a,b or ["a", "b"]')
     if len(value) > limits.VALUES_PER_MEMBERSHIP:
         raise LimitExceeded(f"{condition.op} may list at most {limits.VALUES_PER_MEMBERSHIP} values")
     members = [_check_scalar(condition, item) for item in value]
@@ -211,7 +220,7 @@ def _parse_members(text: str, value: str) -> Any:
     while more:
         found = _ITEM.match(value, place)
         if found is None:
-            raise InvalidQuery(f"{_quote(text)}: the list isn't well formed; write a,b or [\"a\", \"b\"]")
+            raise InvalidQuery(f'{_quote(text)}: the list isn\'t well formed; write a,b or ["a", "b"]')
         items.append(_parse_value(text, found[1].strip()))
         place, more = found.end(), found[2]
     return items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from comity import limits
@@ -14,6 +15,7 @@ NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 KIND: Final = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]*\Z")
 RECORD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+~=-]*\Z")
 AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*\Z")
+_EVENT: Final = re.compile(r"([0-9]{1,15})\.([0-9]{1,5})\Z")
 PROPOSAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]*\Z")
 
 
@@ -25,17 +27,23 @@ def split(ref: str) -> tuple[str, str]:
     >>> split("customer/acme")
     ('customer', 'acme')
     """
-    problem = problem_of(ref)
-    if problem is not None:
-        raise InvalidReference(problem)
-    kind, _, name = ref.partition("/")
-    return kind, name
+    parsed = _parse(ref) if isinstance(ref, str) else problem_of(ref)
+    if isinstance(parsed, tuple):
+        return parsed
+    raise InvalidReference(str(parsed))
 
 
 def problem_of(ref: object) -> str | None:
     """Return what is wrong with an address, or None."""
     if not isinstance(ref, str):
         return f"a record is addressed by a text such as 'customer/acme', not by {type(ref).__name__}"
+    parsed = _parse(ref)
+    return parsed if isinstance(parsed, str) else None
+
+
+@lru_cache(maxsize=16_384)
+def _parse(ref: str) -> tuple[str, str] | str:
+    """Return kind and id, or what is wrong. The same few addresses come again and again."""
     kind, slash, name = ref.partition("/")
     if not slash:
         return f"{ref[:80]!r} is no record: write kind/id, such as 'customer/acme'"
@@ -46,7 +54,7 @@ def problem_of(ref: object) -> str | None:
             f"{name[:80]!r} is no record id: letters, digits and any of _.:@+~=-, a letter or a digit first, "
             f"at most {limits.RECORD_ID_CHARS} characters"
         )
-    return None
+    return kind, name
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -74,7 +82,6 @@ def event_id(revision: int, ordinal: int) -> str:
 
 def parse_event_id(text: str) -> tuple[int, int]:
     """Return revision and ordinal of an event's address; raises InvalidReference."""
-    revision, dot, ordinal = text.partition(".")
-    if dot and revision.isascii() and revision.isdigit() and ordinal.isascii() and ordinal.isdigit() and len(text) < 30:
-        return int(revision), int(ordinal)
+    if (found := _EVENT.match(text)) and int(found[2]) < limits.EVENTS_PER_COMMIT:
+        return int(found[1]), int(found[2])
     raise InvalidReference(f"{text[:40]!r} is no event: write revision.ordinal, such as '17.0'")

@@ -15,8 +15,8 @@ from comity import limits
 from comity.clock import format_age
 
 if TYPE_CHECKING:
-    from comity.operations import EventAnswer, WhyAnswer
     from comity.model.decisions import Decision, Finding, Moved
+    from comity.operations import EventAnswer, WhyAnswer
 
 _TOKEN: Final = re.compile(r"\w{1,4}|[^\w\s]")
 VALUE_CHARS: Final = 32

@@ -45,6 +45,8 @@ def normalise(value: object, depth: int = 0) -> Any:
 
 def normalise_text(text: str) -> str:
     """Return a text as NFC; raises ValueError for U+0000 and lone surrogates."""
+    if type(text) is not str:
+        text = str.__str__(text)
     if text.isascii():
         if "\0" in text:
             raise ValueError("texts may not hold U+0000")
@@ -107,7 +109,7 @@ def same(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    return type(left) is type(right) and left == right or _same_number(left, right)
+    return (type(left) is type(right) and left == right) or _same_number(left, right)
 
 
 def _same_number(left: Any, right: Any) -> bool:

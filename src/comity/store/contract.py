@@ -45,9 +45,7 @@ class Head(msgspec.Struct, frozen=True):
 
     def is_same_place(self, other: Head) -> bool:
         """Tell whether nothing was committed between the two."""
-        return (
-            self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
-        )
+        return self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
 
 
 class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -207,6 +205,10 @@ class Store(Protocol):
 
     def batch(self) -> AbstractContextManager[Batch]:
         """Take the head. Leaving the block commits what was appended; an exception undoes it."""
+        ...
+
+    def head(self) -> Head:
+        """Return the head as it is now."""
         ...
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, cast
 
@@ -26,7 +26,7 @@ from comity.model.events import Answered
 from comity.model.records import RecordState
 from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
 
-Call = Literal["turn", "batch", "append", "commit", "snapshot", "keep", "put_key", "index"]
+Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "put_key", "index"]
 Side = Literal["before", "after"]
 
 
@@ -63,7 +63,7 @@ class FaultyStore:
         self._faults = list(faults)
 
     @contextmanager
-    def at(self, call: Call) -> Iterator[None]:
+    def at(self, call: Call) -> Generator[None]:
         """Strike as planned around one call."""
         self._calls[call] += 1
         self._strike(call, "before")
@@ -76,13 +76,13 @@ class FaultyStore:
                 fault.strike()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Generator[None]:
         """Wait for this process's turn at the head."""
         with self.at("turn"), self._store.turn():
             yield
 
     @contextmanager
-    def _batch(self) -> Iterator[Batch]:
+    def _batch(self) -> Generator[Batch]:
         self._calls["batch"] += 1
         self._strike("batch", "before")
         with self._store.batch() as batch:
@@ -96,8 +96,13 @@ class FaultyStore:
         """Take the head."""
         return self._batch()
 
+    def head(self) -> Head:
+        """Return the head as it is now."""
+        with self.at("head"):
+            return self._store.head()
+
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Generator[Snapshot]:
         """Open a consistent read."""
         with self.at("snapshot"), self._store.snapshot() as snapshot:
             yield snapshot

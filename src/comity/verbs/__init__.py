@@ -15,13 +15,14 @@ from comity import operations
 from comity.model.proposals import Caller
 from comity.operations import Request
 from comity.verbs import definitions, history, identity, proposing, reading, reverting, statistics, transfer, verifying
-from comity.verbs.engine import Engine
+from comity.verbs.engine import Engine, Progress
 
-Verb = Callable[[Engine, Caller, Any], Any]
+Verb = Callable[..., Any]
 
 VERBS: Final[dict[type[Request], Verb]] = {
     operations.Get: reading.get,
     operations.GetMany: reading.get_many,
+    operations.Stale: reading.stale,
     operations.Find: reading.find,
     operations.Count: reading.count,
     operations.Put: proposing.write,
@@ -55,6 +56,11 @@ VERBS: Final[dict[type[Request], Verb]] = {
 }
 
 
-def run(engine: Engine, caller: Caller, request: Request) -> Any:
-    """Return the answer to a request."""
-    return VERBS[type(request)](engine, caller, request)
+TELLING: Final = frozenset({operations.Import, operations.Export, operations.Verify})
+"""The requests whose verbs tell how far they are."""
+
+
+def run(engine: Engine, caller: Caller, request: Request, progress: Progress | None = None) -> Any:
+    """Return the answer to a request; ``progress`` is told how far it is, where the verb can say."""
+    verb = VERBS[type(request)]
+    return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)

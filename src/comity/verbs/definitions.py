@@ -26,8 +26,8 @@ def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
     records that don't fit.
     """
     definition = read_definition(request.source, origin=request.origin)
-    current = engine.coordinator.refresh()
-    compiled = compile_definition(definition, current.number + 1)
+    current = engine.definition()
+    compiled = compile_definition(definition, current.number + 1, origin=request.origin)
     changes = tuple(_changes(current.definition, definition))
     if current.number and current.definition.source == request.source:
         return ApplyAnswer(number=current.number, is_changed=False)
@@ -75,7 +75,7 @@ def _scan(engine: Engine, compiled: Compiled, origin: str) -> int:
 
 def show(engine: Engine, caller: Caller, request: ShowDefinition) -> DefinitionAnswer:
     """Return the definition that judges now."""
-    compiled = engine.coordinator.refresh()
+    compiled = engine.definition()
     return DefinitionAnswer(number=compiled.number, source=compiled.definition.source)
 
 

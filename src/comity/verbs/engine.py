@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from comity.clock import Clock, parse_time
 from comity.coordinator import Coordinator, Submission, submit
+from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.lane import Lane
 from comity.model.decisions import Decision
@@ -27,6 +28,11 @@ class Engine:
         self.entropy = entropy
         self.coordinator = Coordinator(store, clock, entropy)
         self.lane = Lane(self.coordinator.decide)
+
+    def definition(self) -> Compiled:
+        """Return the definition that judges now."""
+        with self.store.snapshot() as snapshot:
+            return self.coordinator.definition(snapshot)
 
     def make_id(self) -> str:
         """Return a new id for a proposal."""
@@ -57,7 +63,7 @@ def revision_of(snapshot: Snapshot, moment: int | str | None) -> int:
     head = snapshot.head.revision
     if moment is None:
         return head
-    if isinstance(moment, str) and not moment.isdigit():
+    if isinstance(moment, str) and not moment.isdecimal():
         try:
             return snapshot.revision_at(parse_time(moment))
         except (ValueError, OverflowError):

@@ -63,7 +63,11 @@ def _chosen(snapshot: Snapshot, request: History) -> EventFilter:
 
 def since_of(snapshot: Snapshot, moment: int | str | None) -> int:
     """Return the revision after which a span begins: a revision itself, or the last one before a time."""
-    return 0 if moment is None else revision_of(snapshot, moment)
+    if moment is None:
+        return 0
+    if isinstance(moment, str) and not moment.isdecimal():
+        return snapshot.revision_at((time_of("since", moment) or 0) - 1)
+    return revision_of(snapshot, moment)
 
 
 def _described(snapshot: Snapshot, events: Iterable[Event]) -> Iterator[EventAnswer]:
@@ -108,6 +112,8 @@ def describe(event: Event, commit: Commit) -> EventAnswer:
 
 def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
     """Return a record, the records of a kind that meet the conditions, or all, as of a moment."""
+    if not 0 < request.limit <= limits.QUERY_RECORDS:
+        raise LimitExceeded(f"limit: between 1 and {limits.QUERY_RECORDS}; find(…, at=…) gives page after page")
     with engine.store.snapshot() as snapshot:
         revision = revision_of(snapshot, request.moment)
         states = list(_states_at(engine, snapshot, request, revision))
@@ -128,7 +134,7 @@ def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -
         if left <= 0:
             return
         query = filters.query(kind, *request.where, limit=min(left, limits.QUERY_RECORDS))
-        check_query(query, engine.coordinator.compiled, snapshot)
+        check_query(query, engine.coordinator.definition(snapshot), snapshot)
         found = snapshot.find(query, revision=revision)
         left -= len(found)
         yield from found
@@ -295,4 +301,3 @@ def refusals(engine: Engine, caller: Caller, request: Refusals) -> RefusalsAnswe
                 )
             )
         return RefusalsAnswer(refusals=tuple(found))
-

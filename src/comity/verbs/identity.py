@@ -16,8 +16,9 @@ from typing import Final
 
 from comity.clock import SECOND_US, format_time
 from comity.deciding.operators import is_active
-from comity.errors import NotPermitted, Refused
+from comity.errors import InvalidRequest, NotPermitted, Refused
 from comity.model import refs
+from comity.model.built_in import AGENT
 from comity.model.decisions import Decision
 from comity.model.filters import Query
 from comity.model.proposals import Caller, Emit, Proposal
@@ -28,6 +29,7 @@ from comity.verbs.engine import Engine
 
 _SECRET: Final = re.compile(r"comity_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 _DAY_US: Final = 86_400 * SECOND_US
+_MOST_DAYS: Final = 3_650
 
 
 def os_user() -> Caller:
@@ -39,7 +41,9 @@ def os_user() -> Caller:
 def authenticate(engine: Engine, agent: str, secret: str) -> Caller:
     """Return the caller that a key proves; raises NotPermitted without telling which part was wrong."""
     match = _SECRET.match(secret)
-    refusal = NotPermitted(f"this key is not good for {agent!r}: ask a human to issue one with 'comity agents key {agent}'")
+    refusal = NotPermitted(
+        f"this key is not good for {agent!r}: ask a human to issue one with 'comity agents key {agent}'"
+    )
     if match is None:
         raise refusal
     key, random = match.groups()
@@ -60,6 +64,10 @@ def _names(state: RecordState | None, key: str, now_us: int) -> bool:
 
 def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
     """Issue a key; the agent's former key ends with it. Raises Refused where the caller is no operator."""
+    if request.days is not None and not 0 < request.days <= _MOST_DAYS:
+        raise InvalidRequest(f"days: between 1 and {_MOST_DAYS}")
+    if problem := refs.problem_of(f"{AGENT}/{request.agent}"):
+        raise InvalidRequest(f"agent: {problem}")
     now = engine.clock.wall_us()
     expires = now + request.days * _DAY_US if request.days is not None else None
     key = engine.entropy(6).hex()
@@ -87,7 +95,7 @@ def _emit(
 
 def agents(engine: Engine, caller: Caller, request: ListAgents) -> AgentsAnswer:
     """Return the agents declared, and those that have or had a key."""
-    declared = engine.coordinator.refresh().agents
+    declared = engine.definition().agents
     with engine.store.snapshot() as snapshot:
         keyed = {state.id: state for state in snapshot.find(Query("$agent", limit=1000))}
     found: list[AgentAnswer] = []

@@ -70,4 +70,3 @@ def proposal_of(request: Write, id: str) -> Proposal:
         cause=request.cause,
         not_after=time_of("not_after", request.not_after),
     )
-

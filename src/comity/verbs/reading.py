@@ -15,7 +15,17 @@ from comity.model.proposals import Caller, Read
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, suggestion
 from comity.model.values import same
-from comity.operations import Count, CountAnswer, Find, Get, GetMany, RecordAnswer, RecordsAnswer
+from comity.operations import (
+    Count,
+    CountAnswer,
+    Find,
+    Get,
+    GetMany,
+    RecordAnswer,
+    RecordsAnswer,
+    Stale,
+    StaleAnswer,
+)
 from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, revision_of
 
@@ -23,10 +33,15 @@ from comity.verbs.engine import Engine, revision_of
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
     """Return one record; one that never was comes back as absent."""
     ref = refs.split(request.record)
+    if request.at is None:
+        head = engine.store.head()
+        state = engine.coordinator.recall(ref, head)
+        if state is not None:
+            return answer_of(state, head.revision, head.incarnation, engine.coordinator.known_fields(ref[0]))
     with engine.store.snapshot() as snapshot:
         state, revision = _state(snapshot, ref, request.at)
-        stale = stale_reads(snapshot, request.noted) if request.noted else ()
-        return answer_of(state, revision, snapshot.head.incarnation, known_fields(engine, ref[0]), stale)
+        known = known_fields(engine.coordinator.definition(snapshot), ref[0])
+        return answer_of(state, revision, snapshot.head.incarnation, known)
 
 
 def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:
@@ -38,7 +53,7 @@ def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:
         revision = revision_of(snapshot, request.at)
         found = snapshot.records(wanted) if request.at is None else snapshot.records_at(wanted, revision)
         states = [found.get(ref) or RecordState(*ref) for ref in wanted]
-        return _answers(engine, states, revision, snapshot, stale=stale_reads(snapshot, request.noted))
+        return _answers(engine, states, revision, snapshot)
 
 
 def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
@@ -52,7 +67,7 @@ def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
         life=request.life,
     )
     with engine.store.snapshot() as snapshot:
-        check_query(query, engine.coordinator.compiled, snapshot)
+        check_query(query, engine.coordinator.definition(snapshot), snapshot)
         revision = revision_of(snapshot, request.at)
         states = snapshot.find(query, revision=None if request.at is None else revision)
         after = filters.page_after(query, states[-1]) if len(states) == query.limit else None
@@ -63,7 +78,7 @@ def count(engine: Engine, caller: Caller, request: Count) -> CountAnswer:
     """Return how many records meet all conditions."""
     query = filters.query(request.kind, *request.where, life=request.life)
     with engine.store.snapshot() as snapshot:
-        check_query(query, engine.coordinator.compiled, snapshot)
+        check_query(query, engine.coordinator.definition(snapshot), snapshot)
         revision = revision_of(snapshot, request.at)
         total = snapshot.count(query, revision=None if request.at is None else revision)
         return CountAnswer(count=total, revision=revision, incarnation=snapshot.head.incarnation)
@@ -93,10 +108,10 @@ def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -
     return snapshot.records_at([ref], revision).get(ref) or RecordState(*ref), revision
 
 
-def known_fields(engine: Engine, kind: str) -> tuple[str, ...]:
+def known_fields(compiled: Compiled, kind: str) -> tuple[str, ...]:
     """Return the fields that a kind declares."""
-    declared = engine.coordinator.compiled.kind(kind)
-    return tuple(declared.fields) if declared is not None else ()
+    declared = compiled.kind(kind)
+    return declared.field_names if declared is not None else ()
 
 
 def answer_of(
@@ -104,7 +119,6 @@ def answer_of(
     revision: int,
     incarnation: str,
     known: tuple[str, ...] = (),
-    stale: tuple[Moved, ...] = (),
 ) -> RecordAnswer:
     """Return a record's state as an answer."""
     return RecordAnswer(
@@ -116,7 +130,6 @@ def answer_of(
         incarnation=incarnation,
         changed=state.revision,
         known=known,
-        stale=stale,
     )
 
 
@@ -126,29 +139,28 @@ def _answers(
     revision: int,
     snapshot: Snapshot,
     after: str | None = None,
-    stale: tuple[Moved, ...] = (),
 ) -> RecordsAnswer:
-    incarnation = snapshot.head.incarnation
+    incarnation, compiled = snapshot.head.incarnation, engine.coordinator.definition(snapshot)
     return RecordsAnswer(
-        records=tuple([answer_of(one, revision, incarnation, known_fields(engine, one.kind)) for one in states]),
+        records=tuple([answer_of(one, revision, incarnation, known_fields(compiled, one.kind)) for one in states]),
         revision=revision,
         incarnation=incarnation,
         after=after,
-        stale=stale,
     )
 
 
-def stale_reads(snapshot: Snapshot, noted: Sequence[Read]) -> tuple[Moved, ...]:
-    """Return which fields of earlier reads have another value in this snapshot."""
-    if all(read.revision >= snapshot.head.revision for read in noted):
-        return ()
-    states = snapshot.records([refs.split(read.record) for read in noted])
-    moved: list[Moved] = []
-    for read in noted:
-        state = states.get(refs.split(read.record))
-        if state is not None and state.revision > read.revision:
-            moved.extend(_moved(snapshot, state, read))
-    return tuple(moved)
+def stale(engine: Engine, caller: Caller, request: Stale) -> StaleAnswer:
+    """Return which fields of earlier reads have another value now."""
+    if len(request.reads) > limits.READS_PER_PROPOSAL:
+        raise LimitExceeded(f"at most {limits.READS_PER_PROPOSAL} reads can be looked at")
+    with engine.store.snapshot() as snapshot:
+        states = snapshot.records([refs.split(read.record) for read in request.reads])
+        moved: list[Moved] = []
+        for read in request.reads:
+            state = states.get(refs.split(read.record))
+            if state is not None and state.revision > read.revision:
+                moved.extend(_moved(snapshot, state, read))
+        return StaleAnswer(moved=tuple(moved), revision=snapshot.head.revision)
 
 
 def _moved(snapshot: Snapshot, state: RecordState, read: Read) -> list[Moved]:

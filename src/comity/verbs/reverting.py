@@ -64,12 +64,11 @@ def _chosen(snapshot: Snapshot, request: Revert) -> list[Event]:
         return [event for event in snapshot.events_of(request.commit) if not refs.is_built_in(event.kind)]
     after = since_of(snapshot, request.since)
     found: list[Event] = []
-    while True:
-        page = snapshot.events(EventFilter(agent=request.agent, after=after, limit=limits.HISTORY_PAGE))
-        found += [event for event in page if not refs.is_built_in(event.kind) and event not in found[-limits.HISTORY_PAGE :]]
-        if len(page) < limits.HISTORY_PAGE or page[-1].revision == after:
-            return found
-        after = page[-1].revision - 1 if page[0].revision < page[-1].revision else page[-1].revision
+    while page := snapshot.events(EventFilter(agent=request.agent, after=after, limit=limits.HISTORY_PAGE)):
+        after = page[-1].revision
+        found += [event for event in page if event.revision < after]
+        found += snapshot.events_of(after)  # The page may end within a commit.
+    return [event for event in found if not refs.is_built_in(event.kind)]
 
 
 def _by_record(events: Iterable[Event]) -> dict[Ref, list[Event]]:
@@ -88,13 +87,25 @@ def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
         plan.left.append(Left(record=state.ref, field="*", why="its contents were erased"))
     for name in touched:
         last = state.blame.get(name, 0)
-        if last in revisions:
-            _plan_field(snapshot, state, name, revisions, plan)
+        if last not in revisions:
+            plan.left.append(Left(record=state.ref, field=name, why=f"changed again {_author(snapshot, last)}"))
+        elif name == LIFE and (later := _later_changes(state, revisions)):
+            why = f"others changed the record since: {later[0]} {_author(snapshot, state.blame[later[0]])}"
+            plan.left.append(Left(record=state.ref, field=name, why=why))
         else:
-            commit = snapshot.commit(last)
-            by = commit.agent if commit else "someone"
-            plan.left.append(Left(record=state.ref, field=name, why=f"changed again by {by} at revision {last}"))
+            _plan_field(snapshot, state, name, revisions, plan)
     return plan
+
+
+def _author(snapshot: Snapshot, revision: int) -> str:
+    commit = snapshot.commit(revision)
+    return f"by {commit.agent if commit else 'someone'} at revision {revision}"
+
+
+def _later_changes(state: RecordState, revisions: set[int]) -> list[str]:
+    """Return the fields of a live record that would go down with it, though others wrote them after it came to life."""
+    born = state.blame[LIFE]
+    return [name for name, last in state.blame.items() if state.is_live and last > born and last not in revisions]
 
 
 def _plan_field(snapshot: Snapshot, state: RecordState, name: str, revisions: set[int], plan: Plan) -> None:

@@ -10,7 +10,7 @@ from comity.verbs.engine import Engine
 
 def stats(engine: Engine, caller: Caller, request: Stats) -> StatsAnswer:
     """Return counts and sizes of the workspace."""
-    compiled = engine.coordinator.refresh()
+    compiled = engine.definition()
     with engine.store.snapshot() as snapshot:
         counted, head = snapshot.statistics(), snapshot.head
         last = snapshot.commit(head.revision)

@@ -59,13 +59,15 @@ class _Audit:
     def check_outside_head(self, text: str) -> None:
         """Compare with a head that was kept elsewhere: a cut or rewritten tail shows."""
         revision, colon, chain = text.partition(":")
-        if not colon or not revision.isdigit() or len(revision) > 18:
+        if not colon or not revision.isdecimal() or len(revision) > 18:
             raise InvalidRequest(f"head: {text[:40]!r} is no 'revision:hash', as verify prints it")
         if int(revision) == 0:
             return
         commit = self._snapshot.commit(int(revision))
         if commit is None:
-            self.note(f"the log was cut: it should reach revision {revision}, and ends at {self._snapshot.head.revision}")
+            self.note(
+                f"the log was cut: it should reach revision {revision}, and ends at {self._snapshot.head.revision}"
+            )
         elif commit.chain.hex() != chain:
             self.note(f"the log was rewritten: commit {revision} isn't the one whose head was kept")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +10,8 @@ from typing import Any, Literal
 from comity.clock import format_time, parse_time
 from comity.model.codec import encode
 from comity.model.decisions import Decision
-from comity.model.values import normalise
 from comity.model.filters import LifeFilter
+from comity.model.values import normalise
 from comity.operations import (
     AgentsAnswer,
     Apply,
@@ -38,6 +38,7 @@ from comity.operations import (
     RecordsAnswer,
     Refusals,
     RefusalsAnswer,
+    Request,
     Revert,
     RevertAnswer,
     RevokeKey,
@@ -75,6 +76,13 @@ class Asking:
     """Read, look back, and operate; every answer is of one consistent snapshot."""
 
     _session: Session
+
+    def answer(self, request: Request, progress: Callable[[int, int], None] | None = None) -> Any:
+        """Return the answer to a request of :mod:`comity.operations`: every verb, in the form that surfaces speak.
+
+        ``progress`` is told how much is done, of how much, by the verbs that take long.
+        """
+        return self._session.call(request, progress)
 
     # -- now
 
@@ -140,9 +148,7 @@ class Asking:
 
     def at(self, moment: Moment, target: str | None = None, *filters: str, limit: int = 1000) -> RecordsAnswer:
         """Return a record, the records of a kind, or all of them, as of a revision or time."""
-        return self._session.call(
-            At(moment=moment_of(moment) or 0, target=target, where=tuple(filters), limit=limit)
-        )
+        return self._session.call(At(moment=moment_of(moment) or 0, target=target, where=tuple(filters), limit=limit))
 
     def diff(self, since: Moment, until: Moment | None = None, target: str | None = None) -> DiffAnswer:
         """Return what differs between two moments."""
@@ -223,9 +229,7 @@ class Asking:
         dry: bool = False,
     ) -> ImportAnswer:
         """Bring records in from a CSV, JSON or NDJSON file, through the same checks."""
-        return self._session.call(
-            Import(file=str(file), kind=kind, key=key, reason=reason, action=action, dry=dry)
-        )
+        return self._session.call(Import(file=str(file), kind=kind, key=key, reason=reason, action=action, dry=dry))
 
     def export_file(
         self,

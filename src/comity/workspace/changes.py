@@ -57,7 +57,9 @@ class Writing(Generic[R]):
     def _apply(self, change: AnyChange, options: Options) -> R:
         raise TypeError("this handle can't change anything")
 
-    def put(self, record: str, /, fields: Mapping[str, Any] | None = None, *, replace: bool = False, **values: Any) -> R:
+    def put(
+        self, record: str, /, fields: Mapping[str, Any] | None = None, *, replace: bool = False, **values: Any
+    ) -> R:
         """Create the record, or set the fields given; with ``replace`` it has exactly these."""
         given, options = split_options(values)
         return self._apply(proposals.Put(record, {**(fields or {}), **given}, replace), options)

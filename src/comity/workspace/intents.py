@@ -14,7 +14,7 @@ from comity.model import filters as queries
 from comity.model.decisions import Decision, Moved
 from comity.model.filters import LifeFilter, Query
 from comity.model.proposals import AnyChange, Proposal
-from comity.operations import CountAnswer, Count, Get, Propose, RecordAnswer, RecordsAnswer
+from comity.operations import Count, CountAnswer, Get, Propose, RecordAnswer, RecordsAnswer, Stale
 from comity.workspace.asking import Moment, conditions_of, find_request, moment_of
 from comity.workspace.changes import Options, Writing
 from comity.workspace.memory import Memory
@@ -75,12 +75,20 @@ class IntentState(Writing[None]):
         self._incarnation: str | None = None
         self._stale: tuple[Moved, ...] = ()
         self._not_after = deadline_of(not_after)
-        self.id = session.make_id()
         self.action = action
         self.about = (about,) if isinstance(about, str) else tuple(about)
         self.reason = reason
         self.cause = cause
         self.decision: Decision | None = None
+        self._id: str | None = None
+        self._attempts = 0
+
+    @property
+    def id(self) -> str:
+        """Return the intent's id; each of its attempts has one that begins with it."""
+        if self._id is None:
+            self._id = self._session.make_id()
+        return self._id
 
     @property
     def stale(self) -> tuple[Moved, ...]:
@@ -108,15 +116,23 @@ class IntentState(Writing[None]):
     # -- requests and answers
 
     def _get_request(self, record: str) -> Get:
-        return Get(record=record, at=self._at, noted=self._memory.record_reads())
+        return Get(record=record, at=self._at)
 
     def _got(self, answer: RecordAnswer, fields: Sequence[str]) -> Record:
+        self._look_back(answer.revision)
         self._incarnation = answer.incarnation
-        self._stale = answer.stale
         self._memory.hold(answer.record, answer.revision, fields)
-        return Record(answer, self._memory, fields)
+        return Record(answer, self._memory, fields, self._stale)
+
+    def _look_back(self, revision: int) -> None:
+        """Find out which of the reads so far have moved, if anything was committed since the first of them."""
+        oldest = self._memory.oldest
+        if self._at is None and oldest is not None and oldest < revision:
+            reads = self._memory.record_reads()
+            self._stale = self._session.call(Stale(reads=reads)).moved
 
     def _found(self, query: Query, answer: RecordsAnswer) -> Page:
+        self._look_back(answer.revision)
         self._incarnation = answer.incarnation
         self._memory.searched(query, answer.revision, [one.record.partition("/")[2] for one in answer.records])
         return Page([Record(one, self._memory) for one in answer.records], answer.revision, answer.after)
@@ -129,8 +145,9 @@ class IntentState(Writing[None]):
     def _propose_request(self, accept: int | None, id: str | None, *, dry: bool = False) -> Propose:
         if self.decision is not None and self.decision.is_committed:
             raise InvalidRequest("this intent has committed: open a new one for the next change")
+        self._attempts += 1
         proposal = Proposal(
-            id=id or self._session.make_id(),
+            id=id or f"{self.id}.{self._attempts}",
             changes=tuple(self._memory.changes),
             reads=self._memory.reads(),
             assumptions=tuple(self._assumptions),
@@ -194,9 +211,7 @@ class Intent(IntentState):
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
         request = find_request(kind, filters, order, limit, after, life, self._at, equals)
-        query = queries.query(
-            kind, *request.where, order=request.order, limit=limit, after=after, life=life
-        )
+        query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
         return self._found(query, self._session.call(request))
 
     def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
@@ -246,9 +261,7 @@ class AsyncIntent(IntentState):
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
         request = find_request(kind, filters, order, limit, after, life, self._at, equals)
-        query = queries.query(
-            kind, *request.where, order=request.order, limit=limit, after=after, life=life
-        )
+        query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
         return self._found(query, self._session.call(request))
 
     async def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:

@@ -31,6 +31,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.changes: list[AnyChange] = []
+        self.oldest: int | None = None
         self._seen: dict[str, _Seen] = {}
         self._queries: list[QueryRead] = []
         self._was: dict[str, dict[str, Any]] = {}
@@ -40,23 +41,34 @@ class Memory:
 
     def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:
         """Note that a record was handed out, whole or as these fields, which then count."""
-        seen = self._seen.setdefault(record, _Seen())
+        if self.oldest is None:
+            self.oldest = revision
+        seen = self._seen.get(record)
+        if seen is None:
+            seen = self._seen[record] = _Seen()
         if not fields:
             seen.at_hand = max(seen.at_hand, revision)
         for name in fields or ("",):
             seen.fields[name] = revision
 
-    def note(self, record: str, revision: int, fields: Sequence[str] | None) -> None:
-        """Note that fields of a record at hand were used, or the whole of it (None)."""
-        seen = self._seen.setdefault(record, _Seen())
-        seen.at_hand = max(seen.at_hand, revision)
+    def note(self, record: str, revision: int, fields: Sequence[str] | None, *, whole: bool = True) -> None:
+        """Note that fields were used, or every one (None), of a record that was at hand as a ``whole`` or in part."""
+        seen = self._seen.get(record)
+        if seen is None:
+            seen = self._seen[record] = _Seen()
+        if whole and seen.at_hand < revision:
+            seen.at_hand = revision
         if fields is None:
             seen.shown = max(seen.shown, revision)
+        noted = seen.fields
         for name in fields or ("",):
-            seen.fields[name] = max(seen.fields.get(name, -1), revision)
+            if noted.get(name, -1) < revision:
+                noted[name] = revision
 
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
         """Note the answer to a search."""
+        if self.oldest is None:
+            self.oldest = revision
         self._queries.append(QueryRead(query, revision, tuple(members)))
 
     def counted(self, query: Query, revision: int, count: int) -> None:
@@ -100,6 +112,9 @@ def _can_join(last: AnyChange | None, change: AnyChange) -> bool:
 
 
 def _reads(record: str, seen: _Seen) -> list[Read]:
+    if seen.shown < 0 and len(set(seen.fields.values())) == 1:
+        revision = next(iter(seen.fields.values()))
+        return [Read(record, revision, tuple(filter(None, seen.fields)), revision <= seen.at_hand, True)]
     reads: list[Read] = []
     by_revision: dict[int, list[str]] = {}
     for name, revision in seen.fields.items():

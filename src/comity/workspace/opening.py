@@ -65,7 +65,7 @@ class Workspace(Asking):
             raise UnknownAgent(f"{name[:64]!r} is no agent name: use letters, digits and _.:@-")
         if key is not None:
             return EmbeddedSession(self._engine, authenticate(self._engine, name, key))
-        declared = self._engine.coordinator.refresh().agents
+        declared = self._engine.definition().agents
         if declared and name not in declared:
             hint = suggestion(refs.nearest(name, declared))
             raise UnknownAgent(f"{name!r} is no declared agent{hint or '.'} Declared: {', '.join(sorted(declared))}.")
@@ -110,7 +110,6 @@ def open(
     engine = Engine(SqliteStore.open(str(path), clock=clock), str(url), clock, entropy)
     workspace = Workspace(engine)
     try:
-        engine.coordinator.refresh()
         if definition is not None:
             _settle_definition(workspace, Path(definition), require)
     except BaseException:

@@ -15,13 +15,14 @@ from comity.operations import RecordAnswer
 from comity.workspace.changes import Changing, Options
 
 _WHOLE: Final = None
+_SHOWN: Final = ("live", "archived")
 
 
 class Collector(Protocol):
     """Take notice of what is read and what is to be changed."""
 
-    def note(self, record: str, revision: int, fields: Sequence[str] | None) -> None:
-        """Note that fields were used, or the whole record (None)."""
+    def note(self, record: str, revision: int, fields: Sequence[str] | None, *, whole: bool = True) -> None:
+        """Note that fields were used, or every one (None); ``whole`` tells that all were at hand."""
         ...
 
     def pending(self, record: str) -> Mapping[str, Any]:
@@ -45,16 +46,20 @@ class Record(Changing[None]):
     collected: ``is_collected`` says so, and it can't be changed.
     """
 
-    __slots__ = ("_answer", "_changed", "_collector", "_fields", "_id", "_kind")
+    __slots__ = ("_answer", "_collector", "_fields", "_stale")
 
-    def __init__(self, answer: RecordAnswer, collector: Collector | None, fields: Sequence[str] = ()) -> None:
-        kind, _, name = answer.record.partition("/")
+    def __init__(
+        self,
+        answer: RecordAnswer,
+        collector: Collector | None,
+        fields: Sequence[str] = (),
+        stale: tuple[Moved, ...] = (),
+    ) -> None:
         put = object.__setattr__
         put(self, "_answer", answer)
         put(self, "_collector", collector)
-        put(self, "_fields", frozenset(fields))
-        put(self, "_kind", kind)
-        put(self, "_id", name)
+        put(self, "_fields", fields)
+        put(self, "_stale", stale)
 
     # -- what it is
 
@@ -66,12 +71,12 @@ class Record(Changing[None]):
     @property
     def kind(self) -> str:
         """Return its kind."""
-        return self._kind
+        return self._answer.record.partition("/")[0]
 
     @property
     def id(self) -> str:
         """Return its id within the kind."""
-        return self._id
+        return self._answer.record.partition("/")[2]
 
     @property
     def version(self) -> int:
@@ -91,7 +96,7 @@ class Record(Changing[None]):
     @property
     def exists(self) -> bool:
         """Tell whether it is live or archived."""
-        return self._answer.life in ("live", "archived")
+        return self._answer.life in _SHOWN
 
     @property
     def is_collected(self) -> bool:
@@ -100,19 +105,24 @@ class Record(Changing[None]):
 
     @property
     def stale(self) -> tuple[Moved, ...]:
-        """Return the earlier reads of this intent that had moved when this one was made."""
-        return self._answer.stale
+        """Return what of the earlier reads of its intent had moved when this one was made."""
+        return self._stale
 
     # -- its fields
 
     def get(self, field: str, default: Any = None) -> Any:
         """Return a field's value, or ``default`` where it is empty; counts as read either way."""
-        self._note(field)
-        value = self._value(field)
+        if self._fields and field not in self._fields:
+            raise AttributeError(f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}")
+        answer, collector = self._answer, self._collector
+        value = answer.values.get(field) if answer.life in _SHOWN else None
+        if collector is not None:
+            collector.note(answer.record, answer.revision, (field,), whole=not self._fields)
+            value = collector.pending(answer.record).get(field, value)
         return default if value is None else freeze(value)
 
     def __getattr__(self, field: str) -> Any:
-        if field.startswith("__"):
+        if field[:2] == "__":
             raise AttributeError(field)
         if (value := self.get(field)) is not None or self._is_known(field):
             return value
@@ -172,23 +182,12 @@ class Record(Changing[None]):
 
     # -- inside
 
-    def _value(self, field: str) -> Any:
-        if self._collector is not None and field in (pending := self._collector.pending(self.ref)):
-            return pending[field]
-        return self._answer.values.get(field) if self.exists else None
-
-    def _note(self, field: str) -> None:
-        if self._fields and field not in self._fields:
-            raise AttributeError(f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}")
-        if self._collector is not None:
-            self._collector.note(self.ref, self.revision, (field,))
-
     def _whole(self) -> dict[str, Any]:
         values: Mapping[str, Any] = self._answer.values if self.exists else {}
         if self._fields:
             values = {name: value for name, value in values.items() if name in self._fields}
         if self._collector is not None:
-            self._collector.note(self.ref, self.revision, tuple(self._fields) if self._fields else _WHOLE)
+            self._collector.note(self.ref, self.revision, self._fields or _WHOLE, whole=not self._fields)
             values = {**values, **self._collector.pending(self.ref)}
         return {name: freeze(value) for name, value in values.items() if value is not None}
 
@@ -202,6 +201,8 @@ class Record(Changing[None]):
     def _change(self, make: Callable[[str], AnyChange], options: Options) -> None:
         if self._collector is None:
             raise TypeError(f"{self.ref} was only looked at: open it with agent.edit(…) or intent.get(…) to change it")
+        if not self._fields:  # It was shown as a whole, by a search too: changing it isn't blind.
+            self._collector.note(self.ref, self.revision, ())
         self._collector.change(make(self.ref), options)
 
 

@@ -12,7 +12,7 @@ from comity.model.decisions import Decision
 from comity.model.proposals import Caller
 from comity.operations import Propose, Request
 from comity.verbs import run
-from comity.verbs.engine import Engine
+from comity.verbs.engine import Engine, Progress
 
 
 class Session(Protocol):
@@ -23,8 +23,8 @@ class Session(Protocol):
         """Return on whose behalf."""
         ...
 
-    def call(self, request: Request) -> Any:
-        """Return the answer to a request."""
+    def call(self, request: Request, progress: Progress | None = None) -> Any:
+        """Return the answer to a request; ``progress`` is told how far it is."""
         ...
 
     async def propose_async(self, request: Propose) -> Decision:
@@ -44,17 +44,15 @@ class EmbeddedSession:
         self.caller = caller
         self.make_id = engine.make_id
 
-    def call(self, request: Request) -> Any:
-        """Return the answer to a request."""
+    def call(self, request: Request, progress: Progress | None = None) -> Any:
+        """Return the answer to a request; ``progress`` is told how far it is."""
         refuse_after_fork(self._engine)
-        return run(self._engine, self.caller, request)
+        return run(self._engine, self.caller, request, progress)
 
     async def propose_async(self, request: Propose) -> Decision:
         """Return the decision on a proposal, without blocking the event loop."""
         refuse_after_fork(self._engine)
-        return await self._engine.propose_async(
-            request.proposal, self.caller, is_new=request.is_new, dry=request.dry
-        )
+        return await self._engine.propose_async(request.proposal, self.caller, is_new=request.is_new, dry=request.dry)
 
 
 _forked: weakref.WeakSet[Engine] = weakref.WeakSet()

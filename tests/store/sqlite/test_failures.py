@@ -14,7 +14,7 @@ DRIVERS = {thing for thing in vars(apsw).values() if isinstance(thing, type) and
 
 def test_map_covers_the_driver() -> None:
     assert len(DRIVERS) > 30
-    assert DRIVERS <= FAILURES.keys()
+    assert not DRIVERS - FAILURES.keys()
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ REFUSED = [
     "UPDATE events SET payload = NULL, salt = NULL, type = 'x' WHERE revision = 1",
     "UPDATE events SET salt = NULL WHERE revision = 1",
     "INSERT OR REPLACE INTO commits SELECT * FROM commits WHERE revision = 4",
-    "INSERT OR REPLACE INTO commits SELECT revision + 4, at, 'p1', content, agent, agent_kind, role, known, key, action,"
-    " cause, definition, ordinal, digest, chain, salt, payload FROM commits WHERE revision = 1",
+    "INSERT OR REPLACE INTO commits SELECT revision + 4, at, 'p1', content, agent, agent_kind, role, known, key,"
+    " action, cause, definition, ordinal, digest, chain, salt, payload FROM commits WHERE revision = 1",
     "INSERT INTO commits SELECT revision + 9, at, 'new', content, agent, agent_kind, role, known, key, action,"
     " cause, definition, ordinal, digest, chain, salt, payload FROM commits WHERE revision = 1",
     "REPLACE INTO events (place, kind, id, version, type, life, born, derived, digest)"

@@ -71,7 +71,9 @@ def normalised(ref: str, values: dict[str, Any], life: Any) -> RecordState:
 
 STATES = st.dictionaries(
     IDS,
-    st.tuples(st.fixed_dictionaries({"x": VALUES, "y": VALUES}), st.sampled_from(["live", "live", "archived", "deleted"])),
+    st.tuples(
+        st.fixed_dictionaries({"x": VALUES, "y": VALUES}), st.sampled_from(["live", "live", "archived", "deleted"])
+    ),
     max_size=6,
 ).map(lambda drawn: [normalised(f"k/{name}", values, life) for name, (values, life) in drawn.items()])
 
@@ -119,7 +121,9 @@ def test_after_prefix_bounds_what_begins_with_it(start: str, text: str) -> None:
         assert candidate.startswith(start) == (candidate >= start and (end is None or candidate < end))
 
 
-@pytest.mark.parametrize("after", ["[[[\"$id\",false]],[5],\"a\"]", "[[[\"$id\",false]],[null],\"a\"]", "[[[\"$id\",true]],[5],\"a\"]"])
+@pytest.mark.parametrize(
+    "after", ['[[["$id",false]],[5],"a"]', '[[["$id",false]],[null],"a"]', '[[["$id",true]],[5],"a"]']
+)
 def test_s13_forged_cursors_mean_the_same(after: str) -> None:
     cursor = base64.urlsafe_b64encode(after.encode()).decode()
     order = "-$id" if "true" in after else "$id"
@@ -195,7 +199,8 @@ def test_as_of_read_is_a_seek(store: SqliteStore, tmp_path: Path) -> None:
     changed = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {SELECT_CHANGED}", (1, 1))]
     connection.close()
     assert plan == ["SEARCH e USING INDEX events_record (kind=? AND id=? AND place<?)"]
-    assert changed[0] == "SEARCH r USING INDEX records_revision (revision>?)"
+    assert "SEARCH e USING INTEGER PRIMARY KEY (rowid>?)" in changed
+    assert "SEARCH r USING INDEX sqlite_autoindex_records_1 (kind=? AND id=?)" in changed
 
 
 def test_index_keeps_exactly_what_is_wanted(store: SqliteStore, tmp_path: Path) -> None:
@@ -204,7 +209,9 @@ def test_index_keeps_exactly_what_is_wanted(store: SqliteStore, tmp_path: Path) 
         connection = connect(tmp_path / "crm.db", "FULL", 1_000)
         there = {row[0] for row in connection.execute(SELECT_DECLARED)}
         connection.close()
-        assert there == {f"declared {kind} by {', '.join(fields)}" for kind, lists in wanted.items() for fields in lists}
+        assert there == {
+            f"declared {kind} by {', '.join(fields)}" for kind, lists in wanted.items() for fields in lists
+        }
 
 
 @pytest.mark.parametrize("wanted", [{"customer": [["a'b"]]}, {"x' OR 1": [["a"]]}, {"customer": [[]]}])
@@ -215,7 +222,11 @@ def test_index_refuses_what_is_no_name(store: SqliteStore, wanted: dict[str, lis
 
 @pytest.mark.parametrize(
     "asked",
-    [Query("k' OR 1=1 --"), Query("k", (Condition("x') OR 1=1 --", "=", 1),)), Query("k", order=(Order("x; DROP TABLE records"),))],
+    [
+        Query("k' OR 1=1 --"),
+        Query("k", (Condition("x') OR 1=1 --", "=", 1),)),
+        Query("k", order=(Order("x; DROP TABLE records"),)),
+    ],
 )
 def test_names_never_become_sql(store: SqliteStore, asked: Query) -> None:
     with store.snapshot() as snapshot, pytest.raises(InvalidQuery):

@@ -31,10 +31,18 @@ def settings_of(connection: apsw.Connection) -> dict[str, object]:
     return {name: connection.pragma(name) for name in ("journal_mode", "synchronous", "fullfsync", "trusted_schema")}
 
 
+def readers_of(store: SqliteStore) -> list[apsw.Connection]:
+    with store.snapshot():
+        pass
+    return store._readers._idle
+
+
 def test_commits_are_synced_in_full_and_answers_are_not(tmp_path: Path) -> None:
     store = open_at(tmp_path / "crm.db")
     full, normal = 2, 1
-    assert settings_of(store._writer) == {"journal_mode": "wal", "synchronous": full, "fullfsync": 1, "trusted_schema": 0}
+    for connection in (store._writer, *readers_of(store)):
+        settings = {"journal_mode": "wal", "synchronous": full, "fullfsync": 1, "trusted_schema": 0}
+        assert settings_of(connection) == settings
     assert settings_of(store._keeper)["synchronous"] == normal
     store.close()
 
@@ -80,7 +88,9 @@ def test_closing_within_a_snapshot_ends_it_at_its_end(tmp_path: Path) -> None:
         store.snapshot()
 
 
-def exit_code_of(context: multiprocessing.context.BaseContext, work: Callable[..., None], *arguments: object) -> int | None:
+def exit_code_of(
+    context: multiprocessing.context.BaseContext, work: Callable[..., None], *arguments: object
+) -> int | None:
     process = context.Process(target=work, args=arguments)  # type: ignore[attr-defined]
     process.start()
     process.join()
@@ -90,6 +100,7 @@ def exit_code_of(context: multiprocessing.context.BaseContext, work: Callable[..
 def use_everything(store: SqliteStore) -> None:
     uses: list[Callable[[], object]] = [
         store.snapshot,
+        store.head,
         store.batch,
         store.turn,
         lambda: store.keep(0, []),

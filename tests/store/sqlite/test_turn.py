@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,20 +17,49 @@ from pathlib import Path
 import pytest
 
 from comity.errors import StoreError
-from comity.store.sqlite.turn import IS_FAIR, Turn
+from comity.store.sqlite.lines import Line, NoLine
+from comity.store.sqlite.posix_lines import PlainLine, TicketLine
+from comity.store.sqlite.turn import Turn
 
 SPAWN = multiprocessing.get_context("spawn")
 FORK = multiprocessing.get_context("fork")
 NAMES = ("a", "b", "c", "d")
-ROUNDS = 300
+ROUNDS = 100
 
 
-def test_turns_are_fair_here() -> None:
-    assert IS_FAIR == (sys.platform == "linux")
+def test_turns_are_fair_on_linux(tmp_path: Path) -> None:
+    assert Turn(tmp_path / "turn").is_fair == (sys.platform == "linux")
+
+
+@pytest.mark.parametrize(("line", "is_fair"), [(TicketLine(), True), (PlainLine(), False)])
+def test_one_at_a_time_on_every_line(tmp_path: Path, line: Line, is_fair: bool) -> None:
+    inside: list[int] = []
+
+    def work() -> None:
+        turn = Turn(tmp_path / "turn", line)
+        for _ in range(100):
+            with turn:
+                inside.append(1)
+                assert len(inside) == 1
+                inside.pop()
+        turn.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Turn(tmp_path / "turn", line).is_fair == is_fair
+
+
+def test_no_line_holds_nobody_up(tmp_path: Path) -> None:
+    first, second = (Turn(tmp_path / "turn", NoLine()) for _ in range(2))
+    with first, second:
+        assert (first.is_mine, first.is_fair) == (True, False)
 
 
 def work_in_turns(path: Path, name: str, ready: Connection, out: Path) -> None:
-    """Take turn after turn, and write one's name in each, until the file is full."""
+    """Take turn after turn and write one's name in each, synced as a commit is, until the file is full."""
     turn = Turn(path)
     ready.send(name)
     ready.recv()
@@ -39,11 +69,12 @@ def work_in_turns(path: Path, name: str, ready: Connection, out: Path) -> None:
                 if os.fstat(stream.fileno()).st_size >= ROUNDS * len(NAMES):
                     return
                 stream.write(name.encode())
+                os.fsync(stream.fileno())
 
 
 def started(path: Path, name: str, out: Path) -> tuple[BaseProcess, Connection]:
     here, there = SPAWN.Pipe()
-    process = SPAWN.Process(target=work_in_turns, args=(path, name, there, out))
+    process = SPAWN.Process(target=work_in_turns, args=(path, name, there, out), daemon=True)
     process.start()
     return process, here
 
@@ -71,6 +102,14 @@ def wait_for_tickets(path: Path, drawn: int) -> None:
         os.sched_yield()
 
 
+def wait_for_waiter_behind_all(path: Path, pipe: Connection) -> None:
+    """Return once somebody waits for all earlier tickets at once: its predecessor was not the last to be done."""
+    blocked = re.compile(rf"-> OFDLCK +ADVISORY +READ .*:{path.stat().st_ino} 4096 (?!4096\b)")
+    while not blocked.search(Path("/proc/locks").read_text()):
+        assert not pipe.poll(), "it has overtaken one with an earlier ticket"
+        os.sched_yield()
+
+
 def hold_turn(path: Path, pipe: Connection) -> None:
     """Take the turn, say so, and keep it until told to end."""
     turn = Turn(path)
@@ -81,7 +120,7 @@ def hold_turn(path: Path, pipe: Connection) -> None:
 
 def holder(path: Path) -> tuple[BaseProcess, Connection]:
     here, there = SPAWN.Pipe()
-    process = SPAWN.Process(target=hold_turn, args=(path, there))
+    process = SPAWN.Process(target=hold_turn, args=(path, there), daemon=True)
     process.start()
     return process, here
 
@@ -109,7 +148,7 @@ def test_killed_waiter_holds_nobody_up_and_lets_nobody_overtake(tmp_path: Path) 
     third, third_pipe = holder(path)
     wait_for_tickets(path, 3)
     kill(second)
-    assert not third_pipe.poll(0.2)
+    wait_for_waiter_behind_all(path, third_pipe)
     first_pipe.send("end")
     assert third_pipe.recv() == "mine"
     third_pipe.send("end")

@@ -14,7 +14,7 @@ from typing import Final
 from cel_expr_python import cel
 
 from comity import limits
-from comity.deciding.expressions.rewriting import FINITE
+from comity.deciding.expressions.rewriting import FINITE, WIDEN
 
 Number = int | float
 
@@ -54,6 +54,11 @@ def divide(left: Number, right: Number) -> Number:
     return bounded(left / right)
 
 
+def widen(value: int | None) -> float | None:
+    """Return an integer as a float, and null as it is."""
+    return None if value is None else float(value)
+
+
 def bounded(value: Number) -> Number:
     """Return a number that is finite and, if an integer, fits in 64 bits; raises ArithmeticError for others."""
     if isinstance(value, int):
@@ -80,4 +85,5 @@ FUNCTIONS: Final = (
     function("multiply", [(pair, multiply) for pair in NUMBERS]),
     function("divide", [(pair, divide) for pair in NUMBERS]),
     function(FINITE, [((_DOUBLE,), bounded)]),
+    function(WIDEN, [((_INT,), widen), ((cel.Type.NULL,), widen)]),
 )

@@ -66,9 +66,7 @@ class Bounds(msgspec.Struct, frozen=True):
         if not self.allow_loops:
             self._refuse(node, "an assumption holds no loops", "compare fields, or use 'x in list'")
         if node.variable in self.roots:
-            self._refuse(
-                node, f"{node.variable!r} means something else already", "give the loop's variable another name"
-            )
+            self._refuse(node, f"{node.variable!r} is taken", "give the loop's variable another name")
         self._walk(node.range, variables)
         inner = (*variables, node.variable)
         if len(inner) > limits.EXPRESSION_LOOP_NESTING:

@@ -58,6 +58,7 @@ def signatures() -> dict[str, list[Signature]]:
         "_*_": list(_MATERIAL),
         "_/_": list(_MATERIAL),
         "@in": [("A", "list", "bool"), ("A", "map", "bool"), *mixed_members],
+        "_?_:_": [("bool", "A", "A", "A"), *(("bool", *pair, "double") for pair in _MIXED)],
         "default": [("A", "A", "A"), *((*pair, "double") for pair in _MIXED)],
     }
 

@@ -16,7 +16,6 @@ _FIRST: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _FIELD: Final = re.compile(r"undefined field '([^']*)' not found in struct '([^']*)'")
 _REFERENCE: Final = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD: Final = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'")
-_OPERATOR: Final = re.compile(r"^[@_]?_?([^_@\s]+?)_?(_)?$")
 _TYPE: Final = re.compile(r"wrapper\((\w+)\)|[\w.]+")
 _WORDS: Final = {
     "int": "integer",
@@ -86,8 +85,7 @@ def _listed(roots: Iterable[str]) -> str:
 
 
 def _wrong_types(function: str, types: str, position: int | None, roots: Mapping[str, Root]) -> InvalidExpression:
-    operator = _OPERATOR.match(function)
-    name = operator[1] if operator and function.startswith(("_", "@", "!", "-")) else function
+    name = function.replace("_", " ").strip(" @") if function.startswith(("_", "@", "!", "-")) else function
 
     def word(found: re.Match[str]) -> str:
         root = describe_root(roots, found[0])

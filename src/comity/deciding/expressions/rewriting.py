@@ -35,6 +35,7 @@ ARITHMETIC: Final = {"_+_": "add", "_-_": "subtract", "_*_": "multiply", "_/_": 
 """Operators, and the functions of :mod:`comity.deciding.expressions.arithmetic` that stand for them."""
 
 FINITE: Final = "finite"
+WIDEN: Final = "widen"
 NULL: Final = Constant(None)
 TRUE: Final = Constant(True)
 FALSE: Final = Constant(False)
@@ -111,6 +112,8 @@ class Rewriter:
             return choose(arguments[0], arguments[1], FALSE)
         if node.function == "_||_":
             return choose(arguments[0], TRUE, arguments[1])
+        if node.function == "_?_:_":
+            return choose(arguments[0], *_alike(arguments[1], arguments[2], self._types_of(node)[1:]))
         if node.function == "double" and self._types_of(node)[0] in ("string", "dyn"):
             return Call(FINITE, (Call("double", arguments),))
         return Call(self._function_of(node), arguments, target)
@@ -120,13 +123,7 @@ class Rewriter:
         path = scope.path_of(given)
         assert path is not None, "the nullness check lets only paths through"
         value, instead = self._rewrite_path(path, scope), self.rewrite(otherwise, scope)
-        match self._types_of(node):
-            case ("double", "int"):
-                instead = Call("double", (instead,))
-            case ("int", "double"):
-                return choose(self._presence(path, scope), Call("double", (value,)), instead)
-            case _:
-                pass
+        value, instead = _alike(value, instead, self._types_of(node))
         return choose(self._presence(path, scope), value, instead)
 
     def _function_of(self, node: Call) -> str:
@@ -196,3 +193,14 @@ def choose(condition: Node, yes: Node, no: Node) -> Call:
 def _whole(path: Path, scope: Scope) -> FieldType:
     scalar = scope.roots[str(path[0])].scalar
     return FieldType("any") if scalar is None else scalar
+
+
+def _alike(left: Node, right: Node, types: tuple[str, ...]) -> tuple[Node, Node]:
+    """Return two alternatives; where one is an integer and the other a float, both as floats."""
+    match types:
+        case ("double", "int"):
+            return left, Call(WIDEN, (right,))
+        case ("int", "double"):
+            return Call(WIDEN, (left,)), right
+        case _:
+            return left, right

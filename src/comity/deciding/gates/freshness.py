@@ -10,6 +10,7 @@ Codes: ``freshness.changed``, ``freshness.query_changed``, ``freshness.blind_wri
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
@@ -47,7 +48,7 @@ def judge(case: Case) -> Iterator[Finding]:
         if moved:
             yield _changed(ref, moved, seen[ref], case)
     yield from blind
-    for read in proposal.reads:
+    for read in case.reads:
         if isinstance(read, QueryRead):
             yield from _query(read, case)
 
@@ -55,12 +56,13 @@ def judge(case: Case) -> Iterator[Finding]:
 class _Sight:
     """Be what a proposal has seen of one record: per field, the latest revision that showed it."""
 
-    __slots__ = ("accepted", "fields", "ref", "shown", "values", "whole")
+    __slots__ = ("accepted", "fields", "oldest", "ref", "shown", "values", "whole")
 
     def __init__(self, ref: Ref, accepted: int) -> None:
         self.ref = ref
         self.accepted = accepted
         self.fields: dict[str, int] = {}
+        self.oldest = sys.maxsize
         self.shown = _UNSEEN
         self.whole = _UNSEEN
         self.values: dict[str, Any] = {}
@@ -68,6 +70,7 @@ class _Sight:
     def note(self, read: Read, counted: Iterable[str] | None) -> None:
         """Take a read; ``counted`` are its fields that count, None for all."""
         revision = max(read.revision, self.accepted)
+        self.oldest = min(self.oldest, revision)
         if read.whole or read.fields is None:
             self.whole = max(self.whole, revision)
         if counted is None:
@@ -83,22 +86,28 @@ class _Sight:
     def moved(self, case: Case) -> Iterator[Moved]:
         """Yield the counted fields that have another value now."""
         state = case.view.record(self.ref)
+        if state.revision <= self.oldest and not self.values:
+            return
         for name, changed in state.blame.items():
             seen = max(self.fields.get(name, _UNSEEN), self.shown)
             if _UNSEEN < seen < changed:
                 yield from _difference(case, state, name, seen)
         for name, value in self.values.items():
-            if state.blame.get(name, 0) > self.accepted and not same(_value(state, name), value):
+            changed = max(state.blame.get(name, 0), state.blame.get(LIFE, 0))
+            if changed > self.accepted and not same(_visible(state, name), value):
                 yield _moved(case, state, name, value)
 
 
 def _collect(case: Case) -> dict[Ref, _Sight]:
     accepted = case.proposal.accept if case.proposal.accept is not None else _UNSEEN
     seen: dict[Ref, _Sight] = {}
-    for read in case.proposal.reads:
+    view, states = case.view, case.draft.states
+    for read in case.reads:
         if isinstance(read, QueryRead):
             continue
         ref = refs.split(read.record)
+        if isinstance(read, Read) and ref not in states and view.record(ref).revision <= read.revision:
+            continue
         sight = seen.get(ref)
         if sight is None:
             sight = seen[ref] = _Sight(ref, accepted)
@@ -106,16 +115,29 @@ def _collect(case: Case) -> dict[Ref, _Sight]:
             sight.values.update(read.values)
         else:
             sight.note(read, _counted(read, ref, case))
+    if case.proposal.accept is not None:
+        _accept(case.proposal.accept, seen, case)
     return seen
+
+
+def _accept(revision: int, seen: dict[Ref, _Sight], case: Case) -> None:
+    """Take it that the agent saw, at the revision that it accepts, which of the records to change were there (S9)."""
+    for change in case.changes:
+        ref = refs.split(change.record)
+        if ref not in seen and not isinstance(change, proposals.Create) and not refs.is_built_in(ref[0]):
+            sight = seen[ref] = _Sight(ref, revision)
+            sight.note(Read(change.record, revision, (), whole=False), ())
 
 
 def _counted(read: Read, ref: Ref, case: Case) -> Iterable[str] | None:
     """Return the fields of a read that count (S11): all that were seen, or those relied upon."""
     if read.touched or case.kind(ref[0]).freshness == "seen":
         return read.fields
-    relied = {path.partition(".")[2] for path in case.proposal.relies_on if path.partition(".")[0] == read.record}
-    if "" in relied:
+    relies_on = case.proposal.relies_on
+    if read.record in relies_on:
         return read.fields
+    start = f"{read.record}."
+    relied = {path.removeprefix(start) for path in relies_on if path.startswith(start)}
     return relied if read.fields is None else relied.intersection(read.fields)
 
 
@@ -230,9 +252,14 @@ def _value(state: RecordState, name: str) -> Any:
     return state.life if name == LIFE else state.values.get(name)
 
 
+def _visible(state: RecordState, name: str) -> Any:
+    """Return a field as a reader sees it: of a deleted record nothing but that it is deleted."""
+    return _value(state, name) if name == LIFE or state.exists else None
+
+
 def _moved(case: Case, state: RecordState, name: str, former: Any) -> Moved:
-    author = case.view.author(state, name)
-    return Moved(state.ref, name, former, _value(state, name), author.by, author.at, author.event, author.reason)
+    author = case.view.author(state, name if name == LIFE or state.exists else LIFE)
+    return Moved(state.ref, name, former, _visible(state, name), author.by, author.at, author.event, author.reason)
 
 
 def _changed(ref: Ref, moved: list[Moved], sight: _Sight, case: Case) -> Finding:

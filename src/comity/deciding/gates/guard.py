@@ -71,7 +71,7 @@ def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case:
         if not state.is_live:
             yield _fails(f"You assumed {source}; {state.ref} is {state.life}.", state.ref, "Look again, decide again.")
             return
-    roots = _roots(case) | {variable_name(state.kind): _values(state) for state in states}
+    roots = _roots(case) | {variable_name(state.kind): _values(state, case) for state in states}
     try:
         holds = expression.holds(roots)
     except ExpressionFailed as error:
@@ -101,7 +101,10 @@ def _fails(message: str, subject: str | None, remedy: str) -> Finding:
 
 def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -> Iterator[Finding]:
     before = case.view.record((state.kind, state.id))
-    roots = _roots(case) | {"before": _values(before) if before.is_live else None, "after": _values(state)}
+    roots = _roots(case) | {
+        "before": _values(before, case) if before.exists else None,
+        "after": _values(state, case),
+    }
     for guard in guards:
         try:
             if guard.expression.holds(roots):
@@ -134,8 +137,8 @@ def _at(roots: Mapping[str, Any], root: str, name: str) -> Any:
     return values.get(name) if isinstance(values, Mapping) else values
 
 
-def _values(state: RecordState) -> dict[str, Any]:
-    return {**state.values, "$id": state.id}
+def _values(state: RecordState, case: Case) -> dict[str, Any]:
+    return {**case.kind(state.kind).defaults, **state.values, "$id": state.id}
 
 
 def _roots(case: Case) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from comity.deciding.case import Case
 from comity.deciding.operators import is_active, is_operator
 from comity.model import refs
 from comity.model.decisions import Finding
-from comity.model.proposals import Emit
+from comity.model.proposals import Emit, Undo
 from comity.model.texts import listed, suggestion
 
 
@@ -39,7 +39,7 @@ def _known(case: Case) -> Iterator[Finding]:
 
 def _is_operation(case: Case) -> bool:
     return case.caller.known in ("os_user", "system") and all(
-        refs.is_built_in(change.record) for change in case.proposal.changes
+        refs.is_built_in(change.record) or isinstance(change, Undo) for change in case.proposal.changes
     )
 
 

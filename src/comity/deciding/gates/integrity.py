@@ -46,7 +46,9 @@ def _references_in_events(case: Case) -> Iterator[Finding]:
 def _targets(subject: str, kind: str, value: Any, case: Case) -> Iterator[Finding]:
     for name in value if isinstance(value, list) else [] if value is None else [value]:
         if not isinstance(name, str) or refs.problem_of(f"{kind}/{name}"):
-            yield _missing(subject, f"{name!r} is no id of a {kind}", f"Give the id alone, such as 'acme' for {kind}/acme.")
+            yield _missing(
+                subject, f"{name!r} is no id of a {kind}", f"Give the id alone, such as 'acme' for {kind}/acme."
+            )
             continue
         ref = (kind, name)
         state = case.draft.states.get(ref) or case.view.record(ref)

@@ -19,6 +19,7 @@ from comity.deciding.operators import is_operator
 from comity.model.decisions import Finding
 from comity.model.records import LIFE
 from comity.model.texts import listed
+from comity.model.values import same
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -47,8 +48,16 @@ def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Findi
             if event.life != "live" or not event.type.endswith(".created") or kind.owners:
                 if not _owns(case, owners):
                     yield _other_domain(case, ref, _life_verb(event), owners)
-        elif name in kind.fields and not _owns(case, kind.fields[name].owners):
+        elif name in kind.fields and _is_given(event, name, kind) and not _owns(case, kind.fields[name].owners):
             yield _other_domain(case, f"{ref}.{name}", "write it", kind.fields[name].owners)
+
+
+def _is_given(event: DraftEvent, name: str, kind: CompiledKind) -> bool:
+    """Tell whether a value is the agent's own: a new record gets the defaults, and loses what a former life had."""
+    if not event.type.endswith(".created"):
+        return True
+    value = event.payload.values.get(name)
+    return value is not None and not same(value, kind.defaults.get(name))
 
 
 def life_owners(kind: CompiledKind) -> Set[str]:

@@ -19,8 +19,8 @@ from comity.clock import SECOND_US, format_time
 from comity.deciding.case import Case
 from comity.deciding.compile import CompiledField, CompiledKind
 from comity.deciding.fold import DraftEvent
-from comity.errors import InvalidReference
-from comity.model import proposals, refs
+from comity.errors import InvalidQuery, InvalidReference, LimitExceeded
+from comity.model import filters, proposals, refs
 from comity.model.codec import encode
 from comity.model.decisions import Finding
 from comity.model.proposals import AnyChange, Emit
@@ -29,6 +29,8 @@ from comity.model.texts import listed, suggestion
 from comity.model.values import normalise
 
 _DAY_US: Final = 86_400 * SECOND_US
+_FEW: Final = min(limits.CHANGES_PER_PROPOSAL, limits.READS_PER_PROPOSAL, limits.SUBJECTS_PER_PROPOSAL)
+_SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -47,14 +49,26 @@ def _envelope(case: Case) -> Iterator[Finding]:
     proposal = case.proposal
     if not refs.PROPOSAL_ID.match(proposal.id) or len(proposal.id) > limits.PROPOSAL_ID_CHARS:
         yield _invalid(f"{proposal.id[:40]!r} is no proposal id.", "Use letters, digits and _.:@/+=-, or leave it out.")
-    yield from _counts(case)
-    yield from _deadline(case)
-    yield from _texts(case)
-    yield from _action(case)
+    if len(proposal.changes) + len(proposal.reads) + len(proposal.about) + len(proposal.relies_on) > _FEW:
+        yield from _counts(case)
+    if proposal.assumptions or proposal.about or not _is_plain(proposal):
+        yield from _texts(case)
+    if proposal.not_after is not None:
+        yield from _deadline(proposal.not_after, case)
+    if case.compiled.actions:
+        yield from _action(case)
     if proposal.accept is not None and not 0 <= proposal.accept <= case.view.revision:
         yield _unknown_revision(proposal.accept, case)
     if proposal.cause is not None:
         yield from _cause(proposal.cause, case)
+
+
+def _is_plain(proposal: proposals.Proposal) -> bool:
+    """Tell at a glance that nothing is wrong with the texts."""
+    return all(
+        text is None or (len(text) <= _SHORT and text.isascii() and "\0" not in text)
+        for text in (proposal.reason, proposal.action, proposal.intent)
+    )
 
 
 def _counts(case: Case) -> Iterator[Finding]:
@@ -62,22 +76,23 @@ def _counts(case: Case) -> Iterator[Finding]:
     for what, count, most in (
         ("changes", len(proposal.changes), limits.CHANGES_PER_PROPOSAL),
         ("reads", len(proposal.reads), limits.READS_PER_PROPOSAL),
-        ("assumptions", len(proposal.assumptions), limits.ASSUMPTIONS_PER_PROPOSAL),
-        ("subjects", len(proposal.about) + len(proposal.changes), limits.SUBJECTS_PER_PROPOSAL * 2),
+        ("subjects", _count_subjects(proposal), limits.SUBJECTS_PER_PROPOSAL),
         ("relied fields", len(proposal.relies_on), limits.READS_PER_PROPOSAL),
     ):
         if count > most:
             yield _too_large(f"The proposal has {count} {what}; at most {most} are allowed.")
 
 
-def _deadline(case: Case) -> Iterator[Finding]:
-    deadline, now = case.proposal.not_after, case.view.now_us
-    if deadline is None:
-        return
+def _count_subjects(proposal: proposals.Proposal) -> int:
+    return len({*proposal.about, *(change.record for change in proposal.changes)})
+
+
+def _deadline(deadline: int, case: Case) -> Iterator[Finding]:
+    now = case.view.now_us
     if deadline <= now:
         yield Finding(
             "shape.expired",
-            f"The proposal was to be decided by {format_time(deadline)}; it is {format_time(now)}.",
+            f"The proposal was to be decided by {format_time(max(deadline, 0))}; it is {format_time(now)}.",
             remedy="Look again, then propose anew under a new id.",
         )
     elif deadline > now + limits.NOT_AFTER_DAYS * _DAY_US:
@@ -86,8 +101,14 @@ def _deadline(case: Case) -> Iterator[Finding]:
 
 def _texts(case: Case) -> Iterator[Finding]:
     proposal = case.proposal
+    if len(proposal.assumptions) > limits.ASSUMPTIONS_PER_PROPOSAL:
+        yield _too_large(
+            f"There are {len(proposal.assumptions)} assumptions; at most {limits.ASSUMPTIONS_PER_PROPOSAL}."
+        )
     if proposal.reason is not None and len(proposal.reason) > limits.REASON_CHARS:
         yield _too_large(f"The reason has {len(proposal.reason)} characters; at most {limits.REASON_CHARS}.")
+    if proposal.action is not None and len(proposal.action) > limits.NAME_CHARS:
+        yield _too_large(f"The action's name has {len(proposal.action)} characters; at most {limits.NAME_CHARS}.")
     for text in (proposal.reason, proposal.intent, proposal.action, *proposal.assumptions):
         try:
             normalise(text)
@@ -100,10 +121,12 @@ def _texts(case: Case) -> Iterator[Finding]:
 
 def _action(case: Case) -> Iterator[Finding]:
     action, declared = case.proposal.action, case.compiled.actions
-    if not declared or action in declared or _is_operation(case):
+    if action in declared or _is_operation(case):
         return
     names = listed(sorted(declared), 8)
-    what = f"{action[:64]!r} is no declared action" if action else "This workspace declares its actions, and none is named"
+    what = (
+        f"{action[:64]!r} is no declared action" if action else "This workspace declares its actions, and none is named"
+    )
     hint = suggestion(case.compiled.suggest_action(action)) if action else ""
     yield Finding(
         "shape.unknown_action", f"{what}{hint or '.'}", remedy=f"Name the action that this is: {names}.", subject=action
@@ -111,8 +134,10 @@ def _action(case: Case) -> Iterator[Finding]:
 
 
 def _is_operation(case: Case) -> bool:
-    """Tell whether a proposal changes nothing but built-in records, which aren't business actions (S24)."""
-    return bool(case.changes) and all(change.record.startswith("$") for change in case.changes)
+    """Tell whether a proposal only operates: changes built-in records or undoes (S24), which is no business action."""
+    return bool(case.changes) and all(
+        change.record.startswith("$") or isinstance(change, proposals.Undo) for change in case.changes
+    )
 
 
 def _cause(cause: str, case: Case) -> Iterator[Finding]:
@@ -129,28 +154,52 @@ def _cause(cause: str, case: Case) -> Iterator[Finding]:
 
 
 def _reads(case: Case) -> Iterator[Finding]:
+    is_changed = False
+    normalised: list[proposals.AnyRead] = []
     for read in case.proposal.reads:
         if isinstance(read, proposals.QueryRead):
-            yield from _query(read, case)
-        elif problem := refs.problem_of(read.record):
+            yield from _query(read, case, normalised)
+            is_changed = True
+            continue
+        if problem := refs.problem_of(read.record):
             yield _invalid(f"A read: {problem}.", "Name the record as kind/id.")
-        elif isinstance(read, proposals.Read) and not 0 <= read.revision <= case.view.revision:
+        elif isinstance(read, proposals.Was):
+            yield from _was(read, case, normalised)
+            is_changed = True
+            continue
+        elif not 0 <= read.revision <= case.view.revision:
             yield _unknown_revision(read.revision, case)
+        normalised.append(read)
+    if is_changed:
+        case.reads = tuple(normalised)
 
 
-def _query(read: proposals.QueryRead, case: Case) -> Iterator[Finding]:
+def _was(read: proposals.Was, case: Case, normalised: list[proposals.AnyRead]) -> Iterator[Finding]:
+    """Bring the values believed into the form of stored ones, so that equal things compare equal (S16)."""
+    kind, values = case.kind(read.record.partition("/")[0]), dict[str, Any]()
+    for name, value in read.values.items():
+        try:
+            values[name] = _normalise(value, kind.fields.get(name))
+        except ValueError as error:
+            yield _invalid_value(f"{read.record}.{name[:64]}", str(error))
+    normalised.append(proposals.Was(read.record, values))
+
+
+def _query(read: proposals.QueryRead, case: Case, normalised: list[proposals.AnyRead]) -> Iterator[Finding]:
     if not 0 <= read.revision <= case.view.revision:
         yield _unknown_revision(read.revision, case)
-    query = read.query
-    if (
-        not 0 < query.limit <= limits.QUERY_RECORDS
-        or len(query.where) > limits.CONDITIONS_PER_QUERY
-        or len(query.order) > limits.ORDERS_PER_QUERY
-        or len(read.members or ()) > limits.QUERY_RECORDS
-    ):
-        yield _too_large(f"A query read is over the limits of find, such as {limits.QUERY_RECORDS} records.")
-    if not refs.KIND.match(query.kind):
-        yield _invalid(f"{query.kind[:64]!r} is no kind.", "Name the kind that was searched.")
+    if read.members is None and read.count is None:
+        yield _invalid("A query read shows neither members nor a count.", "Give what the search showed.")
+    if len(read.members or ()) > limits.QUERY_RECORDS:
+        yield _too_large(f"A query read has {len(read.members or ())} members; at most {limits.QUERY_RECORDS}.")
+    try:
+        query = filters.check_query(read.query)
+    except LimitExceeded as error:
+        yield _too_large(f"A query read: {error}.")
+    except InvalidQuery as error:
+        yield _invalid(f"A query read: {error}.", "Give the query as it was asked.")
+    else:
+        normalised.append(msgspec.structs.replace(read, query=query))
 
 
 # -- changes
@@ -187,7 +236,8 @@ def _undeclared_kind(kind: str, case: Case) -> Iterator[Finding]:
             remedy=f"Use a declared kind ({known}), declare it with 'comity apply', or set undeclared = \"allow\".",
         )
     elif kind not in case.view.kind_revisions:
-        near = next((name for name in sorted(case.view.kind_revisions) if _is_near(name, kind)), nearest)
+        known = sorted(name for name in case.view.kind_revisions if not refs.is_built_in(name))
+        near = next((name for name in known if _is_near(name, kind)), nearest) or refs.nearest(kind, known)
         yield Finding(
             "shape.new_kind",
             f"{kind!r} is a new kind here{suggestion(near) or '.'}",
@@ -274,10 +324,14 @@ def _values(
             yield _invalid(f"{name[:64]!r} is no field name.", "Use letters, digits and '_', a letter first.")
         else:
             try:
-                plain = normalise(value)
-                values[name] = plain if field is None or plain is None else field.normalise(plain)
+                values[name] = _normalise(value, field)
             except ValueError as error:
                 yield _invalid_value(f"{record}.{name}", str(error))
+
+
+def _normalise(value: Any, field: CompiledField | None) -> Any:
+    plain = normalise(value)
+    return plain if field is None or plain is None else field.normalise(plain)
 
 
 def _undo(change: proposals.Undo, kind: CompiledKind, is_declared: bool, case: Case) -> Iterator[Finding]:
@@ -329,9 +383,18 @@ def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState
         if changed == revision and name != LIFE and name in kind.fields:
             yield from _declared_value(state.ref, kind.fields[name], state.values.get(name))
     if state.life != before.life:
-        for name in kind.required:
-            if name not in state.blame:
-                yield _required(state.ref, name)
+        yield from _brought_back(state, kind, revision)
+
+
+def _brought_back(state: RecordState, kind: CompiledKind, revision: int) -> Iterator[Finding]:
+    """Yield what of a record that comes to life doesn't fit: it may have been away while the definition changed."""
+    for name in (*kind.required, *state.values):
+        if state.blame.get(name) == revision:
+            continue
+        if name not in kind.fields:
+            yield _unknown_field(state.ref, name, kind.fields)
+        else:
+            yield from _declared_value(state.ref, kind.fields[name], state.values.get(name))
 
 
 def _declared_value(record: str, field: CompiledField, value: Any) -> Iterator[Finding]:

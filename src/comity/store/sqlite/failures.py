@@ -47,6 +47,7 @@ FAILURES: Final[dict[type[Exception], type[StoreError]]] = {
     apsw.ConstraintError: StoreError,
     apsw.CursorClosedError: StoreError,
     apsw.Error: StoreError,
+    apsw.ExecTraceAbort: StoreError,
     apsw.ExecutionCompleteError: StoreError,
     apsw.ForkingViolationError: StoreError,
     apsw.IncompleteExecutionError: StoreError,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_query, cursor_of
+from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
 
 Parameter = str | int | float | None
 
@@ -217,14 +217,14 @@ def choose_now(asked: Query, index: str | None = None) -> Statement:
     The kind, a checked name, is written out: only so can SQLite see that a declared index,
     which is partial, covers the query.
     """
-    met = conditions(check_query(asked), RECORDS)
+    met = conditions(check_terms(asked), RECORDS)
     way = "" if index is None else f' INDEXED BY "{index}"'
     return Statement(RECORDS, Clause(f"records AS r{way} WHERE r.kind = '{asked.kind}' AND {met.sql}", met.values))
 
 
 def choose_at(asked: Query, last_place: int) -> Statement:
     """Return what chooses the last events of records whose after-images met a query's conditions then."""
-    met = conditions(check_query(asked), EVENTS)
+    met = conditions(check_terms(asked), EVENTS)
     sql = (
         "records AS r CROSS JOIN events AS e ON e.place = (SELECT max(place) FROM events AS former"
         " WHERE former.kind = r.kind AND former.id = r.id AND former.place <= ?)"

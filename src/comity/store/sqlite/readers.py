@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import get_ident
 from types import TracebackType
@@ -10,8 +10,10 @@ from types import TracebackType
 import apsw
 
 from comity.errors import StoreError
+from comity.store.contract import Head
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate
-from comity.store.sqlite.snapshot import SqliteSnapshot
+from comity.store.sqlite.rows import head_of
+from comity.store.sqlite.snapshot import SELECT_HEAD, SqliteSnapshot
 
 
 class _Reading:
@@ -52,7 +54,9 @@ class Readers:
         self._reading[get_ident()] = _Reading(connection, snapshot)
         return snapshot
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         reading = self._reading[get_ident()]
         reading.depth -= 1
         if reading.depth:
@@ -66,8 +70,19 @@ class Readers:
             raise translate(failure) from failure
         self._give_back(reading.connection)
 
+    def head(self) -> Head:
+        """Return the head as it is now, outside of any snapshot."""
+        connection = self._take()
+        try:
+            row = next(connection.execute(SELECT_HEAD))
+        except DRIVER_ERRORS as failure:
+            connection.close()
+            raise translate(failure) from failure
+        self._give_back(connection)
+        return head_of(row)
+
     @contextmanager
-    def connection(self) -> Iterator[apsw.Connection]:
+    def connection(self) -> Generator[apsw.Connection]:
         """Lend a connection outside of any transaction."""
         connection = self._take()
         try:

@@ -138,8 +138,10 @@ def commit_row(commit: Commit) -> Row:
 
 def answer_of(row: Row) -> Answered:
     """Return the answer that a row of ANSWER columns holds."""
-    *envelope, payload = row
-    return Answered(*envelope, _bytes_of(payload))
+    proposal, content, revision, ordinal, at, agent, definition, outcome, salt, payload = row
+    return Answered(
+        proposal, content, revision, ordinal, at, agent, definition, outcome, salt, _bytes_of(payload)
+    )  # fmt: skip
 
 
 def answer_row(answer: Answered) -> Row:

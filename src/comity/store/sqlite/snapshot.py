@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import apsw
 import msgspec
@@ -30,7 +31,11 @@ SELECT_ALL: Final = (
 SELECT_ALL_OF_KIND: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 )
-SELECT_CHANGED: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.revision > ? ORDER BY +r.kind, +r.id LIMIT ?"
+SELECT_CHANGED: Final = (
+    f"SELECT {rows.RECORD}"
+    " FROM (SELECT DISTINCT e.kind, e.id FROM events AS e NOT INDEXED WHERE e.place >= ?) AS changed"
+    " CROSS JOIN records AS r ON r.kind = changed.kind AND r.id = changed.id ORDER BY r.kind, r.id LIMIT ?"
+)
 SELECT_COMMITS: Final = f"SELECT {rows.COMMIT} FROM commits AS c"
 SELECT_EVENTS: Final = f"SELECT {rows.EVENT} FROM events AS e"
 SELECT_ANSWERS: Final = f"SELECT {rows.ANSWER} FROM answers AS a"
@@ -58,7 +63,7 @@ class SqliteSnapshot:
     """Read a workspace through a connection that is within a transaction."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._connection: apsw.Connection | _Over = connection
+        self._connection = connection
         self._head: Head | None = None
 
     @classmethod
@@ -70,7 +75,7 @@ class SqliteSnapshot:
 
     def end(self) -> None:
         """Let nothing more be read: the transaction is over."""
-        self._connection = _OVER
+        self._connection = cast("apsw.Connection", _OVER)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> Iterable[rows.Row]:
         return self._connection.execute(sql, values)
@@ -101,9 +106,7 @@ class SqliteSnapshot:
     def records_at(self, refs: Sequence[Ref], revision: int) -> dict[Ref, RecordState]:
         """Return the records as of a revision, without those that weren't yet."""
         last = rows.last_place(revision)
-        return {
-            ref: rows.after_image_of(row) for ref in refs for row in self._rows(SELECT_RECORD_AT, (*ref, last))
-        }
+        return {ref: rows.after_image_of(row) for ref in refs for row in self._rows(SELECT_RECORD_AT, (*ref, last))}
 
     @translating
     def find(self, query: Query, *, revision: int | None = None) -> list[RecordState]:
@@ -145,7 +148,7 @@ class SqliteSnapshot:
     @translating
     def changed_since(self, revision: int, limit: int) -> list[RecordState]:
         """Return the records changed after a revision, at most ``limit``, by kind and id."""
-        return [rows.record_of(row) for row in self._rows(SELECT_CHANGED, (rows.bounded(revision), limit))]
+        return [rows.record_of(row) for row in self._rows(SELECT_CHANGED, (rows.first_place(revision + 1), limit))]
 
     @translating
     def kinds(self) -> dict[str, int]:
@@ -169,8 +172,10 @@ class SqliteSnapshot:
     @translating
     def revision_at(self, at_us: int) -> int:
         """Return the revision of the last commit at or before a time; 0 if there is none."""
-        row = self._row("SELECT revision FROM commits WHERE at <= ? ORDER BY at DESC, revision DESC LIMIT 1", (min(at_us, LAST_PLACE),))
-        return 0 if row is None else row[0]
+        return bisect_right(range(1, self.head.revision + 1), at_us, key=self._time_of)
+
+    def _time_of(self, revision: int) -> int:
+        return next(self._connection.execute("SELECT at FROM commits WHERE revision = ?", (revision,)))[0]
 
     @translating
     def events(self, chosen: EventFilter) -> list[Event]:
@@ -218,8 +223,12 @@ class SqliteSnapshot:
     def answers(self, proposals: Sequence[str]) -> dict[str, Commit | Answered]:
         """Return what was answered under these ids, without those that are new."""
         asked = (str(_encode(list(proposals)), "utf-8"),)
-        answered = f"SELECT {rows.ANSWER} FROM json_each(?) AS asked CROSS JOIN answers AS a ON a.proposal = asked.value"
-        committed = f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.proposal = asked.value"
+        answered = (
+            f"SELECT {rows.ANSWER} FROM json_each(?) AS asked CROSS JOIN answers AS a ON a.proposal = asked.value"
+        )
+        committed = (
+            f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.proposal = asked.value"
+        )
         found: dict[str, Commit | Answered] = {}
         for answer in map(rows.answer_of, self._rows(answered, asked)):
             found[answer.proposal] = answer
@@ -254,11 +263,12 @@ class SqliteSnapshot:
     @translating
     def statistics(self) -> Statistics:
         """Return counts and sizes; only records that are there, live or archived, are counted."""
-        there = self._rows("SELECT kind, count(*) FROM records WHERE life IN ('live', 'archived') GROUP BY kind")
+        there = self._connection.execute(
+            "SELECT kind, count(*) FROM records WHERE life IN ('live', 'archived') GROUP BY kind"
+        )
         counts = "SELECT (SELECT count(*) FROM commits), (SELECT count(*) FROM events), (SELECT count(*) FROM answers)"
         sizes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-        records = {kind: number for kind, number in there}
-        return Statistics(records, *next(iter(self._rows(counts))), *next(iter(self._rows(sizes))))
+        return Statistics(dict(there), *next(iter(self._rows(counts))), *next(iter(self._rows(sizes))))
 
 
 def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import apsw
 from comity.clock import Clock
 from comity.errors import StoreError
 from comity.model.events import Answered
-from comity.store.contract import KeyRow, Snapshot
+from comity.store.contract import Head, KeyRow, Snapshot
 from comity.store.sqlite import indexes, rows
 from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
@@ -90,7 +90,7 @@ class SqliteStore:
         return self._batch()
 
     @contextmanager
-    def _batch(self) -> Iterator[SqliteBatch]:
+    def _batch(self) -> Generator[SqliteBatch]:
         with self._write(self._writer):
             batch = SqliteBatch(self._writer)
             try:
@@ -99,7 +99,7 @@ class SqliteStore:
                 batch.end()
 
     @contextmanager
-    def _write(self, connection: apsw.Connection) -> Iterator[None]:
+    def _write(self, connection: apsw.Connection) -> Generator[None]:
         """Hold a write transaction: what the block did is committed as it ends, or undone."""
         if self._batching == threading.get_ident():
             raise StoreError("this thread holds the head: write through its batch")
@@ -115,6 +115,11 @@ class SqliteStore:
                     raise
             finally:
                 self._batching = 0
+
+    def head(self) -> Head:
+        """Return the head as it is now."""
+        self._check()
+        return self._readers.head()
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent read. Nested calls of one thread share the outer one."""
@@ -137,6 +142,7 @@ class SqliteStore:
     @translating
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
         """Have exactly these indexes: per kind, lists of fields."""
+        self._check()
         with self._readers.connection() as reader:
             if indexes.is_declared(reader, wanted):
                 return
@@ -144,7 +150,7 @@ class SqliteStore:
             indexes.declare(self._writer, wanted)
 
     @contextmanager
-    def _write_in_turn(self, connection: apsw.Connection) -> Iterator[None]:
+    def _write_in_turn(self, connection: apsw.Connection) -> Generator[None]:
         self._check()
         with nullcontext() if self._turn.is_mine else self._turn, self._write(connection):
             yield

@@ -50,7 +50,7 @@ name = {name}
 #[kinds.customer.events.TicketOpened]
 #owner = "support"
 #data  = {{ ticket = {{ ref = "ticket", required = true }} }}
-#then  = {{ open_tickets = "default(record.open_tickets, 0) + 1", last_contact = "event.at" }}
+#then  = {{ open_tickets = "record.open_tickets + 1", last_contact = "event.at" }}
 
 # A field may refer to another record; `on_removal` says what happens when that one is
 # archived or deleted: "refuse", "detach" or "cascade".

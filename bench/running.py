@@ -1,0 +1,45 @@
+"""Running benchmarks by name, each in a folder of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from bench import commits, hot_record, reads, replay
+from bench.environment import describe
+from bench.measuring import Row, Sizes
+from bench.report import Report
+
+Measure = Callable[[Path, Sizes], Iterator[Row]]
+
+MEASURES: Final[dict[str, Measure]] = {
+    "commits": commits.measure,
+    "reads": reads.measure,
+    "replay": replay.measure,
+    "hot_record": hot_record.measure,
+}
+"""In the order in which they run."""
+
+
+def run(
+    names: Sequence[str], sizes: Sizes, results: Path, notice: Callable[[Row], None] = lambda row: None
+) -> Report:
+    """Return the report on the benchmarks named, having told ``notice`` each row as it came.
+
+    The bases lie beside the results, not in the temporary folder, which may be in memory.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="work-", dir=results))
+    try:
+        environment = describe(folder)
+        rows: list[Row] = []
+        for name in names:
+            for row in MEASURES[name](folder / name, sizes):
+                notice(row)
+                rows.append(row)
+        return Report(environment, sizes, tuple(rows))
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,137 @@
+"""The application: commands made from the table, errors told, exit codes given."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from comity import __version__
+from comity.cli import exits, freestanding
+from comity.cli.arguments import request_of, signature_of
+from comity.cli.output import Output
+from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, Access, opened
+from comity.errors import ComityError
+from comity.operations import OPERATIONS, Operation
+
+HELP: Final = "Comity: several agents on the same records, without treading on each other."
+COMMON: Final = Group("Workspace", sort_key=100)
+GROUPS: Final = {"agents": "Who acts: agents, and the keys of humans."}
+WRITES: Final = frozenset({"write", "operate"})
+
+_Option = inspect.Parameter.KEYWORD_ONLY
+_JSON = Annotated[
+    bool, Parameter(name="--json", negative=(), group=COMMON, help="print the answer as one JSON document")
+]
+_ACCESS: Final[Mapping[str, tuple[str, str]]] = {
+    "db": ("--db", f"the workspace's file; else {DB_VARIABLE}, else the only workspace in this folder"),
+    "agent_name": ("--as", f"act as this agent; else {AGENT_VARIABLE}, else as the system's user"),
+    "key_file": (
+        "--key-file",
+        f"a file with the agent's key; else {KEY_VARIABLE}. The key itself is no argument: others could read it",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    output = Output(as_json="--json" in words)
+    try:
+        code = _run(words, output)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # What is left in the buffer would raise once more when the interpreter closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.BROKEN_PIPE
+
+
+def _run(words: list[str], output: Output) -> int:
+    try:
+        "".join(words).encode()
+        result = build_app(output)(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except UnicodeEncodeError:
+        output.complain(exits.Fault("usage", "the arguments are no UTF-8", "never"))
+        return exits.INVALID
+    except CycloptsError as error:
+        output.complain(exits.Fault("usage", f"{error} Try: {' '.join(['comity', *_path(error)])} --help", "never"))
+        return exits.INVALID
+    except ComityError as error:
+        output.complain(exits.fault_of(error))
+        return exits.code_of_error(error)
+    return result if isinstance(result, int) else exits.OK
+
+
+def _path(error: CycloptsError) -> Sequence[str]:
+    return error.command_chain or ()
+
+
+def build_app(output: Output) -> App:
+    """Return the application; its commands print to ``output`` and return their exit codes."""
+    app = App(name="comity", help=HELP, version=__version__, help_format="plaintext", help_epilogue=_epilogue())
+    groups: dict[str, App] = {}
+    for operation in OPERATIONS:
+        if "cli" not in operation.surfaces:
+            continue
+        *path, name = operation.command
+        owner = app
+        for part in path:
+            if part not in groups:
+                groups[part] = App(name=part, help=GROUPS[part], help_format="plaintext")
+                app.command(groups[part])
+            owner = groups[part]
+        owner.command(_command(operation, output), name=name, help=operation.summary)
+    for name, function in freestanding.commands(output).items():
+        app.command(function, name=name)
+    app.register_install_completion_command(add_to_startup=False)
+    return app
+
+
+def _epilogue() -> str:
+    codes = ", ".join(f"{code} {meaning}" for code, meaning in exits.MEANINGS.items())
+    return f"Exit codes: {codes}."
+
+
+def _command(operation: Operation, output: Output) -> Callable[..., int]:
+    """Return the function that a command calls, with a signature made from the table."""
+    own = inspect.Signature([*signature_of(operation), *_access_parameters()])
+
+    def command(*words: Any, **options: Any) -> int:
+        arguments = own.bind(*words, **options).arguments
+        access = Access(arguments.pop("db", None), arguments.pop("agent_name", None), arguments.pop("key_file", None))
+        arguments.pop("as_json", None)
+        return perform(operation, arguments, access, output)
+
+    command.__signature__ = own  # type: ignore[attr-defined]
+    command.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
+    return command
+
+
+def _access_parameters() -> list[inspect.Parameter]:
+    named = [
+        inspect.Parameter(
+            name,
+            _Option,
+            annotation=Annotated[str | None, Parameter(name=option, group=COMMON, help=help)],
+            default=None,
+        )
+        for name, (option, help) in _ACCESS.items()
+    ]
+    return [*named, inspect.Parameter("as_json", _Option, annotation=_JSON, default=False)]
+
+
+def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, output: Output) -> int:
+    """Carry out one operation, print its answer, return the exit code."""
+    request = request_of(operation, arguments)
+    with opened(access, may_make=operation.permission in WRITES) as speaker:
+        with output.progress(operation.summary) as progress:
+            answer = speaker.answer(request, progress)
+    output.show(request, answer)
+    return exits.code_of_answer(answer)

@@ -1,0 +1,185 @@
+"""From a row of the table to the arguments of a command, and from arguments to a request.
+
+A request's fields without a default become positional, the others options. Three things
+can't be said by the table: which optional fields come without their name, which one takes
+all words that are left, and which are read from a file. They are said here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, get_args, get_origin
+
+import msgspec
+from cyclopts import Parameter
+from msgspec import Meta
+
+from comity import operations
+from comity.errors import InvalidRequest, NotFound
+from comity.model.codec import decode_proposal
+from comity.operations import Operation, Request
+
+UNNAMED: Final[Mapping[type[Request], tuple[str, ...]]] = {
+    operations.At: ("target",),
+    operations.Diff: ("until",),
+    operations.History: ("record",),
+    operations.Revert: ("commit",),
+    operations.Why: ("field",),
+}
+"""Optional fields that are given by their place."""
+
+REST: Final[Mapping[type[Request], str]] = {
+    operations.At: "where",
+    operations.Count: "where",
+    operations.Find: "where",
+    operations.GetMany: "records",
+    **dict.fromkeys(
+        (
+            operations.Put,
+            operations.Set,
+            operations.Create,
+            operations.Add,
+            operations.Include,
+            operations.Exclude,
+            operations.Append,
+            operations.Emit,
+            operations.Check,
+        ),
+        "fields",
+    ),
+}
+"""The field that takes all words that are left."""
+
+FROM_FILE: Final[Mapping[type[Request], tuple[str, str]]] = {
+    operations.Apply: ("source", "the definition, a TOML file"),
+    operations.Propose: ("proposal", "the proposal, a JSON file; '-' for standard input"),
+}
+"""The field whose contents are read from a file named on the command line."""
+
+FILE_DEFAULTS: Final = {"source": "comity.toml"}
+NOT_OFFERED: Final = frozenset({"noted", "is_new", "origin"})
+"""What only a program can say."""
+
+STDIN: Final = "-"
+_Positional = inspect.Parameter.POSITIONAL_ONLY
+_Option = inspect.Parameter.KEYWORD_ONLY
+
+
+def signature_of(operation: Operation) -> list[inspect.Parameter]:
+    """Return the parameters of an operation's command, in the order in which they are given."""
+    request = operation.request
+    unnamed = UNNAMED.get(request, ())
+    fields = {field.name: field for field in msgspec.structs.fields(request) if field.name not in NOT_OFFERED}
+    rest = fields.pop(REST.get(request, ""), None)
+    positional = [field for field in fields.values() if field.required]
+    positional += [fields[name] for name in unnamed]
+    parameters = [_positional(field, request) for field in positional]
+    if rest is not None:
+        help = _help(rest)
+        parameters.append(_parameter(rest.name, inspect.Parameter.VAR_POSITIONAL, str, Parameter(help=help)))
+    parameters += [_option(field) for field in fields.values() if field not in positional]
+    return parameters
+
+
+def _positional(field: msgspec.structs.FieldInfo, request: type[Request]) -> inspect.Parameter:
+    if request in FROM_FILE and field.name == FROM_FILE[request][0]:
+        default = FILE_DEFAULTS.get(field.name, inspect.Parameter.empty)
+        return _parameter("file", _Positional, str, Parameter(help=FROM_FILE[request][1]), default)
+    default = inspect.Parameter.empty if field.required else None
+    return _parameter(field.name, _Positional, _bare(field.type), Parameter(help=_help(field)), default)
+
+
+def _option(field: msgspec.structs.FieldInfo) -> inspect.Parameter:
+    bare = _bare(field.type)
+    if get_origin(bare) in (dict, tuple):
+        is_pairs = get_origin(bare) is dict
+        help = f"{_help(field)}{': name=value' if is_pairs else ''} (may be repeated)"
+        option = Parameter(help=help, negative=(), allow_leading_hyphen=True)
+        return _parameter(field.name, _Option, tuple[str, ...], option, ())
+    return _parameter(field.name, _Option, bare, Parameter(help=_help(field), negative=()), field.default)
+
+
+def _parameter(
+    name: str, kind: Any, annotation: Any, parameter: Parameter, default: object = inspect.Parameter.empty
+) -> inspect.Parameter:
+    return inspect.Parameter(name, kind, annotation=Annotated[annotation, parameter], default=default)
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _help(field: msgspec.structs.FieldInfo) -> str:
+    metas = get_args(field.type)[1:] if get_origin(field.type) is Annotated else ()
+    return next((meta.description for meta in metas if isinstance(meta, Meta) and meta.description), "")
+
+
+# -- from arguments to a request
+
+
+def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
+    """Return the request that a command's arguments make; raises InvalidRequest and NotFound."""
+    values = dict(arguments)
+    if operation.request in FROM_FILE:
+        values |= _read(operation.request, values.pop("file", FILE_DEFAULTS.get("source", "")))
+    for field in msgspec.structs.fields(operation.request):
+        if field.name in values and get_origin(_bare(field.type)) is dict:
+            values[field.name] = pairs(values[field.name])
+    return operation.request(**values)
+
+
+def _read(request: type[Request], file: str) -> dict[str, Any]:
+    text = read_text(file)
+    if request is operations.Apply:
+        return {"source": text, "origin": Path(file).name}
+    return {"proposal": decode_proposal(text)}
+
+
+def read_text(file: str) -> str:
+    """Return the contents of a file, ``-`` being standard input; raises NotFound and InvalidRequest."""
+    try:
+        return sys.stdin.read() if file == STDIN else Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {file!r}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{file}: {error}") from None
+
+
+def pairs(words: Iterable[str]) -> dict[str, Any]:
+    """Return what ``name=value`` words say; raises InvalidRequest.
+
+    A value is JSON where it parses as JSON, else a text; ``@name.json`` is what a file holds.
+
+    >>> pairs(["status=active", "tickets=2", 'zip="04109"', "tier=null"])
+    {'status': 'active', 'tickets': 2, 'zip': '04109', 'tier': None}
+    """
+    found: dict[str, Any] = {}
+    for name, value in _split(words):
+        if name in found:
+            raise InvalidRequest(f"{name!r} is given twice")
+        found[name] = value_of(value)
+    return found
+
+
+def _split(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise InvalidRequest(f"{word[:80]!r} should be name=value, such as status=active")
+        yield name, value
+
+
+def value_of(word: str) -> Any:
+    """Return what a word stands for: JSON, the contents of a JSON file, or itself."""
+    if word.startswith("@") and word.endswith(".json"):
+        try:
+            return msgspec.json.decode(read_text(word[1:]))
+        except msgspec.DecodeError as error:
+            raise InvalidRequest(f"{word[1:]}: not JSON: {error}") from None
+    try:
+        return msgspec.json.decode(word)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return word

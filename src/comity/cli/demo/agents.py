@@ -1,0 +1,34 @@
+"""One agent as a process of its own: ``python -m comity.cli.demo.agents WORLD AGENT FOLDER``.
+
+It says ``ready``, then takes cues line by line (``step``, a tab, the scene) and answers
+each with ``done`` when its turn is over. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from comity.cli.demo.desk import Desk
+from comity.cli.demo.worlds import WORLDS
+
+
+def main(world: str, name: str, folder: str) -> None:
+    """Play an agent until the cues end."""
+    desk = Desk(name, Path(folder))
+    agent = WORLDS[world].cast[name](desk)
+    _answer("ready")
+    for line in sys.stdin:
+        step, _, desk.scene = line.rstrip("\n").partition("\t")
+        getattr(agent, step)()
+        _answer("done")
+    agent.close()
+
+
+def _answer(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,149 @@
+"""The demo told to a person, and to a program."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from comity.cli.demo.audit import Audit
+from comity.cli.demo.desk import Entry
+from comity.cli.demo.evidence import Evidence
+from comity.cli.demo.worlds import WITH, WITHOUT, WORLDS
+from comity.clock import SECOND_US, format_time
+from comity.model.records import LIFE
+from comity.model.texts import show
+from comity.operations import EventAnswer, Refusal
+
+_STYLES: Final = {"sales": "cyan", "support": "magenta", "product": "blue"}
+_QUESTIONS: Final = {
+    "emails_sent": "e-mails sent into the crisis",
+    "lost_updates": "acknowledged updates lost",
+    "dangling_references": "references to something that is gone",
+}
+
+
+# -- for people
+
+
+def tell_run(console: Console, world: str, evidence: Evidence) -> None:
+    """Print what happened in one run, scene by scene."""
+    console.rule(Text(WORLDS[world].title, style="bold"), align="left")
+    start = evidence.entries[0].at
+    for scene, numbered in groupby(enumerate(evidence.entries), key=lambda pair: pair[1].scene):
+        console.print(f"\n[bold]{scene}[/bold]")
+        table = _columns(when=8, who=7, what=None, result=None)
+        for number, entry in numbered:
+            when = f"{(entry.at - start) / SECOND_US:.3f} s"
+            result = _result(entry, evidence.harms.get(number, ()))
+            table.add_row(when, Text(entry.agent, style=_STYLES.get(entry.agent, "")), entry.did, result)
+        console.print(table)
+    console.print()
+
+
+def _columns(**widths: int | None) -> Table:
+    """Return a table with these columns; those without a width share what is left."""
+    table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+    for name, width in widths.items():
+        table.add_column(name, width=width, ratio=None if width else 1, overflow="fold")
+    return table
+
+
+def _result(entry: Entry, harms: Sequence[str]) -> Text:
+    if harms:
+        return Text("\n".join(f"✗ {text}" for text in harms), style="red")
+    if entry.outcome == "refused":
+        return Text(f"■ refused: {entry.told}", style="yellow")
+    if entry.outcome == "saw":
+        return Text(entry.told, style="dim")
+    return Text(f"✓ {entry.told}", style="green")
+
+
+def tell_comparison(console: Console, runs: Mapping[str, Evidence]) -> None:
+    """Print both runs' counts side by side."""
+    console.rule(Text("What came of it", style="bold"), align="left")
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("")
+    for world in runs:
+        table.add_column(world, justify="right")
+    for name, question in _QUESTIONS.items():
+        counts = [getattr(evidence, name) for evidence in runs.values()]
+        table.add_row(question, *[Text(str(count), style="red" if count else "green") for count in counts])
+    console.print(table)
+    console.print()
+
+
+def tell_audit(console: Console, audit: Audit) -> None:
+    """Print the trail, with the refusals where they happened."""
+    console.rule(Text("The audit trail that it leaves", style="bold"), align="left")
+    table = _columns(at=12, event=5, by=7, what=None, why=None)
+    for row in sorted([*audit.events, *audit.refusals], key=lambda row: row.at):
+        table.add_row(*(_event_row(row) if isinstance(row, EventAnswer) else _refusal_row(row)))
+    console.print(table)
+    agree = "[green]✓ log, records and hash chain agree[/green]" if audit.verified else "[red]✗ it doesn't verify[/red]"
+    console.print(f" {agree}\n")
+
+
+def _event_row(event: EventAnswer) -> Iterator[str | Text]:
+    moved = ", ".join(f"{name} {show(was)} → {show(event.now.get(name))}" for name, was in _changes(event))
+    yield event.at[11:23]
+    yield event.event
+    yield Text(event.by, style=_STYLES.get(event.by, ""))
+    yield f"{event.type} {event.record}{': ' if moved else ''}{moved}"
+    yield event.reason or ""
+
+
+def _changes(event: EventAnswer) -> Iterable[tuple[str, Any]]:
+    """Return the fields worth a line: none for a record that began or ended as its event's name says."""
+    return [] if LIFE in event.was else event.was.items()
+
+
+def _refusal_row(refusal: Refusal) -> Iterator[str | Text]:
+    codes = ", ".join(dict.fromkeys(finding.code for finding in refusal.findings))
+    yield refusal.at[11:23]
+    yield ""
+    yield Text(refusal.agent, style=_STYLES.get(refusal.agent, ""))
+    yield Text(f"refused {', '.join(refusal.records)}: {codes}", style="yellow")
+    yield refusal.reason or ""
+
+
+def tell_next(console: Console, base: Path) -> None:
+    """Print the three commands to try next."""
+    database = shlex.quote(str(base))
+    console.print("The base is still there. Try next:")
+    for command in ("history customer/acme", "why customer/acme status", "refusals"):
+        console.print(f"  comity {command} --db {database}", soft_wrap=True, highlight=False)
+
+
+# -- for programs
+
+
+def as_json(folder: Path, runs: Mapping[str, Evidence], audit: Audit) -> bytes:
+    """Return the whole report as JSON."""
+    return msgspec.json.encode(
+        {
+            WITHOUT: _side(folder, WITHOUT, runs[WITHOUT]),
+            WITH: {**_side(folder, WITH, runs[WITH]), "audit": audit},
+        }
+    )
+
+
+def _side(folder: Path, world: str, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "emails_sent": evidence.emails_sent,
+        "lost_updates": evidence.lost_updates,
+        "dangling_references": evidence.dangling_references,
+        "events": [_event(entry, evidence.harms.get(number, ())) for number, entry in enumerate(evidence.entries)],
+        "base": str(folder / world / WORLDS[world].base),
+    }
+
+
+def _event(entry: Entry, harms: Sequence[str]) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(entry), "at": format_time(entry.at), "harms": list(harms)}

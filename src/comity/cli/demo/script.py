@@ -1,0 +1,38 @@
+"""Who moves when: one script, played twice.
+
+The three collisions are those that the users of shared records meet: an upsell in the
+middle of a crisis, a link to a customer that has just been deleted, a log entry for a
+conversation that a clean-up has just archived. A cue only says whose turn it is. What an
+agent does in its turn is its own program: :mod:`.by_hand` and :mod:`.coordinated`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+AGENTS: Final = ("sales", "support", "product")
+
+CRISIS: Final = "The upsell in the middle of the crisis"
+DELETED: Final = "The feature request for a deleted customer"
+ARCHIVED: Final = "The call logged to an archived conversation"
+
+
+class Cue(NamedTuple):
+    """Be one turn: in which scene, whose, and what it begins."""
+
+    scene: str
+    agent: str
+    step: str
+
+
+SCRIPT: Final = (
+    Cue(CRISIS, "sales", "look_at_acme"),
+    Cue(CRISIS, "support", "escalate_acme"),
+    Cue(CRISIS, "sales", "send_upsell"),
+    Cue(DELETED, "product", "look_at_globex"),
+    Cue(DELETED, "sales", "delete_globex"),
+    Cue(DELETED, "product", "file_request"),
+    Cue(ARCHIVED, "support", "look_at_conversation"),
+    Cue(ARCHIVED, "product", "clean_up"),
+    Cue(ARCHIVED, "support", "log_call"),
+)

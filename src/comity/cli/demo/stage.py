@@ -1,0 +1,77 @@
+"""Three processes, and whose turn it is."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from comity.cli.demo.script import AGENTS, SCRIPT
+from comity.cli.demo.worlds import WORLDS
+
+PATIENCE_S: Final = 60.0
+"""How long a process may take for its start or for one turn."""
+
+
+class StageError(Exception):
+    """Tell that one of the demo's own processes failed."""
+
+
+def play(world: str, folder: Path) -> None:
+    """Play the whole script in one world: each agent a process of its own, all at once on one base."""
+    folder.mkdir()
+    WORLDS[world].prepare(folder)
+    with ExitStack() as stack:
+        agents = {name: stack.enter_context(_process(world, name, folder)) for name in AGENTS}
+        for agent in agents.values():
+            agent.expect("ready")
+        for scene, name, step in SCRIPT:
+            agents[name].take_turn(step, scene)
+
+
+class _Process:
+    def __init__(self, name: str, process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+        self._name = name
+        self._process = process
+        self._complaints = complaints
+
+    def take_turn(self, step: str, scene: str) -> None:
+        """Have the agent do something, and wait until it is done."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{step}\t{scene}\n".encode())
+        self._process.stdin.flush()
+        self.expect("done")
+
+    def expect(self, word: str) -> None:
+        """Wait for the agent's word; raise StageError with what it said instead."""
+        assert self._process.stdout is not None
+        is_ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
+        said = self._process.stdout.readline().decode().strip() if is_ready else "nothing"
+        if said != word:
+            self._complaints.seek(0)
+            raise StageError(f"{self._name} should say {word!r}\n{self._complaints.read().decode(errors='replace')}")
+
+
+@contextmanager
+def _process(world: str, name: str, folder: Path) -> Generator[_Process]:
+    """Start an agent; let it finish and close its base at the end, which is when its refusals are surely on disk."""
+    command = [sys.executable, "-m", "comity.cli.demo.agents", world, name, str(folder)]
+    with tempfile.TemporaryFile() as complaints:
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment
+        )
+        with process:
+            try:
+                yield _Process(name, process, complaints)
+                assert process.stdin is not None
+                process.stdin.close()
+                process.wait(PATIENCE_S)
+            finally:
+                process.kill()

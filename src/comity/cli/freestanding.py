@@ -1,0 +1,70 @@
+"""Commands that need no workspace: init, demo, version."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from comity import __version__
+from comity.cli import demo, exits
+from comity.cli.output import Output
+from comity.errors import InvalidRequest
+from comity.verbs.draft import draft_from, template
+
+_JSON: Final = Parameter(name="--json", negative=(), help="print one JSON document")
+
+
+def commands(output: Output) -> dict[str, Callable[..., int]]:
+    """Return the commands by name."""
+
+    def init(
+        file: Annotated[str, Parameter(help="the file to write")] = "comity.toml",
+        /,
+        *,
+        source: Annotated[str | None, Parameter(name="--from", help="draft it from a CSV or an SQLite file")] = None,
+        kind: Annotated[
+            str | None, Parameter(help="what the records of a CSV are; of an SQLite file: this one only")
+        ] = None,
+        force: Annotated[bool, Parameter(negative=(), help="write over a file that is there")] = False,
+        as_json: Annotated[bool, _JSON] = False,
+    ) -> int:
+        """Write a commented definition to start from, or draft one from what is there."""
+        path = Path(file)
+        text = template(Path.cwd().name or "workspace") if source is None else draft_from(source, kind)
+        write_new(path, text, force=force)
+        output.tell(
+            {"file": str(path), "from": source}, f"Wrote {path}. Read it through, then: comity apply {path} --db FILE"
+        )
+        return exits.OK
+
+    def play(
+        *,
+        folder: Annotated[Path, Parameter(help="where its files go")] = demo.FOLDER,
+        as_json: Annotated[bool, _JSON] = False,
+    ) -> int:
+        """Play three agents on the same records, first without Comity, then with it."""
+        return demo.run(folder, as_json=as_json)
+
+    def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
+        """Show the versions of Comity and of what it stands on."""
+        parts = {"comity": __version__, "python": platform.python_version(), "apsw": version_of("apsw")}
+        output.tell(parts, f"comity {parts['comity']} (Python {parts['python']}, apsw {parts['apsw']})")
+        return exits.OK
+
+    return {"init": init, "demo": play, "version": version}
+
+
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file; raises InvalidRequest where there is one already, unless ``force``."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InvalidRequest(f"{path} is there already: name another file, or say --force") from None
+    except OSError as error:
+        raise InvalidRequest(f"{path}: {error.strerror or error}") from None

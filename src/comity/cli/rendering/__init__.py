@@ -1,0 +1,58 @@
+"""Answers as people read them: one function for each type of answer, none that knows a surface.
+
+A rendering takes the request and the answer, and yields what rich prints. Texts that come
+from records and agents are shown as data: no markup of theirs counts, no sign of theirs
+steers the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from rich.console import RenderableType
+
+from comity import operations
+from comity.cli.rendering import decisions, events, operating, records
+from comity.model.decisions import Decision
+from comity.operations import ApplyAnswer, RecordAnswer, Request
+
+Rendering = Callable[[Request, Any], Iterator[RenderableType]]
+
+RENDERINGS: Final[Mapping[type, Rendering]] = {
+    operations.RecordAnswer: records.record,
+    operations.RecordsAnswer: records.records,
+    operations.CountAnswer: records.count,
+    Decision: decisions.decision,
+    operations.HistoryAnswer: events.history,
+    operations.DiffAnswer: events.diff,
+    operations.WhyAnswer: events.why,
+    operations.RefusalsAnswer: events.refusals,
+    operations.RevertAnswer: decisions.reverted,
+    operations.ApplyAnswer: decisions.applied,
+    operations.VerifyAnswer: operating.verified,
+    operations.DefinitionAnswer: operating.definition,
+    operations.AgentsAnswer: operating.agents,
+    operations.KeyAnswer: operating.key,
+    operations.ImportAnswer: operating.imported,
+    operations.ExportAnswer: operating.exported,
+    operations.StatsAnswer: operating.stats,
+}
+
+
+def render(request: Request, answer: Any) -> Iterator[RenderableType]:
+    """Yield an answer as people read it."""
+    return RENDERINGS[type(answer)](request, answer)
+
+
+def is_complaint(answer: Any) -> bool:
+    """Tell whether an answer is one that belongs on the standard error: a refusal, or nothing there."""
+    match answer:
+        case Decision():
+            return not answer.is_allowed
+        case ApplyAnswer(decision=Decision() as decision):
+            return not decision.is_allowed
+        case RecordAnswer():
+            return answer.life == "absent"
+        case _:
+            return False

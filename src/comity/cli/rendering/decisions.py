@@ -1,0 +1,99 @@
+"""Decisions: what was committed, or what stood in the way and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from comity.cli.rendering.words import CELL_CHARS, arrow, bad, clean, dim, field, good, moment_of, quoted, table, value
+from comity.model.decisions import Decision, Finding, Moved
+from comity.operations import ApplyAnswer, Difference, Request, RevertAnswer
+
+
+def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
+    """Yield what was decided, the findings, the next move."""
+    yield outcome(answer)
+    yield from findings(answer.findings)
+    if not answer.is_allowed:
+        yield Text.assemble(("Next: ", "bold"), clean(answer.next))
+
+
+def outcome(answer: Decision) -> Text:
+    """Return a decision in one line."""
+    changed = ", ".join(f"{ref} (version {version})" for ref, version in answer.records.items())
+    match answer.outcome:
+        case "committed" if changed:
+            return good(f"Committed as revision {answer.revision}: {changed}")
+        case "committed":
+            return good(f"Nothing to change: it is so already (revision {answer.revision})")
+        case "allowed":
+            return good(f"Allowed at revision {answer.revision}: it would change {changed or 'nothing'}")
+        case "pending":
+            return Text(f"Pending at revision {answer.revision}", style="yellow")
+        case _:
+            word = "Conflict" if answer.is_conflict else "Refused"
+            return bad(f"{word} at revision {answer.revision}")
+
+
+def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Yield what the checks had to say, with the fields that moved."""
+    for finding in found:
+        is_warning = finding.severity == "warn"
+        style = "yellow" if is_warning else "red"
+        code = f"{'warning ' if is_warning else ''}{finding.code}"
+        yield Text.assemble(("  " + clean(code), style), ("  " + clean(finding.message), ""))
+        if finding.moved:
+            yield _moved(finding.moved)
+        if finding.remedy and is_warning:
+            yield dim(f"    {finding.remedy}")
+
+
+def _moved(fields: Sequence[Moved]) -> RenderableType:
+    made = table("field", "you saw", "now", "by", "when", "why")
+    for one in fields:
+        cells = value(one.was, CELL_CHARS), value(one.now, CELL_CHARS)
+        made.add_row(f"{one.record}.{field(one.field)}", *cells, clean(one.by), moment_of(one.at), quoted(one.reason))
+    return made
+
+
+def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:
+    """Yield what became of a definition."""
+    for change in answer.changes:
+        yield Text("  " + clean(change), style="red" if change.startswith("-") else "green")
+    if answer.decision is None:
+        yield good(f"The definition is in force already (version {answer.number}).")
+    elif answer.decision.outcome == "allowed":
+        yield good("The definition is right and would be taken.")
+    elif answer.decision.is_committed:
+        yield good(f"The definition is in force, as version {answer.number}.")
+    else:
+        yield from decision(request, answer.decision)
+
+
+def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]:
+    """Yield what a revert put back, what it left, and its decisions."""
+    if answer.reverted:
+        yield differences(answer.reverted)
+    if answer.left:
+        made = table("left alone", "why")
+        for left in answer.left:
+            made.add_row(f"{left.record}.{field(left.field)}", clean(left.why))
+        yield made
+    for one in answer.decisions:
+        yield from decision(request, one)
+    if not answer.decisions:
+        yield dim("Nothing was reverted.")
+
+
+def differences(found: Sequence[Difference]) -> RenderableType:
+    """Return fields that differ."""
+    made = table("record", "field", "was → now")
+    last = None
+    for one in found:
+        made.add_row(
+            Text(one.record if one.record != last else "", style="bold"), field(one.field), arrow(one.was, one.now)
+        )
+        last = one.record
+    return made

@@ -1,0 +1,85 @@
+"""Which workspace a command is about, who gives it, and what proves that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from comity.cli.arguments import read_text
+from comity.errors import InvalidRequest, NotFound
+from comity.store.sqlite.opening import APPLICATION_ID
+from comity.workspace import Agent, Workspace, open
+
+DB_VARIABLE: Final = "COMITY_DB"
+AGENT_VARIABLE: Final = "COMITY_AGENT"
+KEY_VARIABLE: Final = "COMITY_KEY"
+
+_MAGIC: Final = b"SQLite format 3\0"
+_APPLICATION_ID_AT: Final = slice(68, 72)
+"""Where the header of an SQLite file says whose it is (https://www.sqlite.org/fileformat2.html)."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Be what every command is told beside its own arguments."""
+
+    db: str | None = None
+    agent: str | None = None
+    key_file: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Return the key that is shown, or None. It is never an argument: others could see it in the process list."""
+        if self.key_file is not None:
+            return read_text(self.key_file).strip()
+        return os.environ.get(KEY_VARIABLE) or None
+
+
+@contextmanager
+def opened(access: Access, *, may_make: bool) -> Iterator[Workspace | Agent]:
+    """Open the workspace and give the handle of who acts: the agent named, or the system's user.
+
+    Raises NotFound for a file that isn't there, unless ``may_make``.
+    """
+    name = access.agent or os.environ.get(AGENT_VARIABLE) or None
+    key = access.key
+    if key is not None and name is None:
+        raise InvalidRequest(f"a key is shown, but not whose: say it with --as NAME or {AGENT_VARIABLE}")
+    with open(_file(access.db or os.environ.get(DB_VARIABLE) or None, may_make)) as workspace:
+        yield workspace if name is None else workspace.agent(name, key=key)
+
+
+def _file(named: str | None, may_make: bool) -> str:
+    if named is None:
+        return str(_only_workspace(Path.cwd()))
+    if not may_make and "://" not in named and not Path(named).expanduser().exists():
+        raise NotFound(f"there is no file {named!r}")
+    return named
+
+
+def _only_workspace(folder: Path) -> Path:
+    found = [path for path in sorted(folder.glob("*.db")) if is_workspace(path)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise InvalidRequest(f"there are several workspaces here ({names}): name one with --db or {DB_VARIABLE}")
+    raise InvalidRequest(
+        f"there is no workspace in this folder: name one with --db FILE or {DB_VARIABLE};"
+        " a file that isn't there yet is made by the first write, such as"
+        " 'comity put customer/acme status=active --db crm.db'"
+    )
+
+
+def is_workspace(path: Path) -> bool:
+    """Tell whether a file says that it is a workspace."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return False
+    return header.startswith(_MAGIC) and int.from_bytes(header[_APPLICATION_ID_AT]) == APPLICATION_ID

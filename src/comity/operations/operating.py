@@ -1,0 +1,162 @@
+"""Operating a workspace: its definition, its agents and keys, files in and out, counts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from comity.model.decisions import Decision
+from comity.model.proposals import AgentKind
+from comity.operations.arguments import Action, Answer, Filters, Moment, Reason, Request
+
+
+class Apply(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Make a definition the one that judges, after checking that the records fit it."""
+
+    source: Annotated[str, Meta(description="the definition as TOML")]
+    origin: Annotated[str, Meta(description="what its lines are called in messages")] = "comity.toml"
+    replaces: Annotated[int | None, Meta(description="the version that you mean to replace")] = None
+    reason: Reason = None
+    dry: Annotated[bool, Meta(description="check only")] = False
+
+
+class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what became of a definition: its version, what is new in it, which records don't fit."""
+
+    number: int
+    is_changed: bool
+    changes: tuple[str, ...] = ()
+    decision: Decision | None = None
+
+
+class ShowDefinition(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Show the definition that judges now."""
+
+
+class DefinitionAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be the definition that judges now. Version 0 is the empty one."""
+
+    number: int
+    source: str
+
+
+class ListAgents(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """List the agents declared, and those who acted, with their keys."""
+
+
+class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be one agent."""
+
+    agent: str
+    role: str
+    kind: AgentKind
+    is_declared: bool
+    key: str | None = None
+    key_status: str | None = None
+    key_expires_at: str | None = None
+
+
+class AgentsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be the agents of the workspace."""
+
+    agents: tuple[AgentAnswer, ...]
+
+
+class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Issue a key to a human (or a new one, which ends the old one's)."""
+
+    agent: Annotated[str, Meta(description="whose key")]
+    days: Annotated[int | None, Meta(description="how many days it is good for")] = None
+    reason: Reason = None
+
+
+class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be a new key. ``secret`` is shown this once and kept nowhere."""
+
+    agent: str
+    key: str
+    secret: str
+    expires_at: str | None = None
+
+
+class RevokeKey(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Revoke an agent's key."""
+
+    agent: Annotated[str, Meta(description="whose key")]
+    reason: Reason = None
+
+
+class Import(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Bring records in from a CSV, JSON or NDJSON file, through the same checks; can be resumed."""
+
+    file: Annotated[str, Meta(description="a .csv, .json or .ndjson file")]
+    kind: Annotated[str | None, Meta(description="the kind of the records; NDJSON of export names its own")] = None
+    key: Annotated[str | None, Meta(description="the column that is the record's id")] = None
+    reason: Reason = None
+    action: Action = None
+    again: Annotated[bool, Meta(description="also take rows that an earlier run of this import committed")] = False
+    dry: Annotated[bool, Meta(description="check only, commit nothing")] = False
+
+
+class LineError(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be one line that was not taken."""
+
+    line: int
+    record: str | None
+    problem: str
+
+
+class ImportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what an import did.
+
+    ``earlier`` counts the rows that an earlier run of the same import settled: they are left
+    alone. Beyond ``limits.IMPORT_ERRORS`` errors are counted in ``more_errors``.
+    """
+
+    lines: int
+    committed: int
+    unchanged: int
+    earlier: int = 0
+    errors: tuple[LineError, ...] = ()
+    more_errors: int = 0
+
+
+class Export(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Write records to a CSV, JSON or NDJSON file."""
+
+    file: Annotated[str, Meta(description="the file to write; '-' for standard output")]
+    kind: Annotated[str | None, Meta(description="the kind; CSV takes exactly one")] = None
+    where: Filters = ()
+    at: Moment = None
+    format: Annotated[
+        Literal["csv", "json", "ndjson"] | None, Meta(description="by the file's ending, unless given")
+    ] = None
+
+
+class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what an export wrote."""
+
+    file: str
+    records: int
+    revision: int
+
+
+class Stats(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Count what is there."""
+
+
+class StatsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be counts and sizes of a workspace."""
+
+    name: str
+    url: str
+    revision: int
+    incarnation: str
+    definition: int
+    records: dict[str, int]
+    commits: int
+    events: int
+    refusals: int
+    bytes: int
+    last_commit_at: str | None = None

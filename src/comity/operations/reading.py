@@ -1,0 +1,96 @@
+"""Reading: records, searches, counts, and what has gone stale."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from comity import limits
+from comity.model.decisions import Moved
+from comity.model.filters import LifeFilter
+from comity.model.proposals import Read
+from comity.model.records import Life
+from comity.operations.arguments import Answer, Filters, Limit, Moment, Ref, Request
+
+
+class Get(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Read one record, now or as of a revision or time."""
+
+    record: Ref
+    at: Moment = None
+
+
+class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be one record as of ``revision``.
+
+    ``version`` is 0 and ``life`` is ``absent`` where it never was. ``changed`` is the revision
+    of its last change, ``known`` the fields that its kind declares.
+    """
+
+    record: str
+    version: int
+    life: Life
+    values: dict[str, Any]
+    revision: int
+    incarnation: str
+    changed: int = 0
+    known: tuple[str, ...] = ()
+
+
+class GetMany(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Read several records in one consistent snapshot."""
+
+    records: Annotated[tuple[str, ...], Meta(description="the records, as kind/id")]
+    at: Moment = None
+
+
+class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be records of one snapshot. ``after`` is the cursor of the next page, where there is one."""
+
+    records: tuple[RecordAnswer, ...]
+    revision: int
+    incarnation: str
+    after: str | None = None
+
+
+class Stale(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Tell which fields of earlier reads have another value now, and by whose doing."""
+
+    reads: Annotated[tuple[Read, ...], Meta(description="the reads: records, with fields and revision")]
+
+
+class StaleAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what moved since it was read, as of a revision."""
+
+    moved: tuple[Moved, ...]
+    revision: int
+
+
+class Find(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Find the records of a kind that meet all conditions."""
+
+    kind: Annotated[str, Meta(description="the kind to search")]
+    where: Filters = ()
+    order: Annotated[tuple[str, ...], Meta(description="fields to order by; '-field' for descending")] = ()
+    limit: Limit = limits.QUERY_RECORDS_DEFAULT
+    after: Annotated[str | None, Meta(description="the cursor that the page before gave")] = None
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
+    at: Moment = None
+
+
+class Count(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Count the records of a kind that meet all conditions."""
+
+    kind: Annotated[str, Meta(description="the kind to count")]
+    where: Filters = ()
+    life: LifeFilter = "live"
+    at: Moment = None
+
+
+class CountAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """Be a count, as of a revision."""
+
+    count: int
+    revision: int
+    incarnation: str

@@ -1,0 +1,117 @@
+"""Writing: single changes, whole proposals, and the question whether one would pass."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from comity.model.proposals import Proposal
+from comity.operations.arguments import About, Action, Fields, Reason, Ref, Request, Was
+
+
+class Write(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Be what every single change takes besides the change itself."""
+
+    reason: Reason = None
+    action: Action = None
+    about: About = ()
+    assume: Annotated[tuple[str, ...], Meta(description="a CEL condition that must hold now")] = ()
+    accept: Annotated[int | None, Meta(description="the revision whose values you have seen")] = None
+    cause: Annotated[str | None, Meta(description="the event that led to this, as revision.ordinal")] = None
+    id: Annotated[str | None, Meta(description="your own id for this attempt; a repeat gets the same answer")] = None
+    not_after: Annotated[str | None, Meta(description="refuse it after this RFC 3339 time")] = None
+
+
+class Put(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Create a record, or set the fields given."""
+
+    record: Ref
+    fields: Fields = {}
+    replace: Annotated[bool, Meta(description="have exactly these fields: clear the others")] = False
+    was: Was = {}
+
+
+class Set(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Set fields of a live record; null clears one."""
+
+    record: Ref
+    fields: Fields = {}
+    was: Was = {}
+
+
+class Create(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Create a record that isn't there."""
+
+    record: Ref
+    fields: Fields = {}
+
+
+class Add(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Add to numbers; needs no read and never conflicts."""
+
+    record: Ref
+    fields: Fields = {}
+
+
+class Include(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Put elements into lists that are used as sets."""
+
+    record: Ref
+    fields: Fields = {}
+
+
+class Exclude(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Take elements out of lists that are used as sets."""
+
+    record: Ref
+    fields: Fields = {}
+
+
+class Append(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Append items to lists."""
+
+    record: Ref
+    fields: Fields = {}
+
+
+class Emit(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Emit a named event, with its declared consequences."""
+
+    record: Ref
+    event: Annotated[str, Meta(description="the event's name, as declared")]
+    fields: Annotated[dict[str, Any], Meta(description="what the event carries: name=value")] = {}
+
+
+class Archive(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Archive a record: readable, no longer changed or referred to."""
+
+    record: Ref
+
+
+class Restore(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Bring an archived or deleted record back."""
+
+    record: Ref
+
+
+class Delete(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Delete a record; its history stays."""
+
+    record: Ref
+
+
+class Check(Write, frozen=True, kw_only=True, omit_defaults=True):
+    """Ask whether a put would be let through now, without doing it."""
+
+    record: Ref
+    fields: Fields = {}
+    was: Was = {}
+
+
+class Propose(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Propose several changes at once, with what they rest on; all or nothing."""
+
+    proposal: Annotated[Proposal, Meta(description="the proposal")]
+    dry: Annotated[bool, Meta(description="judge only, commit nothing")] = False
+    is_new: Annotated[bool, Meta(description="the id was made for this very call")] = False

@@ -1,0 +1,96 @@
+"""Lines on the locks of POSIX systems; only to be imported where there are any.
+
+A ticket is the number of a byte of the file, behind the counter that numbers are drawn
+from. It is locked exclusively from the drawing to the end of the turn, so waiting for
+one's turn is to wait until no earlier byte is locked. The bytes lie beyond the end of the
+file and take no room.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from typing import Final
+
+from comity.store.sqlite.lines import Line
+
+_FLOCK: Final = struct.Struct("@hhqqi0q")
+_COUNTER: Final = struct.Struct("<Q")
+_FIRST: Final = 4096
+"""The offset of ticket 0; the counter lies before it."""
+_TO_THE_END: Final = 0
+"""As a length: every byte from the start on."""
+
+
+class TicketLine:
+    """Be a line in order of tickets, on open-file-description locks."""
+
+    is_fair = True
+
+    def wait(self, file: int) -> int:
+        """Draw a ticket, wait until all earlier ones are done, and return it."""
+        ticket = self._draw(file)
+        if ticket and not self._are_done(file, ticket):
+            _lock(file, fcntl.F_RDLCK, _FIRST + ticket - 1)
+            _lock(file, fcntl.F_RDLCK, _FIRST, ticket)
+            _lock(file, fcntl.F_UNLCK, _FIRST, ticket)
+        return ticket
+
+    def _draw(self, file: int) -> int:
+        _lock(file, fcntl.F_WRLCK, 0)
+        drawn = os.pread(file, _COUNTER.size, 0)
+        ticket = int(_COUNTER.unpack(drawn)[0]) if len(drawn) == _COUNTER.size else 0
+        _lock(file, fcntl.F_WRLCK, _FIRST + ticket)
+        os.pwrite(file, _COUNTER.pack(ticket + 1), 0)
+        _lock(file, fcntl.F_UNLCK, 0)
+        return ticket
+
+    def _are_done(self, file: int, ticket: int) -> bool:
+        """Tell whether nobody holds an earlier ticket: the usual case, for one call to the system."""
+        first = _lock(file, fcntl.F_RDLCK, _FIRST, ticket, command=fcntl.F_OFD_GETLK)
+        return bool(_FLOCK.unpack(first)[0] == fcntl.F_UNLCK)
+
+    def end(self, file: int, ticket: int) -> None:
+        """End one's turn."""
+        _lock(file, fcntl.F_UNLCK, _FIRST + ticket)
+
+    def leave(self, file: int) -> None:
+        """Give every lock back, wherever the drawing or the waiting was broken off (Ctrl-C, say)."""
+        _lock(file, fcntl.F_UNLCK, 0, _TO_THE_END)
+
+
+def _lock(file: int, kind: int, start: int, length: int = 1, *, command: int = fcntl.F_OFD_SETLKW) -> bytes:
+    return fcntl.fcntl(file, command, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+
+
+class PlainLine:
+    """Be a plain lock on the file: one at a time, in no order."""
+
+    is_fair = False
+
+    def wait(self, file: int) -> int:
+        """Wait until nobody else has the lock."""
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return 0
+
+    def end(self, file: int, ticket: int) -> None:
+        """Give the lock back; all tickets are the same."""
+        self.leave(file)
+
+    def leave(self, file: int) -> None:
+        """Give the lock back, if it was got."""
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def line_for(file: int) -> Line:
+    """Return the best line that the system offers on a file, tried out: kernels may lack what their headers name."""
+    if sys.platform != "linux":
+        return PlainLine()
+    tickets = TicketLine()
+    try:
+        tickets.leave(file)
+    except OSError:
+        return PlainLine()
+    return tickets

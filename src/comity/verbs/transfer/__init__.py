@@ -1,0 +1,15 @@
+"""Import and export: records as CSV, JSON or NDJSON files.
+
+Promises: every imported row is a proposal of its own, so that ownership, guards and all
+other checks hold for it (a file is no way around them); a row never overwrites what
+somebody else changed after the import began; repeating an import after a crash does
+nothing twice; memory stays flat for CSV and NDJSON. An export is one consistent snapshot,
+and importing it into an empty workspace gives equal records.
+
+Forbidden here: judging what a check judges.
+"""
+
+from comity.verbs.transfer.exporting import export_file
+from comity.verbs.transfer.importing import import_file
+
+__all__ = ["export_file", "import_file"]

@@ -1,0 +1,293 @@
+"""Importing: each row is a proposal under an id made of what it says, so that a repeat does nothing twice.
+
+A row that an earlier run of the same import committed is left alone, whatever became of
+the record since. One that was refused is tried anew under the next id (S7: one id is one
+attempt). Rows that refer to records which come later in the file are tried again at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import msgspec
+
+from comity import limits
+from comity.errors import InvalidRequest, NotFound
+from comity.model.codec import encode
+from comity.model.decisions import Decision, Finding
+from comity.model.events import Commit
+from comity.model.proposals import Caller, Proposal, Put
+from comity.model.texts import explain_moved
+from comity.operations import Import, ImportAnswer, LineError
+from comity.verbs.draft import kind_name
+from comity.verbs.engine import Engine, Progress
+from comity.verbs.transfer.rows import ENDINGS, Format, Row, Source, format_of, json_rows, ndjson_rows
+from comity.verbs.transfer.sheets import csv_rows
+
+WINDOW_ROWS: Final = 256
+"""How many rows are proposed at once, to share commits."""
+WINDOW_BYTES: Final = 4_194_304
+MOST_PASSES: Final = 50
+"""Over rows that refer to rows which weren't there yet."""
+SPOOL_BYTES: Final = 4_194_304
+PROBLEM_CHARS: Final = 1_000
+
+_ROWS: Final[dict[Format, Callable[[BinaryIO, Source], Iterator[Row | LineError]]]] = {
+    "csv": csv_rows,
+    "json": json_rows,
+    "ndjson": ndjson_rows,
+}
+
+
+def import_file(engine: Engine, caller: Caller, request: Import, progress: Progress | None = None) -> ImportAnswer:
+    """Bring records in, and say what became of each row.
+
+    ``progress`` is told the bytes done, and the bytes of the file. Raises NotFound for a
+    file that isn't there, InvalidRequest for one that can't be read as rows.
+    """
+    path = Path(request.file)
+    format = format_of(request.file)
+    source = _source_of(engine, request, path)
+    try:
+        with path.open("rb") as file, _Lane(engine, caller) as lane:
+            size = path.stat().st_size
+            run = _Run(lane, request, lambda: progress(min(file.tell(), size), size) if progress else None)
+            run.take(_ROWS[format](file, source))
+            if progress is not None:
+                progress(size, size)
+            return run.answer()
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {request.file!r}") from None
+    except OSError as error:
+        raise InvalidRequest(f"{request.file}: {error.strerror or error}") from None
+
+
+def _source_of(engine: Engine, request: Import, path: Path) -> Source:
+    compiled = engine.definition()
+    stem = path.stem if path.suffix.lower() in ENDINGS else path.name
+    kind = request.kind or (stem if compiled.kind(stem) is not None else kind_name(stem))
+    return Source(kind, request.kind is not None, request.key, compiled.kind(kind))
+
+
+class _Lane:
+    """Propose many at once, in order, from a thread that is neither the caller's nor its event loop's."""
+
+    def __init__(self, engine: Engine, caller: Caller) -> None:
+        self.engine = engine
+        self.caller = caller
+        self._thread = ThreadPoolExecutor(1, "comity-import")
+        self._loop = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.submit(self._loop.close).result()
+        self._thread.shutdown()
+
+    def decide(self, proposals: Sequence[Proposal], *, is_new: bool, dry: bool) -> list[Decision | BaseException]:
+        """Return the decisions, or the errors, in order."""
+        return self._thread.submit(self._loop.run, self._decide(proposals, is_new, dry)).result()
+
+    async def _decide(self, proposals: Sequence[Proposal], is_new: bool, dry: bool) -> list[Decision | BaseException]:
+        propose = self.engine.propose_async
+        waiting = [propose(proposal, self.caller, is_new=is_new, dry=dry) for proposal in proposals]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+class _Run:
+    """Go through the rows of one file, and count."""
+
+    def __init__(self, lane: _Lane, request: Import, tick: Callable[[], None]) -> None:
+        self._lane = lane
+        self._request = request
+        self._tick = tick
+        with lane.engine.store.snapshot() as snapshot:
+            self._started = snapshot.head.revision
+        self._lines = self._committed = self._unchanged = self._earlier = self._more_errors = 0
+        self._errors: list[LineError] = []
+        self._later = _Spool()
+
+    def answer(self) -> ImportAnswer:
+        """Return what was done, the errors by line."""
+        return ImportAnswer(
+            lines=self._lines,
+            committed=self._committed,
+            unchanged=self._unchanged,
+            earlier=self._earlier,
+            errors=tuple(sorted(self._errors, key=lambda error: error.line)),
+            more_errors=self._more_errors,
+        )
+
+    def take(self, rows: Iterable[Row | LineError]) -> None:
+        """Propose all rows; then again those that referred to what wasn't there, as long as that helps."""
+        for window in _windows(self._readable(rows)):
+            self._settle(window)
+            self._tick()
+        for _ in range(MOST_PASSES):
+            waiting, self._later = self._later, _Spool()
+            for window in _windows(waiting.backwards()):
+                self._settle(window)
+            if len(self._later) == len(waiting):
+                break
+        for row in self._later.backwards():
+            self._note(row.line, row.record, row.problem)
+
+    def _readable(self, rows: Iterable[Row | LineError]) -> Iterator[_Attempt]:
+        for row in rows:
+            self._lines += 1
+            if isinstance(row, LineError):
+                self._note(row.line, row.record, row.problem)
+                continue
+            try:
+                yield _Attempt(row.line, row.record, encode(row.values))
+            except (UnicodeError, ValueError, RecursionError) as error:
+                self._note(row.line, row.record, f"no JSON: {error}")
+
+    def _note(self, line: int, record: str | None, problem: str) -> None:
+        if len(self._errors) < limits.IMPORT_ERRORS:
+            self._errors.append(LineError(line=line, record=record, problem=problem[:PROBLEM_CHARS]))
+        else:
+            self._more_errors += 1
+
+    # -- one window
+
+    def _settle(self, window: Sequence[_Attempt]) -> None:
+        named = [self._proposal(attempt, self._lane.engine.make_id()) for attempt in window]
+        if self._request.dry or self._request.again:
+            self._count(window, self._lane.decide(named, is_new=True, dry=self._request.dry))
+            return
+        while window:
+            window, ids = self._untried(window)
+            proposals = [self._proposal(attempt, id) for attempt, id in zip(window, ids, strict=True)]
+            window = self._count(window, self._lane.decide(proposals, is_new=False, dry=False))
+
+    def _proposal(self, attempt: _Attempt, id: str) -> Proposal:
+        change = Put(attempt.record, msgspec.json.decode(attempt.values))
+        request = self._request
+        return Proposal(id=id, changes=(change,), accept=self._started, action=request.action, reason=request.reason)
+
+    def _untried(self, window: Sequence[_Attempt]) -> tuple[list[_Attempt], list[str]]:
+        """Return the rows that no earlier run settled, each with an id that wasn't used."""
+        ids = [attempt.first_id(self._lane.caller.agent) for attempt in window]
+        numbers = dict.fromkeys(range(len(window)), 0)
+        while True:
+            with self._lane.engine.store.snapshot() as snapshot:
+                stored = snapshot.answers([f"{ids[at]}.{number}" for at, number in numbers.items()])
+            refused = 0
+            for at, number in list(numbers.items()):
+                answer = stored.get(f"{ids[at]}.{number}")
+                if answer is None:
+                    continue
+                if isinstance(answer, Commit) or answer.outcome == "committed":
+                    self._earlier += 1
+                    del numbers[at]
+                else:
+                    numbers[at] += 1
+                    refused += 1
+            if not refused:
+                return [window[at] for at in numbers], [f"{ids[at]}.{number}" for at, number in numbers.items()]
+
+    def _count(self, window: Sequence[_Attempt], answers: Sequence[Decision | BaseException]) -> list[_Attempt]:
+        """Count the answers; return the rows whose id somebody else used meanwhile."""
+        again: list[_Attempt] = []
+        for attempt, answer in zip(window, answers, strict=True):
+            if isinstance(answer, InvalidRequest):
+                self._note(attempt.line, attempt.record, str(answer))
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer.is_allowed:
+                self._committed += bool(answer.records)
+                self._unchanged += not answer.records
+            elif _is_used_id(answer):
+                again.append(attempt)
+            elif not self._request.dry and _is_early(answer):
+                self._later.add(attempt, _problem(answer))
+            else:
+                self._note(attempt.line, attempt.record, _problem(answer))
+        return again
+
+
+def _is_used_id(decision: Decision) -> bool:
+    return any(finding.code == "shape.id_reused" for finding in decision.refusals)
+
+
+def _is_early(decision: Decision) -> bool:
+    """Tell whether the row may go through once more rows have."""
+    return all(finding.code == "integrity.missing_target" for finding in decision.refusals)
+
+
+def _problem(decision: Decision) -> str:
+    return "; ".join(_words(finding, decision.at) for finding in decision.refusals)
+
+
+def _words(finding: Finding, now_us: int) -> str:
+    moved = "; ".join(explain_moved(one, now_us) for one in finding.moved)
+    return f"{finding.code}: {finding.message} {moved}".rstrip()
+
+
+# -- rows on their way
+
+
+class _Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """Be a row with its values as JSON, and what spoke against it so far."""
+
+    line: int
+    record: str
+    values: bytes
+    problem: str = ""
+
+    def first_id(self, agent: str) -> str:
+        """Return the id that all attempts at this row begin with: the same row, the same id."""
+        said = b"\0".join((agent.encode(), self.record.encode(), b"%d" % self.line, self.values))
+        return f"import-{sha256(said).hexdigest()[:40]}"
+
+
+def _windows(attempts: Iterable[_Attempt]) -> Iterator[list[_Attempt]]:
+    window: list[_Attempt] = []
+    size = 0
+    for attempt in attempts:
+        window.append(attempt)
+        size += len(attempt.values)
+        if len(window) >= WINDOW_ROWS or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+class _Spool:
+    """Hold rows for later: in memory while they are few, in a temporary file beyond."""
+
+    _encode = msgspec.json.Encoder().encode
+    _decode = msgspec.json.Decoder(_Attempt).decode
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(SPOOL_BYTES)
+        self._starts = array("Q")
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def add(self, attempt: _Attempt, problem: str) -> None:
+        """Take a row and what spoke against it."""
+        self._starts.append(self._end)
+        self._end += self._file.write(self._encode(msgspec.structs.replace(attempt, problem=problem)) + b"\n")
+
+    def backwards(self) -> Iterator[_Attempt]:
+        """Yield the rows, last first: what refers forward in a file is then met in the right order."""
+        for start in reversed(self._starts):
+            self._file.seek(start)
+            yield self._decode(self._file.readline())
+        self._file.close()

@@ -1,0 +1,101 @@
+"""How compiled expressions behave: as pure functions, from any thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from comity.deciding.expressions import Environment, ExpressionFailed, FieldType
+
+
+def test_only_true_holds(environment: Environment) -> None:
+    compiled = environment.assumption("ticket.open != null && ticket.open")
+    assert compiled.holds({"ticket": {"open": True}}) is True
+    assert compiled.holds({"ticket": {"open": False}}) is False
+    for value in ("true", 1, [True], {"a": True}):
+        with pytest.raises(ExpressionFailed):
+            compiled.holds({"ticket": {"open": value}})
+
+
+def test_a_root_that_is_not_given_is_absent(environment: Environment) -> None:
+    compiled = environment.assumption("customer == null && customer.status == null && action.kind == null")
+    assert compiled.holds({})
+    assert compiled.holds({"customer": None, "action": None})
+
+
+def test_the_values_given_are_left_alone(environment: Environment, happening: dict[str, object]) -> None:
+    compiled = environment.consequence("customer", {}, "record.tags + ['x']", FieldType("list"))
+    before = repr(happening)
+    compiled.value(happening)
+    assert repr(happening) == before
+
+
+def test_values_of_dict_and_list_subclasses_are_taken(environment: Environment) -> None:
+    class Frozen(dict[str, object]):
+        pass
+
+    compiled = environment.assumption("customer.address.city == 'Rome' && ticket.notes == [1, 2]")
+    assert compiled.holds({"customer": Frozen(address=Frozen(city="Rome")), "ticket": {"notes": (1, 2)}})
+
+
+def test_numbers_of_undeclared_fields_divide_alike_whatever_their_form(environment: Environment) -> None:
+    compiled = environment.assumption("ticket.a != null && ticket.a / 2 == 2.5")
+    assert compiled.holds({"ticket": {"a": 5}})
+    assert compiled.holds({"ticket": {"a": 5.0}})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("9223372036854775807 + record.open_tickets", "integer overflow"),
+        ("record.extra + 9223372036854775807", "overflow"),
+        ("record.extra * 1e308 * 1e308", "finite"),
+        ("record.extra - 'x'.size() - 9223372036854775807 - 9223372036854775807", "overflow"),
+    ],
+)
+def test_overflow_fails_closed(environment: Environment, source: str, message: str) -> None:
+    compiled = environment.consequence("customer", {}, f"record.extra == null ? 0 : {source}", FieldType("any"))
+    with pytest.raises(ExpressionFailed, match=message):
+        compiled.value({"record": {"extra": 5, "open_tickets": 5}})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("[dyn(b'x')]", "no JSON value"),
+        ("[dyn(duration('1s'))]", "no JSON value"),
+        ("dyn(duration('1s'))", "no JSON value"),
+        ("dyn({1: 2})", "no JSON value"),
+        ("dyn(type(1))", "no JSON value"),
+    ],
+)
+def test_a_value_that_json_cannot_say_fails_closed(environment: Environment, source: str, message: str) -> None:
+    with pytest.raises(ExpressionFailed, match=message):
+        environment.consequence("customer", {}, source, FieldType("any")).value({})
+
+
+def test_many_threads_judge_with_one_expression(environment: Environment, change: dict[str, object]) -> None:
+    compiled = environment.guard("customer", "after.open_tickets > 1 && after.tags.exists(t, t == 'b')")
+    after = change["after"]
+    assert isinstance(after, dict)
+    wrong = {**change, "after": {**after, "open_tickets": 0}}
+
+    def judge(number: int) -> bool:
+        return compiled.holds(change if number % 2 else wrong) is bool(number % 2)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(judge, range(4_000)))
+
+
+def test_many_threads_compile_in_one_environment(environment: Environment, subjects: dict[str, object]) -> None:
+    def judge(number: int) -> bool:
+        source = f"u{number % 90}.n == {number} && customer.open_tickets == 2"
+        return environment.assumption(source).holds({**subjects, f"u{number % 90}": {"n": number}})
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(judge, range(400)))
+
+
+def test_its_source_is_shown(environment: Environment) -> None:
+    assert repr(environment.assumption("agent.id == 'ann'")) == "Expression(\"agent.id == 'ann'\")"

@@ -1,0 +1,427 @@
+"""The lane: who leads, who follows, and what becomes of everyone when a leader is struck."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+
+from comity import limits
+from comity.coordinator import Submission, submit
+from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
+from comity.lane import Lane, _Place
+from comity.model.decisions import Decision
+from comity.model.proposals import Caller, Proposal
+
+T = TypeVar("T")
+WAIT_S = 20.0
+"""How long a test waits for another thread before it fails; never how long it waits in vain."""
+
+
+def submission(name: str, *, is_new: bool = True) -> Submission:
+    return submit(Proposal(id=name), Caller("sales"), is_new=is_new)
+
+
+def decision(name: str) -> Decision:
+    return Decision(id=name, outcome="committed", revision=1, at=0, definition=0, next="Go on.")
+
+
+class Deciding:
+    """Be a ``decide`` that keeps what it was given, and waits at a gate until a test opens it."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.batches: list[list[str]] = []
+        self.repeats: list[str] = []
+        self.threads: list[threading.Thread] = []
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Event()
+        if is_open:
+            self.gate.set()
+        self.strike: Callable[[], None] | None = None
+
+    def __call__(self, submissions: Sequence[Submission]) -> list[Decision | ComityError]:
+        names = [one.proposal.id for one in submissions]
+        self.batches.append(names)
+        self.repeats += [one.proposal.id for one in submissions if not one.is_new]
+        self.threads.append(threading.current_thread())
+        self.entered.release()
+        assert self.gate.wait(WAIT_S)
+        strike, self.strike = self.strike, None
+        if strike is not None:
+            strike()
+        return [decision(name) for name in names]
+
+    def await_batch(self) -> None:
+        assert self.entered.acquire(timeout=WAIT_S)
+
+
+def start(function: Callable[[], T]) -> Future[T]:
+    """Run in a thread of its own, whose end gives the result."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - whatever rises is what the test asks for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+class WatchedLane(Lane):
+    """Tell when somebody has entered."""
+
+    def __init__(self, deciding: Deciding) -> None:
+        super().__init__(deciding)
+        self.entered = threading.Semaphore(0)
+
+    def _enter(self, place: _Place) -> None:
+        super()._enter(place)
+        self.entered.release()
+
+
+def enter(lane: WatchedLane, *names: str) -> list[Future[Decision]]:
+    """Have threads submit, one behind the other, and return when all of them wait in line."""
+    futures: list[Future[Decision]] = []
+    while lane.entered.acquire(blocking=False):
+        """Those who entered before are no concern of ours."""
+    for name in names:
+        futures.append(start(lambda name=name: lane.submit(submission(name))))
+        assert lane.entered.acquire(timeout=WAIT_S)
+    return futures
+
+
+def test_a_lone_caller_is_served_by_its_own_thread() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    assert lane.submit(submission("a")).id == "a"
+    assert deciding.threads == [threading.current_thread()]
+    assert lane.submit(submission("b")).id == "b"
+    assert deciding.batches == [["a"], ["b"]]
+
+
+def test_s4_those_who_came_meanwhile_share_the_next_batch_in_order() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    names = [f"n{number}" for number in range(20)]
+    others = enter(lane, *names)
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+    assert [other.result(WAIT_S).id for other in others] == names
+    assert deciding.batches == [["first"], names]
+
+
+def test_s4_a_batch_is_bounded_and_its_leader_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BATCH_PROPOSALS", 3)
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    others = enter(lane, *"abcdefg")
+    deciding.gate.set()
+    for future in (first, *others):
+        future.result(WAIT_S)
+    assert deciding.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"], ["g"]]
+    assert len(set(deciding.threads)) == 4
+
+
+def test_a_batch_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BATCH_BYTES", 1)
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    others = enter(lane, "a", "b")
+    deciding.gate.set()
+    for future in (first, *others):
+        future.result(WAIT_S)
+    assert deciding.batches == [["first"], ["a"], ["b"]]
+
+
+def test_an_error_among_the_answers_rises_for_its_caller_alone() -> None:
+    failed = StoreUnavailable("busy")
+    lane = Lane(lambda batch: [failed if one.proposal.id == "bad" else decision(one.proposal.id) for one in batch])
+    with pytest.raises(StoreUnavailable) as caught:
+        lane.submit(submission("bad"))
+    assert caught.value is failed
+    assert lane.submit(submission("good")).is_committed
+
+
+def test_s3_a_fault_in_deciding_is_answered_as_an_unknown_outcome_with_the_id() -> None:
+    def fail(batch: Sequence[Submission]) -> list[Decision | ComityError]:
+        raise RuntimeError("a fault")
+
+    lane = Lane(fail)
+    with pytest.raises(OutcomeUnknown, match="RuntimeError: a fault") as caught:
+        lane.submit(submission("a"))
+    assert caught.value.proposal == "a"
+    assert caught.value.retry == "same"
+    assert lane._leader is None
+
+
+def test_s3_a_leader_struck_by_ctrl_c_hands_over_before_it_rises() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    deciding.strike = interrupt
+    leader = start(lambda: lane.submit(submission("leader")))
+    deciding.await_batch()
+    others = enter(lane, "a", "b")
+    deciding.gate.set()
+    with pytest.raises(KeyboardInterrupt):
+        leader.result(WAIT_S)
+    assert [other.result(WAIT_S).id for other in others] == ["a", "b"]
+    assert deciding.batches == [["leader"], ["a", "b"]]
+
+
+def test_s3_what_a_struck_leader_had_taken_is_decided_again_as_a_repeat() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    second, third = enter(lane, "second", "third")
+
+    def interrupt() -> None:
+        def again() -> None:
+            raise KeyboardInterrupt
+
+        deciding.strike = again
+
+    deciding.strike = interrupt
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+    with pytest.raises(KeyboardInterrupt):
+        second.result(WAIT_S)
+    assert third.result(WAIT_S).id == "third"
+    assert deciding.batches == [["first"], ["second", "third"], ["third"]]
+    assert deciding.repeats == ["third"]
+
+
+def test_s3_an_interrupt_between_taking_and_deciding_loses_nobody() -> None:
+    """The window in which neither the line nor ``decide`` holds the batch."""
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    second, third = enter(lane, "second", "third")
+    take = lane._take
+
+    def take_and_strike() -> list[object]:
+        lane._take = take
+        take()
+        raise KeyboardInterrupt
+
+    lane._take = take_and_strike  # type: ignore[method-assign]
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+    with pytest.raises(KeyboardInterrupt):
+        second.result(WAIT_S)
+    assert third.result(WAIT_S).id == "third"
+    assert deciding.repeats == ["third"]
+
+
+def test_s3_a_follower_takes_over_from_a_leader_that_died() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    dead = threading.Thread(target=lambda: None)
+    dead.start()
+    dead.join(WAIT_S)
+    lane._leader = dead
+    assert start(lambda: lane.submit(submission("heir"))).result(WAIT_S).id == "heir"
+    assert lane._leader is None
+
+
+def test_s3_a_follower_takes_over_what_a_dead_leader_had_taken() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    dead = threading.Thread(target=lambda: None)
+    dead.start()
+    dead.join(WAIT_S)
+    lane._leader = dead
+    (heir,) = enter(lane, "heir")
+    with lane._mutex:
+        lane._take()
+    assert heir.result(WAIT_S).id == "heir"
+    assert deciding.repeats == ["heir"]
+
+
+def test_an_answer_whose_wake_up_was_lost_is_found() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    (second,) = enter(lane, "second")
+    with lane._mutex:
+        lane._waiting.pop().answer = decision("second")
+    assert second.result(WAIT_S).id == "second"
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+
+
+def test_no_answer_in_time_is_an_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    monkeypatch.setattr(limits, "LANE_TIMEOUT_S", 0.01)
+    with pytest.raises(OutcomeUnknown) as caught:
+        lane.submit(submission("late"))
+    assert caught.value.proposal == "late"
+    assert not lane._waiting
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+    assert deciding.batches == [["first"]]
+
+
+def test_limit_lane_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LANE_WAITING", 2)
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    waiting = enter(lane, "a", "b")
+    with pytest.raises(StoreUnavailable, match="2 proposals wait already"):
+        lane.submit(submission("c"))
+    deciding.gate.set()
+    assert [future.result(WAIT_S).id for future in (first, *waiting)] == ["first", "a", "b"]
+    assert lane.submit(submission("d")).id == "d"
+
+
+def test_closing_has_those_who_wait_answered_and_refuses_those_who_come() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    others = enter(lane, "a", "b")
+    closed = start(lane.close)
+    deciding.gate.set()
+    closed.result(WAIT_S)
+    assert sum(deciding.batches, []) == ["first", "a", "b"]
+    assert [future.result(WAIT_S).id for future in (first, *others)] == ["first", "a", "b"]
+    with pytest.raises(StoreUnavailable, match="closed"):
+        lane.submit(submission("late"))
+    lane.close()
+
+
+def test_many_threads_each_get_their_own_answer() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    names = [f"p{number}" for number in range(400)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda name: lane.submit(submission(name)).id, names))
+    assert answers == names
+    assert sorted(sum(deciding.batches, [])) == sorted(names)
+    assert lane._leader is None
+
+
+# -- callers in event loops
+
+
+def test_tasks_share_batches_and_leave_the_loop_free() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        first = asyncio.create_task(lane.submit_async(submission("first")))
+        await loop.run_in_executor(None, deciding.await_batch)
+        tasks = [asyncio.create_task(lane.submit_async(submission(f"t{number}"))) for number in range(10)]
+        await asyncio.sleep(0)
+        deciding.gate.set()
+        return [(await task).id for task in [first, *tasks]]
+
+    names = asyncio.run(main())
+    lane.close()
+    assert deciding.batches == [["first"], names[1:]]
+    assert threading.current_thread() not in deciding.threads
+
+
+def test_s3_a_cancelled_task_is_decided_all_the_same_and_harms_nobody() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+
+    async def main() -> str:
+        first = asyncio.create_task(lane.submit_async(submission("first")))
+        await asyncio.get_running_loop().run_in_executor(None, deciding.await_batch)
+        gone = asyncio.create_task(lane.submit_async(submission("gone")))
+        other = asyncio.create_task(lane.submit_async(submission("other")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        deciding.gate.set()
+        await first
+        return (await other).id
+
+    assert asyncio.run(main()) == "other"
+    lane.close()
+    assert deciding.batches == [["first"], ["gone", "other"]]
+
+
+def test_a_loop_that_was_closed_meanwhile_harms_nobody() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+
+    async def leave() -> None:
+        task = asyncio.create_task(lane.submit_async(submission("gone")))
+        await asyncio.get_running_loop().run_in_executor(None, deciding.await_batch)
+        task.cancel()
+
+    asyncio.run(leave())
+    (thread,) = enter(lane, "thread")
+    deciding.gate.set()
+    assert thread.result(WAIT_S).id == "thread"
+    lane.close()
+
+
+def test_threads_and_tasks_take_turns_in_order() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+
+    async def main() -> list[str]:
+        task = asyncio.create_task(lane.submit_async(submission("task")))
+        await asyncio.sleep(0)
+        (thread,) = enter(lane, "thread")
+        deciding.gate.set()
+        return [(await task).id, (await asyncio.wrap_future(thread)).id]
+
+    assert asyncio.run(main()) == ["task", "thread"]
+    assert first.result(WAIT_S).id == "first"
+    lane.close()
+    assert deciding.batches == [["first"], ["task", "thread"]]
+
+
+def test_an_error_rises_in_the_task_that_asked() -> None:
+    lane = Lane(lambda batch: [StoreUnavailable("busy") for _ in batch])
+
+    async def main() -> None:
+        with pytest.raises(StoreUnavailable, match="busy"):
+            await lane.submit_async(submission("a"))
+
+    asyncio.run(main())
+    lane.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        asyncio.run(lane.submit_async(submission("late")))
+
+
+def test_tasks_start_a_new_pump_where_the_leader_died() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    dead = threading.Thread(target=lambda: None)
+    dead.start()
+    dead.join(WAIT_S)
+    lane._leader = dead
+    assert asyncio.run(lane.submit_async(submission("a"))).id == "a"
+    lane.close()
