@@ -7,7 +7,6 @@ collision arranged on rows of the real tables so that every sort of it occurs in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import Any, Final, Literal
 
 import msgspec
@@ -189,14 +188,19 @@ def _drills(tables: Tables, domain: Domain) -> Iterator[Errand]:
     """Yield two collisions to a round, on rows that no task is about; only where tasks update a field."""
     if domain not in (SALES, PRODUCT):
         return
-    table = tables.customers if domain is SALES else tables.project_tasks
-    named = {ref_of(call) for task in tables.tasks for call in task.actions}
-    free = iter([row for row in table if f"{domain.kind}/{row[domain.id]}" not in named])
+    free = iter(_free(tables, domain))
     for number in range(DRILLS):
         for drill, make in (("disjoint fields", _disjoint), ("same field", _same), ("delete against update", _removed)):
             row = next(free)
             for half, call in enumerate(make(row, domain)):
                 yield _drill(f"{number}-{domain.role}-{half}", drill, call)
+
+
+def _free(tables: Tables, domain: Domain) -> Table:
+    """Return the rows of a domain that no task is about."""
+    named = {ref_of(call) for task in tables.tasks for call in task.actions}
+    table = _tables(tables)[DOMAINS.index(domain)]
+    return [row for row in table if f"{domain.kind}/{row[domain.id]}" not in named]
 
 
 def _drill(id: str, drill: Drill, call: Call) -> Errand:
@@ -236,8 +240,10 @@ def _removed(row: dict[str, str], domain: Domain) -> tuple[Call, Call]:
 def foreign_errands(tables: Tables) -> list[Errand]:
     """Return one errand for each domain in which an agent of the next one oversteps."""
     errands: list[Errand] = []
-    for domain, other, table in zip_longest(DOMAINS, (*DOMAINS[1:], DOMAINS[0]), _tables(tables)):
-        call = Call(f"{domain.tool}.overstep", {domain.id: table[-1][domain.id]})
+    fields = ("status", "list_name", "subject", "duration")
+    for domain, other, field in zip(DOMAINS, (*DOMAINS[1:], DOMAINS[0]), fields, strict=True):
+        args = {domain.id: _free(tables, domain)[-1][domain.id], "field": field, "new_value": "overstepped"}
+        call = Call(f"{domain.tool}.update", args)
         drilled = _drill(domain.role, "foreign field", call)
         errands.append(msgspec.structs.replace(drilled, agent=other.agents[0]))
     return errands

@@ -168,8 +168,8 @@ class Lane:
             batch = self._take()
         try:
             answers = self._decide([place.submission for place in batch])
-        except Exception as error:
-            answers = [_unexpected(error, place) for place in batch]
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            answers: list[Answer] = [_unexpected(error, place) for place in batch]
         self._answer(batch, answers)
 
     def _take(self) -> list[_Place]:
@@ -270,5 +270,6 @@ def _wake_loop(loop: asyncio.AbstractEventLoop, places: list[_Place]) -> None:
 
 def _resolve(places: list[_Place]) -> None:
     for place in places:
-        if place.future is not None and not place.future.done():
-            place.future.set_result(place.answer)
+        future, answer = place.future, place.answer
+        if future is not None and answer is not None and not future.done():
+            future.set_result(answer)

@@ -10,6 +10,7 @@ checked, and the past is asked for.
 from __future__ import annotations
 
 import copy
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import comity
 from comity.model.decisions import Decision
@@ -35,8 +36,8 @@ tags   = { type = "array", items = { type = "string" } }
 note   = { type = "string", owner = "ann" }
 
 [kinds.task.events.Counted]
-data = { by = { type = "integer", required = true } }
-then = { count = "record.count + event.by" }
+data = { amount = { type = "integer", required = true } }
+then = { count = "record.count + event.amount" }
 """
 
 AGENTS = ("ann", "bob", "cleo")
@@ -134,11 +135,11 @@ class Seen:
 class Workspaces(RuleBasedStateMachine):
     """Two handles on one file, several agents, and a model beside."""
 
-    @initialize()
-    def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "base.db"
-        definition = Path(self.folder.name) / "comity.toml"
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "base.db"
+        definition = self.folder / "comity.toml"
         definition.write_text(DEFINITION, encoding="utf-8")
         self.clock = ManualClock()
         self.handles = [comity.open(self.path, definition=definition, clock=self.clock), self.reopened()]
@@ -151,13 +152,13 @@ class Workspaces(RuleBasedStateMachine):
         return comity.open(self.path, clock=self.clock)
 
     def teardown(self) -> None:
-        if not hasattr(self, "handles"):
-            return
-        self.check_log()
-        self.check_past()
-        for handle in self.handles:
-            handle.close()
-        self.folder.cleanup()
+        try:
+            self.check_log()
+            self.check_past()
+        finally:
+            for handle in self.handles:
+                handle.close()
+            shutil.rmtree(self.folder)
 
     def agent(self, name: str) -> comity.Agent:
         """Return an agent of one handle and then of the other."""
@@ -285,7 +286,7 @@ class Workspaces(RuleBasedStateMachine):
     def emit(self, agent: str, record: str, by: int) -> None:
         former = self.model.now(record)
         after = assigned(former, {"count": former.values.get("count", 0) + by})
-        self.commutative(agent, record, after, "emit", "Counted", {"by": by})
+        self.commutative(agent, record, after, "emit", "Counted", {"amount": by})
 
     def commutative(self, agent: str, record: str, after: Kept, *call: Any) -> None:
         life = self.model.now(record).life
@@ -450,8 +451,6 @@ class Workspaces(RuleBasedStateMachine):
 
     @invariant()
     def records_are_as_the_model_says(self) -> None:
-        if not hasattr(self, "handles"):
-            return
         for handle in self.handles:
             for record in handle.get_many(TASKS + NOTES):
                 kept = self.model.now(record.ref)

@@ -210,7 +210,7 @@ def test_s02_a_refusal_judged_on_a_sibling_that_fails_to_commit_is_judged_again(
             ask("second", Put("a/1", {"n": 3}), reads=rest, caller=SUPPORT),
         ]
     )
-    assert isinstance(first, StoreError)
+    assert isinstance(first, ComityError)
     assert isinstance(second, Decision)
     assert second.is_committed
     assert second.revision == 2
@@ -221,7 +221,7 @@ def test_s02_a_check_judged_on_a_sibling_that_fails_to_commit_is_judged_again(
 ) -> None:
     store.plan(Fault("commit", nth=1), Fault("commit", nth=2))
     first, second = coordinator.decide([ask("first", Create("a/1")), ask("second", Create("a/1"), dry=True)])
-    assert isinstance(first, StoreError)
+    assert isinstance(first, ComityError)
     assert isinstance(second, Decision)
     assert second.is_allowed
 
@@ -275,7 +275,8 @@ def test_s02_refusals_are_there_at_once_and_after_reopening(open_again: Open) ->
     assert [one.agent for one in open_again().refusals().refusals] == ["sales"]
     here.close()
     (kept,) = open_again().refusals().refusals
-    assert (kept.reason, kept.records, kept.findings[0].code) == ("because", ("a/1",), "integrity.missing")
+    assert (kept.reason, kept.records) == ("because", ("a/1",))
+    assert "integrity.missing" in [finding.code for finding in kept.findings]
 
 
 # -- S3: one can't sink another
@@ -421,7 +422,7 @@ def test_s03_a_leader_taken_by_ctrl_c_takes_nobody_of_its_batch_along(faulty: Wo
     threads = [start(lambda: faulty.agent("a").put("a/0", n=0), results[0])]
     assert first.entered.wait(DEADLINE_S)
     for n in (1, 2):
-        threads.append(start(lambda n=n: faulty.agent("a").add(f"a/{n}", n=1) if False else faulty.agent("a").put(f"a/{n}", n=n), results[n]))
+        threads.append(start(lambda n=n: faulty.agent("a").put(f"a/{n}", n=n), results[n]))
         wait_for(lambda n=n: waiting(faulty) == n)
     first.go.set()
     assert second.entered.wait(DEADLINE_S)

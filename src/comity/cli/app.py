@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from comity import __version__
 from comity.cli import exits, freestanding
-from comity.cli.arguments import request_of, signature_of
+from comity.cli.arguments import request_of, signature_of, usage_of
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, Access, opened
 from comity.errors import ComityError
@@ -20,12 +20,18 @@ from comity.operations import OPERATIONS, Operation
 
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
 COMMON: Final = Group("Workspace", sort_key=100)
-GROUPS: Final = {"agents": "Who acts: agents, and the keys of humans."}
+PARTS: Final = {"agents": "Who acts: agents, and the keys of humans."}
+GROUPS: Final = {
+    "start": Group("Start", sort_key=1),
+    "read": Group("Look", sort_key=2),
+    "write": Group("Change", sort_key=3),
+    "operate": Group("Operate", sort_key=4),
+}
 WRITES: Final = frozenset({"write", "operate"})
 
 _Option = inspect.Parameter.KEYWORD_ONLY
 _JSON = Annotated[
-    bool, Parameter(name="--json", negative=(), group=COMMON, help="print the answer as one JSON document")
+    bool, Parameter(name="--json", negative=(), show_default=False, group=COMMON, help="print the answer as one JSON document")
 ]
 _ACCESS: Final[Mapping[str, tuple[str, str]]] = {
     "db": ("--db", f"the workspace's file; else {DB_VARIABLE}, else the only workspace in this folder"),
@@ -76,22 +82,33 @@ def _path(error: CycloptsError) -> Sequence[str]:
 def build_app(output: Output) -> App:
     """Return the application; its commands print to ``output`` and return their exit codes."""
     app = App(name="comity", help=HELP, version=__version__, help_format="plaintext", help_epilogue=_epilogue())
-    groups: dict[str, App] = {}
+    parts: dict[str, App] = {}
     for operation in OPERATIONS:
-        if "cli" not in operation.surfaces:
-            continue
-        *path, name = operation.command
-        owner = app
-        for part in path:
-            if part not in groups:
-                groups[part] = App(name=part, help=GROUPS[part], help_format="plaintext")
-                app.command(groups[part])
-            owner = groups[part]
-        owner.command(_command(operation, output), name=name, help=operation.summary)
+        if "cli" in operation.surfaces:
+            _add(operation, app, parts, output)
     for name, function in freestanding.commands(output).items():
-        app.command(function, name=name)
-    app.register_install_completion_command(add_to_startup=False)
+        app.command(function, name=name, group=GROUPS["start"], help_epilogue="")
+    app.register_install_completion_command(add_to_startup=False, group=GROUPS["start"])
     return app
+
+
+def _add(operation: Operation, app: App, parts: dict[str, App], output: Output) -> None:
+    owner = app
+    for part in operation.command[:-1]:
+        if part not in parts:
+            parts[part] = App(name=part, help=PARTS[part], help_format="plaintext", help_epilogue="", group=GROUPS["operate"])
+            app.command(parts[part])
+        owner = parts[part]
+    group = GROUPS[operation.permission] if owner is app else None
+    usage = usage_of(operation)
+    owner.command(
+        _command(operation, output),
+        name=operation.command[-1],
+        help=operation.summary,
+        usage=usage,
+        group=group,
+        help_epilogue="",
+    )
 
 
 def _epilogue() -> str:

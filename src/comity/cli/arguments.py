@@ -20,6 +20,7 @@ from msgspec import Meta
 from comity import operations
 from comity.errors import InvalidRequest, NotFound
 from comity.model.codec import decode_proposal
+from comity.model.proposals import Read
 from comity.operations import Operation, Request
 
 UNNAMED: Final[Mapping[type[Request], tuple[str, ...]]] = {
@@ -60,8 +61,11 @@ FROM_FILE: Final[Mapping[type[Request], tuple[str, str]]] = {
 """The field whose contents are read from a file named on the command line."""
 
 FILE_DEFAULTS: Final = {"source": "comity.toml"}
-NOT_OFFERED: Final = frozenset({"noted", "is_new", "origin"})
+NOT_OFFERED: Final = frozenset({"is_new", "origin"})
 """What only a program can say."""
+
+WORDS: Final = {"fields": "NAME=VALUE", "where": "CONDITION", "records": "RECORD", "reads": "RECORD@REVISION[:FIELD,FIELD]"}
+"""What the words that are left look like."""
 
 STDIN: Final = "-"
 _Positional = inspect.Parameter.POSITIONAL_ONLY
@@ -78,8 +82,8 @@ def signature_of(operation: Operation) -> list[inspect.Parameter]:
     positional += [fields[name] for name in unnamed]
     parameters = [_positional(field, request) for field in positional]
     if rest is not None:
-        help = _help(rest)
-        parameters.append(_parameter(rest.name, inspect.Parameter.VAR_POSITIONAL, str, Parameter(help=help)))
+        parameter = Parameter(name=WORDS[rest.name], help=_help(rest))
+        parameters.append(_parameter(rest.name, inspect.Parameter.VAR_POSITIONAL, str, parameter))
     parameters += [_option(field) for field in fields.values() if field not in positional]
     return parameters
 
@@ -97,9 +101,10 @@ def _option(field: msgspec.structs.FieldInfo) -> inspect.Parameter:
     if get_origin(bare) in (dict, tuple):
         is_pairs = get_origin(bare) is dict
         help = f"{_help(field)}{': name=value' if is_pairs else ''} (may be repeated)"
-        option = Parameter(help=help, negative=(), allow_leading_hyphen=True)
+        option = Parameter(help=help, negative=(), allow_leading_hyphen=True, show_default=False)
         return _parameter(field.name, _Option, tuple[str, ...], option, ())
-    return _parameter(field.name, _Option, bare, Parameter(help=_help(field), negative=()), field.default)
+    option = Parameter(help=_help(field), negative=(), show_default=field.default not in (None, False))
+    return _parameter(field.name, _Option, bare, option, field.default)
 
 
 def _parameter(
@@ -128,6 +133,8 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     for field in msgspec.structs.fields(operation.request):
         if field.name in values and get_origin(_bare(field.type)) is dict:
             values[field.name] = pairs(values[field.name])
+    if "reads" in values:
+        values["reads"] = tuple([read_of(word) for word in values["reads"]])
     return operation.request(**values)
 
 
@@ -146,6 +153,31 @@ def read_text(file: str) -> str:
         raise NotFound(f"there is no file {file!r}") from None
     except (OSError, ValueError) as error:
         raise InvalidRequest(f"{file}: {error}") from None
+
+
+def usage_of(operation: Operation) -> str:
+    """Return the line that shows how a command is called."""
+    words: list[str] = []
+    for parameter in signature_of(operation):
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            words.append(f"[{WORDS[parameter.name]} ...]")
+        elif parameter.kind is _Positional:
+            is_needed = parameter.default is inspect.Parameter.empty
+            words.append(parameter.name.upper() if is_needed else f"[{parameter.name.upper()}]")
+    return " ".join(["Usage: comity", *operation.command, *words, "[OPTIONS]"])
+
+
+def read_of(word: str) -> Read:
+    """Return the read that a word names: ``kind/id@revision``, with ``:field,field`` if only these count.
+
+    >>> read_of("customer/acme@17:status")
+    Read(record='customer/acme', revision=17, fields=('status',), whole=True, touched=False)
+    """
+    record, _, tail = word.rpartition("@")
+    revision, colon, fields = tail.partition(":")
+    if not record or not revision.isascii() or not revision.isdigit() or len(revision) > 18:
+        raise InvalidRequest(f"{word[:80]!r} should be record@revision, such as customer/acme@17 or customer/acme@17:status")
+    return Read(record, int(revision), tuple(fields.split(",")) if colon else None)
 
 
 def pairs(words: Iterable[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from comity import limits
-from comity.clock import Clock
+from comity.clock import Clock, StoreTime
 from comity.coordinator.cache import RecordCache
 from comity.coordinator.definitions import compiled_of
 from comity.coordinator.round import DEFINITION, Round
@@ -29,6 +29,7 @@ class Coordinator:
         self._cache = RecordCache(limits.CACHE_BYTES)
         self._head: Head | None = None
         self._is_in_doubt = False
+        self._time = StoreTime()
         self._kinds: dict[str, int] = {}
         self._compiled = compiled_of("", 0)
 
@@ -42,7 +43,7 @@ class Coordinator:
             self._is_in_doubt = False
             try:
                 return list(self._decide_batch(submissions))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - each is tried alone, and answered with its own
                 self._forget()
                 if len(submissions) == 1 and isinstance(error, StoreUnavailable) and not self._is_in_doubt:
                     return [error]
@@ -59,6 +60,13 @@ class Coordinator:
             return None
         state = self._cache.states.get(ref)
         return state if self._head is known else None
+
+    def time_at(self, head: Head) -> StoreTime:
+        """Return the store time of this moment; never earlier than one told before, committed or not (S6)."""
+        told = self._time
+        last = head.time if head.time.now_us >= told.now_us else told
+        self._time = last.advance(self._clock)
+        return self._time
 
     def known_fields(self, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares, as of the head that records are recalled at."""
@@ -78,10 +86,11 @@ class Coordinator:
     def _decide_alone(self, submission: Submission) -> Decision | ComityError:
         try:
             return self._decide_batch([submission])[0]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is the answer
             self._forget()
-            is_plain = isinstance(error, ComityError) and not self._is_in_doubt
-            return error if is_plain else _unexpected(error, submission)
+            if isinstance(error, ComityError) and not self._is_in_doubt:
+                return error
+            return _unexpected(error, submission)
 
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
@@ -103,7 +112,7 @@ class Coordinator:
 
     def _open_round(self, batch: Batch) -> Round:
         head = batch.head
-        time = head.time.advance(self._clock)
+        time = self.time_at(head)
         view = View(
             self._compiled,
             self._cache.states,

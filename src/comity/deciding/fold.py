@@ -342,7 +342,7 @@ class _Drafting:
         self.result.refuse(
             "shape.too_large",
             event.ref,
-            f"The changes would make more than {limits.EVENTS_PER_COMMIT} events or {limits.COMMIT_BYTES} bytes of them.",
+            f"It would make more than {limits.EVENTS_PER_COMMIT} events or {limits.COMMIT_BYTES} bytes of them.",
             "Split it into smaller proposals.",
         )
 
@@ -367,6 +367,12 @@ class _Drafting:
         where = (Condition(referrer.field, "has" if referrer.is_list else "=", target[1]),)
         query = Query(referrer.kind, where, limit=limits.DERIVED_WRITES + 1)
         return self.view.find(query, self._states())
+
+    def finish(self) -> Draft:
+        """Return what was drafted, with the states that it leads to."""
+        changed = dict.fromkeys(event.ref for event in self.result.events)
+        self.result.states = {ref: self._state(self.working[ref]) for ref in changed}
+        return self.result
 
     def _states(self) -> dict[Ref, RecordState]:
         return {ref: self._state(record) for ref, record in self.working.items()}
@@ -397,7 +403,7 @@ class _Drafting:
 
     def _detach(self, record: _Working, referrer: Referrer, target: Ref) -> None:
         former = record.values.get(referrer.field)
-        left = [item for item in former if item != target[1]] if referrer.is_list else None
+        left = [item for item in former or () if item != target[1]] if referrer.is_list else None
         was: dict[str, Any] = {}
         self._assign(record, referrer.field, left, was, former)
         self._event(record, f"{record.ref[0]}.updated", was, derived=f"detach:{'/'.join(target)}")
@@ -448,10 +454,7 @@ def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> D
             break
     if any(_removes(event) for event in drafting.result.events):
         drafting.derive()
-    result = drafting.result
-    changed = dict.fromkeys(event.ref for event in result.events)
-    result.states = {ref: drafting._state(drafting.working[ref]) for ref in changed}
-    return result
+    return drafting.finish()
 
 
 def replay(events: Iterable[Event]) -> dict[Ref, RecordState]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 from comity import limits
 from comity.errors import InvalidReference
@@ -27,10 +27,10 @@ def split(ref: str) -> tuple[str, str]:
     >>> split("customer/acme")
     ('customer', 'acme')
     """
-    parsed = _parse(ref) if isinstance(ref, str) else problem_of(ref)
-    if isinstance(parsed, tuple):
-        return parsed
-    raise InvalidReference(str(parsed))
+    problem = problem_of(ref)
+    if problem is not None:
+        raise InvalidReference(problem)
+    return cast("tuple[str, str]", _parse(ref))
 
 
 def problem_of(ref: object) -> str | None:

@@ -34,10 +34,10 @@ def tokens(text: str) -> int:
 
 
 def quote(text: str, chars: int = limits.QUOTE_CHARS) -> str:
-    """Return someone's words as data: on one line, cut, in quotation marks.
+    r"""Return someone's words as data: on one line, cut, in quotation marks.
 
     >>> quote('call back at "nine"')
-    '"call back at \\'nine\\'"'
+    '"call back at \'nine\'"'
     """
     line = " ".join(text.replace('"', "'").split())
     return f'"{line if len(line) <= chars else line[: chars - 1] + "…"}"'
@@ -108,7 +108,8 @@ def explain_why(answer: WhyAnswer) -> str:
 def _explain_event(event: EventAnswer) -> str:
     reason = f": {quote(event.reason)}" if event.reason else ""
     moved = ", ".join(f"{name} {show(was)} → {show(event.now.get(name))}" for name, was in event.was.items())
-    return f"{event.type} (event {event.event}, {moved or 'no field changed'}) by {event.by} ({event.known}) at {event.at}{reason}"
+    what = f"{event.type} (event {event.event}, {moved or 'no field changed'})"
+    return f"{what} by {event.by} ({event.known}) at {event.at}{reason}"
 
 
 def _importance(finding: Finding) -> int:

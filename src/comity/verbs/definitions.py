@@ -8,6 +8,7 @@ from hashlib import sha256
 from comity.deciding.compile import Compiled, compile_definition
 from comity.deciding.fitting import misfits
 from comity.errors import InvalidDefinition
+from comity.model.decisions import Decision
 from comity.model.definition import Definition
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.reading import read_definition
@@ -31,17 +32,24 @@ def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
     changes = tuple(_changes(current.definition, definition))
     if current.number and current.definition.source == request.source:
         return ApplyAnswer(number=current.number, is_changed=False)
-    for _ in range(_ATTEMPTS):
-        scanned = _scan(engine, compiled, request.origin)
-        replaces = current.number if request.replaces is None else request.replaces
-        proposal = _proposal(engine, request, replaces, scanned)
-        decision = engine.propose(proposal, caller, is_new=True, dry=request.dry)
-        if all(finding.code != "definition.scan_outdated" for finding in decision.findings):
-            break
+    replaces = current.number if request.replaces is None else request.replaces
+    decision = _scan_and_propose(engine, caller, request, compiled, replaces)
     if decision.is_committed:
         engine.store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
     number = decision.records.get("$definition/current", current.number)
     return ApplyAnswer(number=number, is_changed=decision.is_allowed, changes=changes, decision=decision)
+
+
+def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: Compiled, replaces: int) -> Decision:
+    """Return the decision; where too much changed since the scan, scan again, a few times."""
+    attempts = _ATTEMPTS
+    while True:
+        attempts -= 1
+        proposal = _proposal(engine, request, replaces, _scan(engine, compiled, request.origin))
+        decision = engine.propose(proposal, caller, is_new=True, dry=request.dry)
+        is_outdated = any(finding.code == "definition.scan_outdated" for finding in decision.findings)
+        if not is_outdated or not attempts:
+            return decision
 
 
 def _proposal(engine: Engine, request: Apply, replaces: int, scanned: int) -> Proposal:

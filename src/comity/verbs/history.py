@@ -159,7 +159,7 @@ def diff(engine: Engine, caller: Caller, request: Diff) -> DiffAnswer:
 
 def _touched(snapshot: Snapshot, target: str | None, since: int, until: int) -> list[tuple[str, str]]:
     """Return the records that events between two revisions are about."""
-    kind, slash, name = (target or "").partition("/")
+    kind, slash, _ = (target or "").partition("/")
     if slash:
         return [refs.split(target or "")]
     touched: dict[tuple[str, str], None] = {}

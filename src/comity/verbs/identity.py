@@ -50,7 +50,7 @@ def authenticate(engine: Engine, agent: str, secret: str) -> Caller:
     with engine.store.snapshot() as snapshot:
         row = snapshot.key(key)
         state = snapshot.records([("$agent", agent)]).get(("$agent", agent))
-        now = snapshot.head.time.advance(engine.clock).now_us
+        now = engine.coordinator.time_at(snapshot.head).now_us
     expected = row.digest if row is not None else bytes(32)
     is_right = hmac.compare_digest(sha256(random.encode()).digest(), expected)
     if not is_right or row is None or row.agent != agent or not _names(state, key, now):

@@ -96,9 +96,8 @@ def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> None:
     if declared is not None:
         for name in sorted(filters.fields_of(query) - declared.fields.keys() - {"$id"}):
             nearest = refs.nearest(name, declared.fields)
-            raise NotFound(
-                f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {listed(sorted(declared.fields), 10)}."
-            )
+            fields = listed(sorted(declared.fields), 10)
+            raise NotFound(f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {fields}.")
 
 
 def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -> tuple[RecordState, int]:

@@ -107,7 +107,10 @@ class Asking:
         at: Moment | None = None,
         **equals: Any,
     ) -> Page:
-        """Return the records of a kind that meet all conditions: ``find("customer", "tickets > 0", status="active")``."""
+        """Return the records of a kind that meet all conditions.
+
+        ``find("customer", "open_tickets > 0", status="active", order="-open_tickets")``
+        """
         request = find_request(kind, filters, order, limit, after, life, at, equals)
         answer: RecordsAnswer = self._session.call(request)
         return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)

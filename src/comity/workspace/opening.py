@@ -71,6 +71,31 @@ class Workspace(Asking):
             raise UnknownAgent(f"{name!r} is no declared agent{hint or '.'} Declared: {', '.join(sorted(declared))}.")
         return EmbeddedSession(self._engine, Caller(name))
 
+    def settle(self, path: Path, *, require: bool = False) -> None:
+        """Apply a definition to an empty workspace; where it has another one, warn, or raise (S26)."""
+        source = path.read_text(encoding="utf-8")
+        if self.revision == 0 and self._is_first(Apply(source=source, origin=path.name, replaces=0)):
+            return
+        stored = self.definition()
+        if stored.source == source:
+            return
+        message = (
+            f"{path.name} differs from the definition in {self.url} (version {stored.number}),"
+            f" which stays in force: apply it with 'comity apply {path.name}'"
+        )
+        if require:
+            raise DefinitionChanged(message)
+        warnings.warn(message, DefinitionDiffers, stacklevel=3)
+
+    def _is_first(self, request: Apply) -> bool:
+        """Tell whether a definition was applied, and not one that another process was applying at the same time."""
+        answer: ApplyAnswer = self._session.call(request)
+        if answer.decision is None or answer.decision.is_committed:
+            return True
+        if all(finding.code == "definition.replaced" for finding in answer.decision.refusals):
+            return False
+        raise Refused(answer.decision)
+
     def close(self) -> None:
         """Answer what waits and release the file. A second call does nothing."""
         self._engine.close()
@@ -111,7 +136,7 @@ def open(
     workspace = Workspace(engine)
     try:
         if definition is not None:
-            _settle_definition(workspace, Path(definition), require)
+            workspace.settle(Path(definition), require=require)
     except BaseException:
         workspace.close()
         raise
@@ -122,28 +147,7 @@ def _path_of(url: str | Path) -> Path:
     text = str(url)
     scheme, colon, rest = text.partition("://")
     if colon and scheme == "sqlite":
-        return Path(rest.removeprefix("/") if rest.startswith("//") else rest.removeprefix("/"))
+        return Path(rest.removeprefix("/"))
     if colon:
         raise InvalidRequest(f"{scheme}:// can't be opened by this version: give the path of an SQLite file")
     return Path(text).expanduser()
-
-
-def _settle_definition(workspace: Workspace, path: Path, require: bool) -> None:
-    source = path.read_text(encoding="utf-8")
-    if workspace.revision == 0:
-        answer: ApplyAnswer = workspace._session.call(Apply(source=source, origin=path.name, replaces=0))
-        if answer.decision is not None and not answer.decision.is_committed:
-            if all(finding.code == "definition.replaced" for finding in answer.decision.refusals):
-                _settle_definition(workspace, path, require)
-                return
-            raise Refused(answer.decision)
-        return
-    stored = workspace.definition()
-    if stored.source != source:
-        message = (
-            f"{path.name} differs from the definition in {workspace.url} (version {stored.number}),"
-            f" which stays in force: apply it with 'comity apply {path.name}'"
-        )
-        if require:
-            raise DefinitionChanged(message)
-        warnings.warn(message, DefinitionDiffers, stacklevel=4)

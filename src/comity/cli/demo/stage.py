@@ -60,7 +60,7 @@ class _Process:
 
 @contextmanager
 def _process(world: str, name: str, folder: Path) -> Generator[_Process]:
-    """Start an agent; let it finish and close its base at the end, which is when its refusals are surely on disk."""
+    """Start an agent; at the end, let it close its base and leave."""
     command = [sys.executable, "-m", "comity.cli.demo.agents", world, name, str(folder)]
     with tempfile.TemporaryFile() as complaints:
         environment = os.environ | {"PYTHONIOENCODING": "utf-8"}

@@ -23,6 +23,7 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.RecordAnswer: records.record,
     operations.RecordsAnswer: records.records,
     operations.CountAnswer: records.count,
+    operations.StaleAnswer: decisions.stale,
     Decision: decisions.decision,
     operations.HistoryAnswer: events.history,
     operations.DiffAnswer: events.diff,

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from comity.cli.rendering.words import CELL_CHARS, arrow, bad, clean, dim, field, good, moment_of, quoted, table, value
 from comity.model.decisions import Decision, Finding, Moved
-from comity.operations import ApplyAnswer, Difference, Request, RevertAnswer
+from comity.operations import ApplyAnswer, Difference, Request, RevertAnswer, StaleAnswer
 
 
 def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
@@ -56,6 +56,14 @@ def _moved(fields: Sequence[Moved]) -> RenderableType:
         cells = value(one.was, CELL_CHARS), value(one.now, CELL_CHARS)
         made.add_row(f"{one.record}.{field(one.field)}", *cells, clean(one.by), moment_of(one.at), quoted(one.reason))
     return made
+
+
+def stale(request: Request, answer: StaleAnswer) -> Iterator[RenderableType]:
+    """Yield which of the fields read have moved."""
+    if answer.moved:
+        yield _moved(answer.moved)
+    else:
+        yield good(f"All is still so, as of revision {answer.revision}")
 
 
 def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:

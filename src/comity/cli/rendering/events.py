@@ -34,7 +34,7 @@ def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]
         made.add_row(moment(event.at), event.event, event.record, what, by, changes(event), quoted(event.reason))
     if answer.events:
         yield made
-    yield dim(f"{len(answer.events)} events, as of revision {answer.revision}")
+    yield dim(f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}")
 
 
 def changes(event: EventAnswer) -> Text:
@@ -52,7 +52,7 @@ def diff(request: Request, answer: DiffAnswer) -> Iterator[RenderableType]:
     """Yield what differs between two revisions."""
     if answer.differences:
         yield differences(answer.differences)
-    yield dim(f"{len(answer.differences)} differences between revisions {answer.since} and {answer.until}")
+    yield dim(f"{counted(len(answer.differences), 'difference')} between revisions {answer.since} and {answer.until}")
 
 
 def why(request: Request, answer: WhyAnswer) -> Iterator[RenderableType]:
@@ -99,7 +99,7 @@ def refusals(request: Request, answer: RefusalsAnswer) -> Iterator[RenderableTyp
         )
     if answer.refusals:
         yield made
-    yield dim(f"{len(answer.refusals)} refusals")
+    yield dim(counted(len(answer.refusals), "refusal"))
 
 
 def _findings(refusal: Refusal) -> Text:

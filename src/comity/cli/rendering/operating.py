@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import bad, clean, dim, facts, good, moment, table
+from comity.cli.rendering.words import bad, clean, counted, dim, facts, good, moment, table
 from comity.operations import (
     AgentsAnswer,
     DefinitionAnswer,
@@ -23,13 +23,14 @@ from comity.operations import (
 
 def verified(request: Request, answer: VerifyAnswer) -> Iterator[RenderableType]:
     """Yield whether log, chain and records agree."""
-    seen = f"{answer.commits} commits, {answer.events} events, {answer.records} records"
+    commits, events = counted(answer.commits, "commit"), counted(answer.events, "event")
+    seen = f"{commits}, {events}, {counted(answer.records, 'record')}"
     if answer.erased:
         seen += f", {answer.erased} erased contents"
     if answer.is_clean:
         yield good(f"Clean: {seen} agree with the log, and its chain of hashes is whole.")
     else:
-        yield bad(f"{len(answer.problems)} problems in {seen}:")
+        yield bad(f"{counted(len(answer.problems), 'problem')} in {seen}:")
         yield from (Text(f"  {clean(problem)}") for problem in answer.problems)
     yield Text.assemble(("Keep this elsewhere, and give it next time as --head: ", "dim"), answer.head)
 
@@ -70,14 +71,14 @@ def imported(request: Request, answer: ImportAnswer) -> Iterator[RenderableType]
         parts.append(f"{answer.earlier} settled by an earlier run and left alone (--again takes them anew)")
     wrong = len(answer.errors) + answer.more_errors
     parts.append(f"{wrong} not taken")
-    sentence = f"{answer.lines} rows: {', '.join(parts)}"
+    sentence = f"{counted(answer.lines, 'row')}: {', '.join(parts)}"
     yield bad(sentence) if wrong else good(sentence)
 
 
 def exported(request: Request, answer: ExportAnswer) -> Iterator[RenderableType]:
     """Yield what an export wrote."""
     target = "the standard output" if answer.file == "-" else answer.file
-    yield good(f"{answer.records} records, as of revision {answer.revision}, written to {target}")
+    yield good(f"{counted(answer.records, 'record')}, as of revision {answer.revision}, written to {target}")
 
 
 def stats(request: Request, answer: StatsAnswer) -> Iterator[RenderableType]:
@@ -88,9 +89,9 @@ def stats(request: Request, answer: StatsAnswer) -> Iterator[RenderableType]:
         ("file", f"{answer.url} ({answer.bytes:,} bytes)"),
         ("revision", f"{answer.revision}, incarnation {answer.incarnation}"),
         ("definition", f"version {answer.definition}"),
-        ("log", f"{answer.commits} commits, {answer.events} events, the last one {last}"),
+        ("log", f"{counted(answer.commits, 'commit')}, {counted(answer.events, 'event')}, the last one {last}"),
         ("refused", str(answer.refusals)),
-        *((f"  {kind}", f"{count} records") for kind, count in sorted(answer.records.items())),
+        *((f"  {kind}", counted(count, "record")) for kind, count in sorted(answer.records.items())),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, bad, clean, dim, facts, good, table, value
+from comity.cli.rendering.words import CELL_CHARS, bad, clean, counted, dim, facts, good, table, value
 from comity.operations import CountAnswer, RecordAnswer, RecordsAnswer, Request
 
 MOST_COLUMNS: Final = 10
@@ -34,8 +34,7 @@ def records(request: Request, answer: RecordsAnswer) -> Iterator[RenderableType]
     for kind, members in kinds.items():
         yield _table(kind, members)
         yield Text()
-    count = len(answer.records)
-    yield dim(f"{count} {'record' if count == 1 else 'records'}, as of revision {answer.revision}")
+    yield dim(f"{counted(len(answer.records), 'record')}, as of revision {answer.revision}")
     if answer.after is not None:
         yield Text.assemble("There may be more: repeat it with ", (f"--after {answer.after}", "bold"))
 

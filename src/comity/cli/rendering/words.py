@@ -55,6 +55,15 @@ def value(found: Any, chars: int | None = None) -> Text:
     return Text(line(msgspec.json.encode(found).decode(), chars), style="cyan")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{count:,} {what if count == 1 else what + 's'}"
+
+
 def field(name: str) -> str:
     """Return a field's name for people: existence is called ``life``."""
     return "life" if name == LIFE else name

@@ -270,7 +270,7 @@ def _changed(ref: Ref, moved: list[Moved], sight: _Sight, case: Case) -> Finding
         "freshness.changed",
         f"{'/'.join(ref)} has changed since you read it: {fields}.",
         "/".join(ref),
-        remedy=f"Decide again with the values now; if the change still stands, repeat it with accept={case.view.revision}.",
+        remedy=f"Decide again with the values now; if it still stands, repeat it with accept={case.view.revision}.",
         moved=tuple(moved),
         unchanged=unchanged,
         data={"revision": case.view.revision},
@@ -325,6 +325,6 @@ def _query_changed(query: Query, difference: str, case: Case) -> Finding:
         "freshness.query_changed",
         f"The search for {query.kind} finds something else now: {difference}.",
         query.kind,
-        remedy=f"Search again and decide again; if the change still stands, repeat it with accept={case.view.revision}.",
+        remedy=f"Search and decide again; if it still stands, repeat it with accept={case.view.revision}.",
         data={"revision": case.view.revision},
     )

@@ -45,9 +45,9 @@ def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Findi
     for name in event.changed():
         if name == LIFE:
             owners = life_owners(kind)
-            if event.life != "live" or not event.type.endswith(".created") or kind.owners:
-                if not _owns(case, owners):
-                    yield _other_domain(case, ref, _life_verb(event), owners)
+            is_free = event.life == "live" and event.type.endswith(".created") and not kind.owners
+            if not is_free and not _owns(case, owners):
+                yield _other_domain(case, ref, _life_verb(event), owners)
         elif name in kind.fields and _is_given(event, name, kind) and not _owns(case, kind.fields[name].owners):
             yield _other_domain(case, f"{ref}.{name}", "write it", kind.fields[name].owners)
 
