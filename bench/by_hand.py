@@ -52,7 +52,9 @@ class ByHand:
     def __init__(self, path: Path) -> None:
         self._connection = apsw.Connection(str(path))
         self._connection.set_busy_timeout(BUSY_MS)
-        self._connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
+        self._connection.execute(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000"
+        )
         self.retries = 0
 
     def prepare(self, records: dict[str, dict[str, Any]], owners: Iterable[tuple[str, str, str]]) -> None:
@@ -130,7 +132,9 @@ class ByHand:
     def history(self, ref: str, limit: int) -> list[tuple[Any, ...]]:
         """Return the newest audit rows of a record, decoded."""
         rows = self._connection.execute(NEWEST, (ref, limit))
-        return [(seq, at, by, event, reason, decode(was), decode(after)) for seq, at, by, event, reason, was, after in rows]
+        return [
+            (seq, at, by, event, reason, decode(was), decode(after)) for seq, at, by, event, reason, was, after in rows
+        ]
 
     def as_of(self, ref: str, seq: int) -> dict[str, Any]:
         """Return a record as it was, by one seek to its after-image."""
@@ -168,7 +172,14 @@ class ByHand:
         return self._connection.changes() == 1
 
     def _audit(
-        self, ref: str, version: int, agent: str, event: str, reason: str | None, was: dict[str, Any], after: dict[str, Any]
+        self,
+        ref: str,
+        version: int,
+        agent: str,
+        event: str,
+        reason: str | None,
+        was: dict[str, Any],
+        after: dict[str, Any],
     ) -> None:
         last = next(self._connection.execute(LAST_HASH), (b"",))[0]
         facts = [ref, version, time.time_ns() // 1000, agent, event, reason, encode(was), encode(after)]

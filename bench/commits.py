@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def measure(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """Yield the rows for each number of threads, and for tasks of one event loop."""
     for callers in sizes.callers:
         with scene(folder / f"threads-{callers}", max(sizes.records, callers)) as place:
-            pairs = _against_threads(place, callers, sizes, lambda: _threads(place, callers, sizes.seconds))
+            pairs = _against_threads(place, callers, sizes, partial(_threads, place, callers, sizes.seconds))
         yield from _rows(f"{callers} thread{'s' if callers > 1 else ''}", pairs, callers)
     with scene(folder / "tasks", max(sizes.records, sizes.tasks)) as place:
-        pairs = _against_threads(place, sizes.tasks, sizes, lambda: _tasks(place, sizes.tasks, sizes.seconds))
+        pairs = _against_threads(place, sizes.tasks, sizes, partial(_tasks, place, sizes.tasks, sizes.seconds))
     yield from _rows(f"{sizes.tasks} async tasks", pairs, sizes.tasks)
 
 

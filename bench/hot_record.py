@@ -105,9 +105,7 @@ def _by_hand(hands: Sequence[ByHand], works: Sequence[Work], seconds: float) -> 
     return run_threads(works, seconds, lambda: sum(hand.retries for hand in hands))
 
 
-def _hand_work(
-    hand: ByHand, compute: Callable[[dict[str, Any]], dict[str, Any]], think_s: float, locked: bool
-) -> Work:
+def _hand_work(hand: ByHand, compute: Callable[[dict[str, Any]], dict[str, Any]], think_s: float, locked: bool) -> Work:
     def think(before: dict[str, Any]) -> dict[str, Any]:
         time.sleep(think_s)
         return compute(before)

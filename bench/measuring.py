@@ -32,7 +32,7 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 FULL = Sizes()
-QUICK = Sizes(rounds=3, seconds=0.4, depths=(10, 1_000), reads=500, replayed=2_000)
+QUICK = Sizes(rounds=3, seconds=0.4, depths=(10, 1_000), reads=500, replayed=4_000)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -176,7 +176,7 @@ class _Caller:
 
 
 def run_threads(works: Sequence[Work], seconds: float, wasted: Callable[[], int] = lambda: 0) -> Sample:
-    """Return what threads do in a while, one for each of ``works``, which is done again and again."""
+    """Return what threads do in a while, one for each of ``works``, which is done at least once."""
     callers = [_Caller() for _ in works]
     gathered, started = threading.Barrier(len(works) + 1), threading.Event()
     deadline = [0.0]
@@ -184,12 +184,12 @@ def run_threads(works: Sequence[Work], seconds: float, wasted: Callable[[], int]
     def call(work: Work, caller: _Caller) -> None:
         gathered.wait()
         started.wait()
-        before = time.perf_counter()
-        while before < deadline[0]:
+        after = 0.0
+        while after < deadline[0]:
+            before = time.perf_counter()
             work()
             after = time.perf_counter()
             caller.note(before, after, deadline[0])
-            before = after
 
     threads = [threading.Thread(target=call, args=pair) for pair in zip(works, callers, strict=True)]
     for thread in threads:
@@ -214,12 +214,12 @@ async def _run_tasks(works: Sequence[AsyncWork], seconds: float) -> Sample:
     deadline = time.perf_counter() + seconds
 
     async def call(work: AsyncWork, caller: _Caller) -> None:
-        before = time.perf_counter()
-        while before < deadline:
+        after = 0.0
+        while after < deadline:
+            before = time.perf_counter()
             await work()
             after = time.perf_counter()
             caller.note(before, after, deadline)
-            before = after
 
     await asyncio.gather(*[call(work, caller) for work, caller in zip(works, callers, strict=True)])
     return _sample(callers, seconds, cpu)

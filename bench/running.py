@@ -24,9 +24,7 @@ MEASURES: Final[dict[str, Measure]] = {
 """In the order in which they run."""
 
 
-def run(
-    names: Sequence[str], sizes: Sizes, results: Path, notice: Callable[[Row], None] = lambda row: None
-) -> Report:
+def run(names: Sequence[str], sizes: Sizes, results: Path, notice: Callable[[Row], None] = lambda row: None) -> Report:
     """Return the report on the benchmarks named, having told ``notice`` each row as it came.
 
     The bases lie beside the results, not in the temporary folder, which may be in memory.

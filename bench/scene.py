@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, count: int) -> Iterator[Scene]:
+def scene(folder: Path, count: int) -> Generator[Scene]:
     """Open both bases in a folder, filled."""
     folder.mkdir(parents=True)
     (folder / "comity.toml").write_text(DEFINITION, encoding="utf-8")

@@ -226,5 +226,5 @@ def _drill_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(name)
     for outcome in outcomes:
         for drill, ends in outcome.drills.items():
-            table.add_row(outcome.mode, drill, ", ".join(f"{count} × {end}" for end, count in sorted(ends.items())))
+            table.add_row(outcome.mode, drill, ", ".join(f"{end}: {count}" for end, count in sorted(ends.items())))
     return table

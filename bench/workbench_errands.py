@@ -6,7 +6,7 @@ collision arranged on rows of the real tables so that every sort of it occurs in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -190,7 +190,7 @@ def _drills(tables: Tables, domain: Domain) -> Iterator[Errand]:
         return
     free = iter(_free(tables, domain))
     for number in range(DRILLS):
-        for drill, make in (("disjoint fields", _disjoint), ("same field", _same), ("delete against update", _removed)):
+        for drill, make in DRILLED.items():
             row = next(free)
             for half, call in enumerate(make(row, domain)):
                 yield _drill(f"{number}-{domain.role}-{half}", drill, call)
@@ -247,3 +247,10 @@ def foreign_errands(tables: Tables) -> list[Errand]:
         drilled = _drill(domain.role, "foreign field", call)
         errands.append(msgspec.structs.replace(drilled, agent=other.agents[0]))
     return errands
+
+
+DRILLED: Final[dict[Drill, Callable[[dict[str, str], Domain], tuple[Call, Call]]]] = {
+    "disjoint fields": _disjoint,
+    "same field": _same,
+    "delete against update": _removed,
+}

@@ -18,6 +18,8 @@ import msgspec
 
 REAL: Final = Path(__file__).parents[2] / "shared" / "data" / "workbench"
 SEED: Final = 2026
+FEW: Final = 24
+"""Rows of a generated table that the tasks are about: they are meant to collide."""
 
 STATUSES: Final = ("Lead", "Lost", "Proposal", "Qualified", "Won")
 INTERESTS: Final = ("Consulting", "Hardware", "Services", "Software", "Training")
@@ -162,12 +164,14 @@ def _tasks(chosen: random.Random) -> Iterator[Task]:
     for name, count in sorts:
         for number in range(count):
             calls = 1 if chosen.random() < 0.75 else chosen.randint(2, 6)
-            actions = tuple(Call(name, _arguments(name, chosen)) for _ in range(calls))
-            yield Task(f"{name.partition('.')[0]}/{name.partition('.')[2]}-{number}", f"Please do this: {name}.", actions)
+            actions = tuple(Call(name, _arguments(name, row, chosen)) for row in chosen.sample(range(FEW), calls))
+            yield Task(
+                f"{name.partition('.')[0]}/{name.partition('.')[2]}-{number}", f"Please do this: {name}.", actions
+            )
 
 
-def _arguments(name: str, chosen: random.Random) -> dict[str, str]:
-    few = _id(chosen.randrange(24))
+def _arguments(name: str, row: int, chosen: random.Random) -> dict[str, str]:
+    few = _id(row)
     match name.partition(".")[2]:
         case "delete_customer":
             return {"customer_id": few}

@@ -59,7 +59,7 @@ class SystemClock:
         return self._boot_id
 
 
-class StoreTime(msgspec.Struct, frozen=True):
+class StoreTime(msgspec.Struct, frozen=True, gc=False):
     """Be the state of store time, kept with the head: when, on which boot, by which offset."""
 
     now_us: int = 0

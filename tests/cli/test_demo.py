@@ -101,6 +101,7 @@ def test_the_base_remains_and_tells_the_same(played: tuple[Path, dict[str, Any]]
         assert ws.verify().is_clean
 
 
+@pytest.mark.slow
 def test_a_person_sees_both_runs_the_counts_the_trail_and_what_to_try(tmp_path: Path) -> None:
     done = play(tmp_path / "demo", as_json=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -123,6 +124,7 @@ def test_a_person_sees_both_runs_the_counts_the_trail_and_what_to_try(tmp_path: 
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_it_can_be_played_again_in_its_own_folder(played: tuple[Path, dict[str, Any]]) -> None:
     folder, first = played
     (folder / "notes.txt").write_text("mine")

@@ -422,12 +422,15 @@ class Workspaces(RuleBasedStateMachine):
         changed: dict[str, Kept] = {}
         for record in TASKS + NOTES:
             then, now = self.model.at(revision - 1, record), self.model.now(record)
-            if now is not then:
+            if now.version != then.version and not self.is_undone(then, now):
                 changed[record] = self.undone(then, now)
-        if any(decision.events for decision in answer.decisions):
+        if changed:
             self.model.commit("operator", changed)
-        self.model.states[-1].update(changed)
         assert self.handles[0].revision == self.model.revision
+
+    def is_undone(self, then: Kept, now: Kept) -> bool:
+        """Tell whether an event changed nothing, as a named one may."""
+        return (then.life, then.values) == (now.life, now.values)
 
     def undone(self, then: Kept, now: Kept) -> Kept:
         life = "deleted" if then.life == "absent" else then.life

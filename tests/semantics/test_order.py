@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 import comity
+from comity import limits
 from comity.clock import SystemClock
 from comity.coordinator import Coordinator, Submission, submit
 from comity.errors import ComityError, NotPermitted, OutcomeUnknown, StoreError, StoreUnavailable
 from comity.model.decisions import Decision
-from comity.model.proposals import Caller, Create, Proposal, Put, Read, Was
+from comity.model.proposals import Caller, Create, Emit, Proposal, Put, Read, Was
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Fault, FaultyStore
 from comity.testing.manual_clock import ManualClock
@@ -433,6 +434,103 @@ def test_s03_a_leader_taken_by_ctrl_c_takes_nobody_of_its_batch_along(faulty: Wo
     assert isinstance(results[1][0], KeyboardInterrupt)
     assert isinstance(results[2][0], Decision)
     assert [faulty.get(f"a/{n}").version for n in range(3)] == [1, 1, 1]
+
+
+INTERRUPTED = """
+import random, signal, sys, threading
+import comity
+
+class Struck(KeyboardInterrupt):
+    pass
+
+def strike(*_):
+    raise Struck
+
+ws = comity.open(sys.argv[1])
+ours, theirs = ws.agent("ours"), ws.agent("theirs")
+ours.put("a/1", n=0)
+ours.put("a/2", n=0)
+chance, done, struck = random.Random(7), [0], 0
+is_over = threading.Event()
+
+def add():
+    while not is_over.is_set():
+        theirs.add("a/2", n=1)
+        done[0] += 1
+
+other = threading.Thread(target=add)
+other.start()
+signal.signal(signal.SIGALRM, strike)
+for n in range(1500):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 1e-3))
+        ours.add("a/1", n=1, id=f"p{n}")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Struck:
+        struck += 1
+is_over.set()
+other.join(30)
+assert not other.is_alive(), "the other thread waits for ever"
+for n in range(1500):
+    ours.add("a/1", n=1, id=f"p{n}")
+assert ws.get("a/1").n == 1500, ws.get("a/1").n
+assert ws.get("a/2").n == done[0]
+assert struck > 100, struck
+assert ws.verify().is_clean
+ws.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no timers that interrupt here")
+def test_s03_ctrl_c_at_any_point_neither_blocks_the_others_nor_loses_or_doubles_anything(path: Path) -> None:
+    """The main thread is struck over a thousand times, wherever it happens to be, while another thread works on."""
+    done = run_process(INTERRUPTED, path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_s03_a_follower_whose_time_is_up_learns_that_it_can_ask_again(
+    faulty: Workspace, store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stall = Stall()
+    store.plan(Fault("batch", "after", strike=stall))
+    results: list[object] = []
+    leader = start(lambda: faulty.agent("a").put("a/0", n=0), results)
+    assert stall.entered.wait(DEADLINE_S)
+    monkeypatch.setattr(limits, "LANE_TIMEOUT_S", 0.05)
+    with pytest.raises(OutcomeUnknown) as unknown:
+        faulty.agent("a").put("a/1", n=1, id="mine")
+    assert unknown.value.proposal == "mine"
+    stall.go.set()
+    leader.join(DEADLINE_S)
+    assert faulty.agent("a").put("a/1", n=1, id="mine").is_committed
+    assert faulty.get("a/1").version == 1
+
+
+def test_s03_a_definition_is_adopted_within_the_batch_and_only_with_it(
+    coordinator: Coordinator, store: FaultyStore
+) -> None:
+    """What follows is judged by the new definition; where the batch fails, by the one that is in force."""
+    source = '[kinds.a.fields]\nn = { type = "integer" }\n'
+    data = {"source": source, "digest": "0", "replaces": 0, "scanned": 0}
+    root = Caller("root", "os_user")
+
+    def batch(name: str) -> list[Submission]:
+        apply = ask(f"apply-{name}", Emit("$definition/current", "applied", data), caller=root)
+        return [apply, ask(f"put-{name}", Create(f"a/{name}", {"m": 1}))]
+
+    store.plan(Fault("commit", nth=1), Fault("commit", nth=2))
+    applied, put = coordinator.decide(batch("one"))
+    assert isinstance(applied, ComityError)
+    assert isinstance(put, Decision) and put.is_committed
+    data["scanned"] = 0
+    first, second = decisions(coordinator.decide(batch("two")))
+    assert [finding.code for finding in first.refusals] == ["definition.unfit"]
+    assert second.is_committed
+    data["source"] = source.replace("n =", "m =")
+    third, fourth = decisions(coordinator.decide([*batch("three")[:1], ask("x", Create("a/x", {"n": 1}))]))
+    assert third.is_committed
+    assert [finding.code for finding in fourth.refusals] == ["shape.unknown_field"]
+    assert (third.definition, fourth.definition) == (0, 1)
 
 
 def test_s03_a_cancelled_async_caller_learns_the_outcome_by_its_id(faulty: Workspace, store: FaultyStore) -> None:

@@ -1,6 +1,7 @@
 """Threads and processes on one file, at full speed and under ``kill -9``; a checker decides from what was recorded.
 
-``COMITY``-free settings: ``STRESS_SEED`` repeats a run, ``STRESS_PROPOSALS`` sizes it.
+The environment may say ``STRESS_SEED``, which gives the clients the same dice again, and
+``STRESS_PROPOSALS``, how many proposals they make altogether.
 """
 
 from __future__ import annotations

@@ -31,7 +31,10 @@ WRITES: Final = frozenset({"write", "operate"})
 
 _Option = inspect.Parameter.KEYWORD_ONLY
 _JSON = Annotated[
-    bool, Parameter(name="--json", negative=(), show_default=False, group=COMMON, help="print the answer as one JSON document")
+    bool,
+    Parameter(
+        name="--json", negative=(), show_default=False, group=COMMON, help="print the answer as one JSON document"
+    ),
 ]
 _ACCESS: Final[Mapping[str, tuple[str, str]]] = {
     "db": ("--db", f"the workspace's file; else {DB_VARIABLE}, else the only workspace in this folder"),
@@ -96,7 +99,9 @@ def _add(operation: Operation, app: App, parts: dict[str, App], output: Output) 
     owner = app
     for part in operation.command[:-1]:
         if part not in parts:
-            parts[part] = App(name=part, help=PARTS[part], help_format="plaintext", help_epilogue="", group=GROUPS["operate"])
+            parts[part] = App(
+                name=part, help=PARTS[part], help_format="plaintext", help_epilogue="", group=GROUPS["operate"]
+            )
             app.command(parts[part])
         owner = parts[part]
     group = GROUPS[operation.permission] if owner is app else None
@@ -118,7 +123,7 @@ def _epilogue() -> str:
 
 def _command(operation: Operation, output: Output) -> Callable[..., int]:
     """Return the function that a command calls, with a signature made from the table."""
-    own = inspect.Signature([*signature_of(operation), *_access_parameters()])
+    own = inspect.Signature([*signature_of(operation), *access_parameters()])
 
     def command(*words: Any, **options: Any) -> int:
         arguments = own.bind(*words, **options).arguments
@@ -126,12 +131,13 @@ def _command(operation: Operation, output: Output) -> Callable[..., int]:
         arguments.pop("as_json", None)
         return perform(operation, arguments, access, output)
 
-    command.__signature__ = own  # type: ignore[attr-defined]
+    command.__signature__ = own
     command.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
     return command
 
 
-def _access_parameters() -> list[inspect.Parameter]:
+def access_parameters() -> list[inspect.Parameter]:
+    """Return the options that every command has."""
     named = [
         inspect.Parameter(
             name,
@@ -147,8 +153,8 @@ def _access_parameters() -> list[inspect.Parameter]:
 def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, output: Output) -> int:
     """Carry out one operation, print its answer, return the exit code."""
     request = request_of(operation, arguments)
-    with opened(access, may_make=operation.permission in WRITES) as speaker:
-        with output.progress(operation.summary) as progress:
-            answer = speaker.answer(request, progress)
+    may_make = operation.permission in WRITES
+    with opened(access, may_make=may_make) as speaker, output.progress(operation.summary) as progress:
+        answer = speaker.answer(request, progress)
     output.show(request, answer)
     return exits.code_of_answer(answer)

@@ -37,6 +37,7 @@ REST: Final[Mapping[type[Request], str]] = {
     operations.Count: "where",
     operations.Find: "where",
     operations.GetMany: "records",
+    operations.Stale: "reads",
     **dict.fromkeys(
         (
             operations.Put,
@@ -64,7 +65,12 @@ FILE_DEFAULTS: Final = {"source": "comity.toml"}
 NOT_OFFERED: Final = frozenset({"is_new", "origin"})
 """What only a program can say."""
 
-WORDS: Final = {"fields": "NAME=VALUE", "where": "CONDITION", "records": "RECORD", "reads": "RECORD@REVISION[:FIELD,FIELD]"}
+WORDS: Final = {
+    "fields": "NAME=VALUE",
+    "where": "CONDITION",
+    "records": "RECORD",
+    "reads": "RECORD@REVISION[:FIELD,FIELD]",
+}
 """What the words that are left look like."""
 
 STDIN: Final = "-"
@@ -91,9 +97,12 @@ def signature_of(operation: Operation) -> list[inspect.Parameter]:
 def _positional(field: msgspec.structs.FieldInfo, request: type[Request]) -> inspect.Parameter:
     if request in FROM_FILE and field.name == FROM_FILE[request][0]:
         default = FILE_DEFAULTS.get(field.name, inspect.Parameter.empty)
-        return _parameter("file", _Positional, str, Parameter(help=FROM_FILE[request][1]), default)
+        return _parameter(
+            "file", _Positional, str, Parameter(help=FROM_FILE[request][1], allow_leading_hyphen=True), default
+        )
     default = inspect.Parameter.empty if field.required else None
-    return _parameter(field.name, _Positional, _bare(field.type), Parameter(help=_help(field)), default)
+    parameter = Parameter(help=_help(field), allow_leading_hyphen=field.name == "file")
+    return _parameter(field.name, _Positional, _bare(field.type), parameter, default)
 
 
 def _option(field: msgspec.structs.FieldInfo) -> inspect.Parameter:
@@ -128,6 +137,7 @@ def _help(field: msgspec.structs.FieldInfo) -> str:
 def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     """Return the request that a command's arguments make; raises InvalidRequest and NotFound."""
     values = dict(arguments)
+    _refuse_option(values.get("file"))
     if operation.request in FROM_FILE:
         values |= _read(operation.request, values.pop("file", FILE_DEFAULTS.get("source", "")))
     for field in msgspec.structs.fields(operation.request):
@@ -136,6 +146,12 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     if "reads" in values:
         values["reads"] = tuple([read_of(word) for word in values["reads"]])
     return operation.request(**values)
+
+
+def _refuse_option(file: str | None) -> None:
+    """Raise InvalidRequest for an unknown option that was taken for a file, as ``-`` may stand for one."""
+    if file is not None and file.startswith("-") and file != STDIN:
+        raise InvalidRequest(f"unknown option {file[:80]!r}; a file of that name is written ./{file[:80]}")
 
 
 def _read(request: type[Request], file: str) -> dict[str, Any]:
@@ -176,7 +192,9 @@ def read_of(word: str) -> Read:
     record, _, tail = word.rpartition("@")
     revision, colon, fields = tail.partition(":")
     if not record or not revision.isascii() or not revision.isdigit() or len(revision) > 18:
-        raise InvalidRequest(f"{word[:80]!r} should be record@revision, such as customer/acme@17 or customer/acme@17:status")
+        raise InvalidRequest(
+            f"{word[:80]!r} should be record@revision, such as customer/acme@17 or customer/acme@17:status"
+        )
     return Read(record, int(revision), tuple(fields.split(",")) if colon else None)
 
 

@@ -30,7 +30,9 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         kind: Annotated[
             str | None, Parameter(help="what the records of a CSV are; of an SQLite file: this one only")
         ] = None,
-        force: Annotated[bool, Parameter(negative=(), show_default=False, help="write over a file that is there")] = False,
+        force: Annotated[
+            bool, Parameter(negative=(), show_default=False, help="write over a file that is there")
+        ] = False,
         as_json: Annotated[bool, _JSON] = False,
     ) -> int:
         """Write a commented definition to start from, or draft one from what is there."""

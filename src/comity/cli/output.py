@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from comity.cli.exits import Fault, FaultDocument
 from comity.cli.rendering import is_complaint, render
-from comity.cli.rendering.words import clean
+from comity.cli.rendering.harmless import Harmless, clean
 from comity.operations import Export, Request
 from comity.verbs.engine import Progress as Told
 
@@ -36,7 +36,7 @@ class Output:
             return
         console = _console(to_error=is_beside or is_complaint(answer))
         for part in render(request, answer):
-            console.print(part)
+            console.print(Harmless(part))
 
     def tell(self, facts: Mapping[str, Any], sentence: str) -> None:
         """Print facts, or the sentence that says them."""
@@ -54,7 +54,7 @@ class Output:
         console.print(Text.assemble(("error: ", "bold red"), clean(fault.message)), soft_wrap=True)
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Told | None]:
+    def progress(self, title: str) -> Generator[Told | None, None, None]:
         """Give what takes the progress, shown as a bar on the standard error if that is a terminal."""
         console = _console(to_error=True)
         if self._as_json or not console.is_terminal:

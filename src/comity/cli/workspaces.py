@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,16 +12,12 @@ import msgspec
 
 from comity.cli.arguments import read_text
 from comity.errors import InvalidRequest, NotFound
-from comity.store.sqlite.opening import APPLICATION_ID
+from comity.store.sqlite.opening import is_base
 from comity.workspace import Agent, Workspace, open
 
 DB_VARIABLE: Final = "COMITY_DB"
 AGENT_VARIABLE: Final = "COMITY_AGENT"
 KEY_VARIABLE: Final = "COMITY_KEY"
-
-_MAGIC: Final = b"SQLite format 3\0"
-_APPLICATION_ID_AT: Final = slice(68, 72)
-"""Where the header of an SQLite file says whose it is (https://www.sqlite.org/fileformat2.html)."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -40,7 +36,7 @@ class Access(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def opened(access: Access, *, may_make: bool) -> Iterator[Workspace | Agent]:
+def opened(access: Access, *, may_make: bool) -> Generator[Workspace | Agent, None, None]:
     """Open the workspace and give the handle of who acts: the agent named, or the system's user.
 
     Raises NotFound for a file that isn't there, unless ``may_make``.
@@ -56,13 +52,13 @@ def opened(access: Access, *, may_make: bool) -> Iterator[Workspace | Agent]:
 def _file(named: str | None, may_make: bool) -> str:
     if named is None:
         return str(_only_workspace(Path.cwd()))
-    if not may_make and "://" not in named and not Path(named).expanduser().exists():
-        raise NotFound(f"there is no file {named!r}")
+    if not may_make and "://" not in named and not os.path.exists(os.path.expanduser(named)):
+        raise NotFound(f"there is no file {named[:200]!r}")
     return named
 
 
 def _only_workspace(folder: Path) -> Path:
-    found = [path for path in sorted(folder.glob("*.db")) if is_workspace(path)]
+    found = [path for path in sorted(folder.glob("*.db")) if is_base(path)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -73,13 +69,3 @@ def _only_workspace(folder: Path) -> Path:
         " a file that isn't there yet is made by the first write, such as"
         " 'comity put customer/acme status=active --db crm.db'"
     )
-
-
-def is_workspace(path: Path) -> bool:
-    """Tell whether a file says that it is a workspace."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError:
-        return False
-    return header.startswith(_MAGIC) and int.from_bytes(header[_APPLICATION_ID_AT]) == APPLICATION_ID

@@ -10,6 +10,7 @@ from comity.deciding.view import (
     AuthorNeed,
     ChangedNeed,
     CountNeed,
+    EventNeed,
     FindNeed,
     Missing,
     Need,
@@ -46,7 +47,7 @@ def judge_with(snapshot: Snapshot, proposal: Proposal, caller: Caller, view: Vie
 
 def supply(snapshot: Snapshot, need: Need, view: View, keep: Keep) -> None:
     """Fetch one fact and hand it to the view."""
-    if isinstance(need, (PastNeed, FindNeed, CountNeed, AuthorNeed, ChangedNeed)):
+    if isinstance(need, (PastNeed, FindNeed, CountNeed, AuthorNeed, ChangedNeed, EventNeed)):
         view.supply(need, _fetch(snapshot, need))
     else:
         keep(need.ref, record_of(snapshot, need.ref))
@@ -69,6 +70,8 @@ def _fetch(snapshot: Snapshot, need: Need) -> object:
             return author_of(snapshot, need.ref, need.field, need.revision)
         case ChangedNeed(revision, limit):
             return snapshot.changed_since(revision, limit)
+        case EventNeed(revision, ordinal):
+            return snapshot.event(revision, ordinal) is not None
         case _:
             return record_of(snapshot, need.ref)
 

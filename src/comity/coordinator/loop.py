@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from traceback import clear_frames
 
 from comity import limits
 from comity.clock import Clock, StoreTime
@@ -39,6 +40,15 @@ class Coordinator:
         What fails, fails the batch, which is then tried one by one, so that one proposal
         never sinks another (S3); what still fails is answered with its error.
         """
+        try:
+            return self._decide_in_turn(submissions)
+        except BaseException as error:
+            # An interrupt may strike just between the taking of the head and the block that gives
+            # it back; what was taken is then held by the frames that it passed, until they are cleared.
+            clear_frames(error.__traceback__)
+            raise
+
+    def _decide_in_turn(self, submissions: Sequence[Submission]) -> list[Decision | ComityError]:
         with self._store.turn():
             self._is_in_doubt = False
             try:
@@ -140,10 +150,10 @@ class Coordinator:
         self._head = None
         if known is None or not self._links(batch, known):
             self._forget()
+            self._kinds = batch.kinds()
         else:
             self._take_changes(batch, known)
         self._compiled = self.definition(batch)
-        self._kinds = batch.kinds()
         self._head = head
 
     def _links(self, batch: Batch, known: Head) -> bool:
@@ -159,7 +169,11 @@ class Coordinator:
         changed = batch.changed_since(known.revision, limits.CATCH_UP_EVENTS)
         if len(changed) >= limits.CATCH_UP_EVENTS:
             self._cache.clear()
+            self._kinds = batch.kinds()
+            return
         self._cache.correct(changed)
+        latest = {state.kind: state.revision for state in sorted(changed, key=lambda state: state.revision)}
+        self._kinds = {**self._kinds, **latest}
 
     def _forget(self) -> None:
         self._cache.clear()

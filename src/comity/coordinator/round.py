@@ -44,7 +44,8 @@ class Round:
 
     def prefetch(self, submissions: Sequence[Submission]) -> None:
         """Fetch, in one go, the records that the batch names and the answers to ids used before."""
-        wanted = {ref for submission in submissions for ref in _named(submission)} - self._cache.states.keys()
+        held = self._cache.states
+        wanted = {ref for submission in submissions for ref in _named(submission) if ref not in held}
         if wanted:
             found = self._batch.records(list(wanted))
             for ref in wanted:
@@ -219,11 +220,7 @@ def _named(submission: Submission) -> list[Ref]:
     named = [change.record for change in proposal.changes]
     named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
-    result: list[Ref] = []
-    for ref in named[:_NAMED]:
-        kind, slash, name = ref.partition("/")
-        if slash and kind and name:
-            result.append((kind, name))
+    result = [ref for ref in map(refs.parse, named[:_NAMED]) if ref is not None]
     if submission.caller.key is not None:
         result.append(("$agent", submission.caller.agent))
     return result

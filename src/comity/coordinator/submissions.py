@@ -8,7 +8,7 @@ from comity.model import codec
 from comity.model.proposals import Caller, Proposal
 
 
-class Submission(msgspec.Struct, frozen=True):
+class Submission(msgspec.Struct, frozen=True, gc=False):
     """Be a proposal on its way to the head, with who proposes it.
 
     ``encoded`` is its wire form and ``content`` the digest by which a repeat is known.
@@ -32,8 +32,10 @@ def submit(proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: boo
     """Return a proposal made ready for the lane.
 
     Raises LimitExceeded if it is too large to be looked at, InvalidRequest if its parts aren't of
-    the types declared: what is kept of it must be readable for ever.
+    the types declared: what is kept of it must be readable for ever. Where the id ``is_new``
+    a handle made the proposal, and saw to that.
     """
     encoded = codec.encode_proposal(proposal)
-    codec.decode_proposal(encoded)
+    if not is_new:
+        codec.decode_proposal(encoded)
     return Submission(proposal, caller, encoded, codec.content_digest(caller.agent, encoded), is_new, dry)

@@ -20,7 +20,7 @@ from comity.model.records import RecordState
 _NOTHING_NEXT: Final = "Go on."
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Be what the gates say of a proposal, and what it would do if it is let through."""
 
     outcome: Outcome
@@ -73,8 +73,8 @@ def unjudgeable(error: Exception, caller: Caller, view: View) -> Judgement:
 
 def _shorten(findings: list[Finding]) -> list[Finding]:
     kept = sorted(findings, key=lambda finding: finding.severity == "warn")[: limits.FINDINGS_PER_DECISION - 1]
-    more = len(findings) - len(kept)
-    return [*kept, Finding("shape.too_large", f"There are {more} more findings.", remedy="Mend these first.")]
+    message = f"There are {len(findings) - len(kept)} more findings."
+    return [*kept, Finding("shape.too_large", message, severity=kept[0].severity, remedy="Mend these first.")]
 
 
 def next_move(findings: Sequence[Finding]) -> str:

@@ -23,32 +23,32 @@ from comity.model.refs import event_id
 Ref = tuple[str, str]
 
 
-class RecordNeed(msgspec.Struct, frozen=True, tag=True):
+class RecordNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for a record as it is at the head."""
 
     ref: Ref
 
 
-class PastNeed(msgspec.Struct, frozen=True, tag=True):
+class PastNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for a record as of a revision."""
 
     ref: Ref
     revision: int
 
 
-class FindNeed(msgspec.Struct, frozen=True, tag=True):
+class FindNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for the records that meet a query at the head."""
 
     query: Query
 
 
-class CountNeed(msgspec.Struct, frozen=True, tag=True):
+class CountNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask how many records meet a query's conditions at the head."""
 
     query: Query
 
 
-class AuthorNeed(msgspec.Struct, frozen=True, tag=True):
+class AuthorNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask who made the last change of a record's field, at the revision its blame names."""
 
     ref: Ref
@@ -56,17 +56,24 @@ class AuthorNeed(msgspec.Struct, frozen=True, tag=True):
     revision: int
 
 
-class ChangedNeed(msgspec.Struct, frozen=True, tag=True):
+class ChangedNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for the records changed after a revision, at most ``limit``."""
 
     revision: int
     limit: int
 
 
-Need = RecordNeed | PastNeed | FindNeed | CountNeed | AuthorNeed | ChangedNeed
+class EventNeed(msgspec.Struct, frozen=True, tag=True):
+    """Ask whether the log holds an event."""
+
+    revision: int
+    ordinal: int
 
 
-class Author(msgspec.Struct, frozen=True):
+Need = RecordNeed | PastNeed | FindNeed | CountNeed | AuthorNeed | ChangedNeed | EventNeed
+
+
+class Author(msgspec.Struct, frozen=True, gc=False):
     """Be who made a change: agent, store time, event and reason."""
 
     by: str
@@ -177,6 +184,10 @@ class View:
             ordinal = places.get((state.kind, state.id, field), 0)
             return Author(by, self.now_us, event_id(revision, ordinal), reason)
         return self._fact(AuthorNeed((state.kind, state.id), field, revision))
+
+    def has_event(self, revision: int, ordinal: int) -> bool:
+        """Tell whether the log holds an event; none of this batch can have been named by anyone yet."""
+        return revision <= self.stored_revision and bool(self._fact(EventNeed(revision, ordinal)))
 
     def changed_since(self, revision: int, limit: int) -> list[RecordState]:
         """Return the records changed after a revision, at most ``limit`` and what the batch drafted."""

@@ -16,7 +16,7 @@ CONFLICTS: Final = frozenset({"freshness.changed", "freshness.query_changed"})
 """The codes that say: what you read has moved; look again, then decide again."""
 
 
-class Moved(msgspec.Struct, frozen=True, omit_defaults=True):
+class Moved(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be one field that moved under a reader: what it saw, what is there now, whose doing it was."""
 
     record: str
@@ -29,7 +29,7 @@ class Moved(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be what a check has to say: a stable ``code``, about what, and how to mend it.
 
     ``subject`` is a record (``customer/acme``) or a field of one (``customer/acme.status``).
@@ -52,7 +52,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.code.partition(".")[0]
 
 
-class Decision(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Decision(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """Be the answer to a proposal. It is a value to match on.
 
     ``revision`` is that of the commit, or the one at which it was judged. ``records`` maps

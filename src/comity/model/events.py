@@ -69,14 +69,14 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class CommitPayload(msgspec.Struct, frozen=True, omit_defaults=True):
+class CommitPayload(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be the part of a commit that may hold personal data: the proposal as it was, and what was found."""
 
     proposal: Proposal
     findings: tuple[Finding, ...] = ()
 
 
-class Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """Be one accepted proposal: the envelope of its events.
 
     ``ordinal`` is its place among all proposals ever judged at this ``base`` (the revision
@@ -113,7 +113,7 @@ class Commit(msgspec.Struct, frozen=True):
         return None if self.payload_bytes is None else _decode_reason(self.payload_bytes).proposal.reason
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """Be a judged proposal that made no commit: refused, or nothing to change. Outside the chain."""
 
     proposal: str
@@ -133,11 +133,11 @@ class Answered(msgspec.Struct, frozen=True):
         return None if self.payload_bytes is None else _decode_commit(self.payload_bytes)
 
 
-class _ReasonOnly(msgspec.Struct, frozen=True):
+class _ReasonOnly(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
-class _PayloadReason(msgspec.Struct, frozen=True):
+class _PayloadReason(msgspec.Struct, frozen=True, gc=False):
     proposal: _ReasonOnly = _ReasonOnly()
 
 

@@ -29,7 +29,7 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "^=", "has"]
 LifeFilter = Literal["live", "archived", "deleted", "any"]
 
 
-class Condition(msgspec.Struct, frozen=True, array_like=True):
+class Condition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Be one condition on one field; ``value`` is a list for ``in`` and ``not in``."""
 
     field: str
@@ -37,14 +37,14 @@ class Condition(msgspec.Struct, frozen=True, array_like=True):
     value: Any
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Be one field to order by. Empty ones come first, or last when ``descending``."""
 
     field: str
     descending: bool = False
 
 
-class Query(msgspec.Struct, frozen=True, omit_defaults=True):
+class Query(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Ask for the records of a kind that meet all conditions.
 
     Without ``order`` records come by id; ties are broken by id. ``after`` is the cursor
@@ -349,7 +349,7 @@ def fields_of(asked: Query) -> frozenset[str]:
 # Pages
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     order: tuple[Order, ...]
     values: tuple[int | float | str | None, ...]
     id: str

@@ -13,75 +13,75 @@ import msgspec
 from comity.model.filters import Query
 
 
-class Change(msgspec.Struct, frozen=True, tag_field="do", omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, tag_field="do", omit_defaults=True, gc=False):
     """Be one change of one record, ``record`` being its ``kind/id``."""
 
     record: str
 
 
-class Create(Change, frozen=True, tag="create", omit_defaults=True):
+class Create(Change, frozen=True, tag="create", omit_defaults=True, gc=False):
     """Create a record that is absent or deleted."""
 
     fields: dict[str, Any] = {}
 
 
-class Set(Change, frozen=True, tag="set", omit_defaults=True):
+class Set(Change, frozen=True, tag="set", omit_defaults=True, gc=False):
     """Set fields of a live record; null clears one."""
 
     fields: dict[str, Any] = {}
 
 
-class Put(Change, frozen=True, tag="put", omit_defaults=True):
+class Put(Change, frozen=True, tag="put", omit_defaults=True, gc=False):
     """Create the record, or set the fields given; with ``replace`` it has exactly these."""
 
     fields: dict[str, Any] = {}
     replace: bool = False
 
 
-class Add(Change, frozen=True, tag="add", omit_defaults=True):
+class Add(Change, frozen=True, tag="add", omit_defaults=True, gc=False):
     """Add to numbers; an empty field counts as 0. Commutes with other adds."""
 
     fields: dict[str, int | float] = {}
 
 
-class Include(Change, frozen=True, tag="include", omit_defaults=True):
+class Include(Change, frozen=True, tag="include", omit_defaults=True, gc=False):
     """Put elements into lists that are used as sets. Commutes, but for ``exclude`` of the same element."""
 
     fields: dict[str, list[Any]] = {}
 
 
-class Exclude(Change, frozen=True, tag="exclude", omit_defaults=True):
+class Exclude(Change, frozen=True, tag="exclude", omit_defaults=True, gc=False):
     """Take elements out of lists that are used as sets. Commutes, but for ``include`` of the same element."""
 
     fields: dict[str, list[Any]] = {}
 
 
-class Append(Change, frozen=True, tag="append", omit_defaults=True):
+class Append(Change, frozen=True, tag="append", omit_defaults=True, gc=False):
     """Append items to lists, in the order of commits."""
 
     fields: dict[str, list[Any]] = {}
 
 
-class Emit(Change, frozen=True, tag="emit", omit_defaults=True):
+class Emit(Change, frozen=True, tag="emit", omit_defaults=True, gc=False):
     """Emit a named event, whose declared consequences change the record."""
 
     event: str
     data: dict[str, Any] = {}
 
 
-class Archive(Change, frozen=True, tag="archive", omit_defaults=True):
+class Archive(Change, frozen=True, tag="archive", omit_defaults=True, gc=False):
     """Archive a live record: still readable, no longer changed or referred to."""
 
 
-class Restore(Change, frozen=True, tag="restore", omit_defaults=True):
+class Restore(Change, frozen=True, tag="restore", omit_defaults=True, gc=False):
     """Bring an archived or deleted record back to life; a deleted one comes back with its last values."""
 
 
-class Delete(Change, frozen=True, tag="delete", omit_defaults=True):
+class Delete(Change, frozen=True, tag="delete", omit_defaults=True, gc=False):
     """Delete a record; its history stays, its versions never restart."""
 
 
-class Undo(Change, frozen=True, tag="undo", omit_defaults=True):
+class Undo(Change, frozen=True, tag="undo", omit_defaults=True, gc=False):
     """Put fields back to what they were as of a revision each; ``$life`` stands for the record's existence.
 
     It can bring back only what the log holds, so an operator may do it to any domain (S36).
@@ -93,7 +93,7 @@ class Undo(Change, frozen=True, tag="undo", omit_defaults=True):
 AnyChange = Create | Set | Put | Add | Include | Exclude | Append | Emit | Archive | Restore | Delete | Undo
 
 
-class Read(msgspec.Struct, frozen=True, tag_field="of", tag="record", omit_defaults=True):
+class Read(msgspec.Struct, frozen=True, tag_field="of", tag="record", omit_defaults=True, gc=False):
     """Be a record as it was seen.
 
     ``revision`` is that of the snapshot that showed it. ``fields`` are those that count
@@ -109,14 +109,14 @@ class Read(msgspec.Struct, frozen=True, tag_field="of", tag="record", omit_defau
     touched: bool = False
 
 
-class Was(msgspec.Struct, frozen=True, tag_field="of", tag="was", omit_defaults=True):
+class Was(msgspec.Struct, frozen=True, tag_field="of", tag="was", omit_defaults=True, gc=False):
     """Be proof of a read without a read: the values that the writer believes to be there."""
 
     record: str
     values: dict[str, Any]
 
 
-class QueryRead(msgspec.Struct, frozen=True, tag_field="of", tag="query", omit_defaults=True):
+class QueryRead(msgspec.Struct, frozen=True, tag_field="of", tag="query", omit_defaults=True, gc=False):
     """Be the answer to a query as it was seen (S13).
 
     ``members`` are the ids in the order shown; None where only ``count`` was asked.
@@ -137,7 +137,7 @@ Known = Literal["claimed", "os_user", "key", "token", "system"]
 AgentKind = Literal["agent", "human", "service"]
 
 
-class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
+class Caller(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be who proposes, and how that is known (S25).
 
     ``known`` is ``claimed`` (the process says so), ``os_user`` (the operating system says
@@ -150,7 +150,7 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str | None = None
 
 
-class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """Be one attempt to change the workspace, under an id that its caller made (S7).
 
     ``reads`` and ``assumptions`` are what it rests on; ``accept`` is a revision whose

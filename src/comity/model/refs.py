@@ -27,10 +27,19 @@ def split(ref: str) -> tuple[str, str]:
     >>> split("customer/acme")
     ('customer', 'acme')
     """
-    problem = problem_of(ref)
-    if problem is not None:
-        raise InvalidReference(problem)
-    return cast("tuple[str, str]", _parse(ref))
+    try:
+        parsed = _parse(ref)
+    except TypeError:
+        parsed = problem_of(ref)
+    if type(parsed) is tuple:
+        return cast("tuple[str, str]", parsed)
+    raise InvalidReference(str(parsed))
+
+
+def parse(ref: str) -> tuple[str, str] | None:
+    """Return kind and id of a ``kind/id``, or None where it is none."""
+    parsed = _parse(ref)
+    return parsed if type(parsed) is tuple else None
 
 
 def problem_of(ref: object) -> str | None:

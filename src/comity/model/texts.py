@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -39,7 +40,8 @@ def quote(text: str, chars: int = limits.QUOTE_CHARS) -> str:
     >>> quote('call back at "nine"')
     '"call back at \'nine\'"'
     """
-    line = " ".join(text.replace('"', "'").split())
+    line = "".join(sign if sign.isprintable() else " " for sign in text.replace('"', "'"))
+    line = " ".join(line.split())
     return f'"{line if len(line) <= chars else line[: chars - 1] + "…"}"'
 
 
@@ -88,7 +90,7 @@ def explain_decision(decision: Decision) -> str:
     else:
         refusals = sorted(decision.refusals, key=_importance)
         lines = [line for finding in refusals for line in _explain_finding(finding, decision.at)]
-    tail = f"Next: {decision.next}"
+    tail = _cut(f"Next: {decision.next}", limits.ANSWER_TOKENS // 2)
     return "\n".join([*_fit(lines, limits.ANSWER_TOKENS - tokens(tail)), tail])
 
 
@@ -144,8 +146,13 @@ def _fit(lines: Iterable[str], budget: int) -> list[str]:
         left -= cost
         kept.append(pending.pop(0))
     if not kept and pending:
-        first = pending.pop(0)
-        kept.append(first[: max(left * 2, 40)] + "…")
+        kept.append(_cut(pending.pop(0), left))
     if pending:
         kept.append(f"and {len(pending)} more")
     return kept
+
+
+def _cut(text: str, budget: int) -> str:
+    """Return a text of at most that many tokens, with a sign that it goes on."""
+    found = list(islice(_TOKEN.finditer(text), budget + 1))
+    return text if len(found) <= budget else f"{text[: found[budget - 1].start()]}…"

@@ -18,9 +18,9 @@ Filters = Annotated[tuple[str, ...], Meta(description="conditions such as status
 Limit = Annotated[int, Meta(description="at most this many")]
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what an operation takes."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what an operation gives."""

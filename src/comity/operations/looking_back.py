@@ -13,7 +13,7 @@ from comity.model.texts import explain_why
 from comity.operations.arguments import Action, Answer, Filters, Limit, Moment, Reason, Ref, Request
 
 
-class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one event, with who made it and why.
 
     ``was`` holds the former values of the fields that it changed, ``now`` the new ones;
@@ -39,7 +39,7 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     is_erased: bool = False
 
 
-class History(Request, frozen=True, kw_only=True, omit_defaults=True):
+class History(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List what happened: to a record, by an agent, of a type, in a time."""
 
     record: Annotated[str | None, Meta(description="a record as kind/id, or a kind")] = None
@@ -51,14 +51,14 @@ class History(Request, frozen=True, kw_only=True, omit_defaults=True):
     limit: Limit = 50
 
 
-class HistoryAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class HistoryAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be events in order."""
 
     events: tuple[EventAnswer, ...]
     revision: int
 
 
-class At(Request, frozen=True, kw_only=True, omit_defaults=True):
+class At(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Show a record, a kind or everything as of a revision or time."""
 
     moment: Annotated[int | str, Meta(description="a revision, or an RFC 3339 time")]
@@ -67,7 +67,7 @@ class At(Request, frozen=True, kw_only=True, omit_defaults=True):
     limit: Limit = limits.QUERY_RECORDS
 
 
-class Diff(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Diff(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Show what differs between two points: of a record, a kind or everything."""
 
     since: Annotated[int | str, Meta(description="the earlier revision or time")]
@@ -75,7 +75,7 @@ class Diff(Request, frozen=True, kw_only=True, omit_defaults=True):
     target: Annotated[str | None, Meta(description="a record as kind/id, or a kind; nothing for everything")] = None
 
 
-class Difference(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class Difference(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one field that differs; ``field`` is ``$life`` for the record's existence."""
 
     record: str
@@ -84,7 +84,7 @@ class Difference(Answer, frozen=True, kw_only=True, omit_defaults=True):
     now: Any
 
 
-class DiffAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class DiffAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what differs between two revisions."""
 
     since: int
@@ -92,7 +92,7 @@ class DiffAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     differences: tuple[Difference, ...]
 
 
-class Why(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Why(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Tell why a field has its value: event, author, reason, decision, chain of causes."""
 
     record: Ref
@@ -100,7 +100,7 @@ class Why(Request, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment = None
 
 
-class WhyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class WhyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be why a field has its value.
 
     ``event`` made it so; ``findings`` are what the checks said then; ``causes`` is the chain
@@ -119,7 +119,7 @@ class WhyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
         return explain_why(self)
 
 
-class Revert(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Revert(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Undo a commit, or what an agent did since a point, by compensating events."""
 
     commit: Annotated[int | None, Meta(description="the revision of the commit to undo")] = None
@@ -130,7 +130,7 @@ class Revert(Request, frozen=True, kw_only=True, omit_defaults=True):
     dry: Annotated[bool, Meta(description="show what it would do, do nothing")] = False
 
 
-class Left(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class Left(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what a revert left alone, and why."""
 
     record: str
@@ -138,7 +138,7 @@ class Left(Answer, frozen=True, kw_only=True, omit_defaults=True):
     why: str
 
 
-class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what a revert did: its decisions, the fields it put back, and what it left."""
 
     decisions: tuple[Decision, ...]
@@ -146,7 +146,7 @@ class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     left: tuple[Left, ...]
 
 
-class Verify(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Verify(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Replay everything, compare with the records, check the chain of hashes."""
 
     head: Annotated[
@@ -154,7 +154,7 @@ class Verify(Request, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
 
 
-class VerifyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class VerifyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be the result of a verification. ``head`` is what to keep elsewhere for the next one."""
 
     is_clean: bool
@@ -167,7 +167,7 @@ class VerifyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[str, ...] = ()
 
 
-class Refusals(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Refusals(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List what was refused, and why."""
 
     agent: Annotated[str | None, Meta(description="of this agent only")] = None
@@ -175,7 +175,7 @@ class Refusals(Request, frozen=True, kw_only=True, omit_defaults=True):
     limit: Limit = 50
 
 
-class Refusal(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class Refusal(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one refused proposal."""
 
     proposal: str
@@ -188,7 +188,7 @@ class Refusal(Answer, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
 
 
-class RefusalsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class RefusalsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be refusals, newest first."""
 
     refusals: tuple[Refusal, ...]

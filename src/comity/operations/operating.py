@@ -11,7 +11,7 @@ from comity.model.proposals import AgentKind
 from comity.operations.arguments import Action, Answer, Filters, Moment, Reason, Request
 
 
-class Apply(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Apply(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Make a definition the one that judges, after checking that the records fit it."""
 
     source: Annotated[str, Meta(description="the definition as TOML")]
@@ -21,7 +21,7 @@ class Apply(Request, frozen=True, kw_only=True, omit_defaults=True):
     dry: Annotated[bool, Meta(description="check only")] = False
 
 
-class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what became of a definition: its version, what is new in it, which records don't fit."""
 
     number: int
@@ -30,22 +30,22 @@ class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     decision: Decision | None = None
 
 
-class ShowDefinition(Request, frozen=True, kw_only=True, omit_defaults=True):
+class ShowDefinition(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Show the definition that judges now."""
 
 
-class DefinitionAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class DefinitionAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be the definition that judges now. Version 0 is the empty one."""
 
     number: int
     source: str
 
 
-class ListAgents(Request, frozen=True, kw_only=True, omit_defaults=True):
+class ListAgents(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List the agents declared, and those who acted, with their keys."""
 
 
-class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one agent."""
 
     agent: str
@@ -57,13 +57,13 @@ class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     key_expires_at: str | None = None
 
 
-class AgentsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class AgentsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be the agents of the workspace."""
 
     agents: tuple[AgentAnswer, ...]
 
 
-class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True):
+class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Issue a key to a human (or a new one, which ends the old one's)."""
 
     agent: Annotated[str, Meta(description="whose key")]
@@ -71,7 +71,7 @@ class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True):
     reason: Reason = None
 
 
-class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be a new key. ``secret`` is shown this once and kept nowhere."""
 
     agent: str
@@ -80,14 +80,14 @@ class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: str | None = None
 
 
-class RevokeKey(Request, frozen=True, kw_only=True, omit_defaults=True):
+class RevokeKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Revoke an agent's key."""
 
     agent: Annotated[str, Meta(description="whose key")]
     reason: Reason = None
 
 
-class Import(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Import(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Bring records in from a CSV, JSON or NDJSON file, through the same checks; can be resumed."""
 
     file: Annotated[str, Meta(description="a .csv, .json or .ndjson file")]
@@ -99,7 +99,7 @@ class Import(Request, frozen=True, kw_only=True, omit_defaults=True):
     dry: Annotated[bool, Meta(description="check only, commit nothing")] = False
 
 
-class LineError(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class LineError(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one line that was not taken."""
 
     line: int
@@ -107,7 +107,7 @@ class LineError(Answer, frozen=True, kw_only=True, omit_defaults=True):
     problem: str
 
 
-class ImportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class ImportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what an import did.
 
     ``earlier`` counts the rows that an earlier run of the same import settled: they are left
@@ -122,7 +122,7 @@ class ImportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     more_errors: int = 0
 
 
-class Export(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Export(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Write records to a CSV, JSON or NDJSON file."""
 
     file: Annotated[str, Meta(description="the file to write; '-' for standard output")]
@@ -134,7 +134,7 @@ class Export(Request, frozen=True, kw_only=True, omit_defaults=True):
     ] = None
 
 
-class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what an export wrote."""
 
     file: str
@@ -142,11 +142,11 @@ class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     revision: int
 
 
-class Stats(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Stats(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Count what is there."""
 
 
-class StatsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class StatsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be counts and sizes of a workspace."""
 
     name: str

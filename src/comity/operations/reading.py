@@ -14,14 +14,14 @@ from comity.model.records import Life
 from comity.operations.arguments import Answer, Filters, Limit, Moment, Ref, Request
 
 
-class Get(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Get(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Read one record, now or as of a revision or time."""
 
     record: Ref
     at: Moment = None
 
 
-class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be one record as of ``revision``.
 
     ``version`` is 0 and ``life`` is ``absent`` where it never was. ``changed`` is the revision
@@ -38,14 +38,14 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     known: tuple[str, ...] = ()
 
 
-class GetMany(Request, frozen=True, kw_only=True, omit_defaults=True):
+class GetMany(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Read several records in one consistent snapshot."""
 
     records: Annotated[tuple[str, ...], Meta(description="the records, as kind/id")]
     at: Moment = None
 
 
-class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be records of one snapshot. ``after`` is the cursor of the next page, where there is one."""
 
     records: tuple[RecordAnswer, ...]
@@ -54,20 +54,20 @@ class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     after: str | None = None
 
 
-class Stale(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Stale(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Tell which fields of earlier reads have another value now, and by whose doing."""
 
     reads: Annotated[tuple[Read, ...], Meta(description="the reads: records, with fields and revision")]
 
 
-class StaleAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class StaleAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what moved since it was read, as of a revision."""
 
     moved: tuple[Moved, ...]
     revision: int
 
 
-class Find(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Find(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Find the records of a kind that meet all conditions."""
 
     kind: Annotated[str, Meta(description="the kind to search")]
@@ -79,16 +79,16 @@ class Find(Request, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment = None
 
 
-class Count(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Count(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Count the records of a kind that meet all conditions."""
 
     kind: Annotated[str, Meta(description="the kind to count")]
     where: Filters = ()
-    life: LifeFilter = "live"
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
     at: Moment = None
 
 
-class CountAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class CountAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be a count, as of a revision."""
 
     count: int

@@ -10,7 +10,7 @@ from comity.model.proposals import Proposal
 from comity.operations.arguments import About, Action, Fields, Reason, Ref, Request, Was
 
 
-class Write(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Write(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what every single change takes besides the change itself."""
 
     reason: Reason = None
@@ -23,7 +23,7 @@ class Write(Request, frozen=True, kw_only=True, omit_defaults=True):
     not_after: Annotated[str | None, Meta(description="refuse it after this RFC 3339 time")] = None
 
 
-class Put(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Put(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Create a record, or set the fields given."""
 
     record: Ref
@@ -32,7 +32,7 @@ class Put(Write, frozen=True, kw_only=True, omit_defaults=True):
     was: Was = {}
 
 
-class Set(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Set(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Set fields of a live record; null clears one."""
 
     record: Ref
@@ -40,42 +40,42 @@ class Set(Write, frozen=True, kw_only=True, omit_defaults=True):
     was: Was = {}
 
 
-class Create(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Create(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Create a record that isn't there."""
 
     record: Ref
     fields: Fields = {}
 
 
-class Add(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Add(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Add to numbers; needs no read and never conflicts."""
 
     record: Ref
     fields: Fields = {}
 
 
-class Include(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Include(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Put elements into lists that are used as sets."""
 
     record: Ref
     fields: Fields = {}
 
 
-class Exclude(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Exclude(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Take elements out of lists that are used as sets."""
 
     record: Ref
     fields: Fields = {}
 
 
-class Append(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Append(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Append items to lists."""
 
     record: Ref
     fields: Fields = {}
 
 
-class Emit(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Emit(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Emit a named event, with its declared consequences."""
 
     record: Ref
@@ -83,25 +83,25 @@ class Emit(Write, frozen=True, kw_only=True, omit_defaults=True):
     fields: Annotated[dict[str, Any], Meta(description="what the event carries: name=value")] = {}
 
 
-class Archive(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Archive(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Archive a record: readable, no longer changed or referred to."""
 
     record: Ref
 
 
-class Restore(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Restore(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Bring an archived or deleted record back."""
 
     record: Ref
 
 
-class Delete(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Delete(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Delete a record; its history stays."""
 
     record: Ref
 
 
-class Check(Write, frozen=True, kw_only=True, omit_defaults=True):
+class Check(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Ask whether a put would be let through now, without doing it."""
 
     record: Ref
@@ -109,7 +109,7 @@ class Check(Write, frozen=True, kw_only=True, omit_defaults=True):
     was: Was = {}
 
 
-class Propose(Request, frozen=True, kw_only=True, omit_defaults=True):
+class Propose(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Propose several changes at once, with what they rest on; all or nothing."""
 
     proposal: Annotated[Proposal, Meta(description="the proposal")]

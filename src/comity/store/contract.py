@@ -30,7 +30,7 @@ Ref = tuple[str, str]
 """Kind and id of a record."""
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """Be the end of the log.
 
     ``incarnation`` names this life of the base; ``chain`` is the hash of the last commit;
@@ -48,7 +48,7 @@ class Head(msgspec.Struct, frozen=True):
         return self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
 
 
-class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Choose events. Bounds are revisions: ``after`` exclusive, ``upto`` inclusive."""
 
     kind: str | None = None
@@ -61,7 +61,7 @@ class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: int = 100
 
 
-class AnsweredFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+class AnsweredFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Choose answers that made no commit. ``since_us`` is store time."""
 
     agent: str | None = None
@@ -70,7 +70,7 @@ class AnsweredFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: int = 100
 
 
-class KeyRow(msgspec.Struct, frozen=True):
+class KeyRow(msgspec.Struct, frozen=True, gc=False):
     """Be a key as it is kept: the SHA-256 of its secret, never the secret."""
 
     key: str
@@ -80,7 +80,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class Statistics(msgspec.Struct, frozen=True, gc=False):
     """Be counts and sizes of a workspace."""
 
     records: dict[str, int]
@@ -179,7 +179,7 @@ class Snapshot(Protocol):
         ...
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """Be one commit to append, with its events."""
 
     commit: Commit

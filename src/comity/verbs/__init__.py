@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from comity import operations
+from comity.errors import InvalidRequest
 from comity.model.proposals import Caller
 from comity.operations import Request
 from comity.verbs import definitions, history, identity, proposing, reading, reverting, statistics, transfer, verifying
@@ -63,4 +64,7 @@ TELLING: Final = frozenset({operations.Import, operations.Export, operations.Ver
 def run(engine: Engine, caller: Caller, request: Request, progress: Progress | None = None) -> Any:
     """Return the answer to a request; ``progress`` is told how far it is, where the verb can say."""
     verb = VERBS[type(request)]
-    return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
+    try:
+        return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"a text of the request can't be UTF-8: {ascii(error.object[:40])}") from None

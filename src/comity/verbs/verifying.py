@@ -14,6 +14,8 @@ from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
 
 _MOST_PROBLEMS = 100
+ERASED = "$erased"
+"""The type of the event under which the log lets contents be emptied (S37)."""
 Ref = tuple[str, str]
 
 
@@ -50,6 +52,9 @@ class _Audit:
         self.commits = 0
         self.events = 0
         self.erased = 0
+        self._blank: set[Ref] = set()
+        self._emptied: list[tuple[str, int, frozenset[Ref]]] = []
+        self._erasures: dict[Ref, int] = {}
 
     def note(self, problem: str) -> None:
         """Take a problem, up to a number of them."""
@@ -85,6 +90,16 @@ class _Audit:
             self.note(f"the head says revision {head.revision}, the log ends at {after}")
         elif self._chain != head.chain:
             self.note("the head's hash isn't that of the last commit")
+        stray = self._snapshot.statistics().events - self.events
+        if stray > 0:
+            self.note(f"{stray} events belong to no commit")
+        self._check_erasures()
+
+    def _check_erasures(self) -> None:
+        """Note what was emptied without a later event of the same record that says so."""
+        for what, revision, about in self._emptied:
+            if not any(self._erasures.get(ref, 0) > revision for ref in about):
+                self.note(f"{what}: its contents are gone, and no event says that they were erased")
 
     def _check_commit(self, commit: Commit, events: list[Event]) -> None:
         expected = (self._last.revision if self._last else 0) + 1
@@ -96,7 +111,9 @@ class _Audit:
         if self._chain != commit.chain:
             self.note(f"commit {commit.revision}: its hash isn't that of its contents and the chain before")
             self._chain = commit.chain
-        self._check_payload(f"commit {commit.revision}", commit.salt, commit.payload_bytes, commit.digest)
+        what, about = f"commit {commit.revision}", frozenset((event.kind, event.id) for event in events)
+        if self._is_emptied(what, commit.salt, commit.payload_bytes, commit.digest):
+            self._emptied.append((what, commit.revision, about))
         for event in events:
             self._check_event(event)
         self._last = commit
@@ -105,24 +122,34 @@ class _Audit:
     def _check_event(self, event: Event) -> None:
         self.events += 1
         what = f"event {event.event_id}"
-        self._check_payload(what, event.salt, event.payload_bytes, event.digest)
         ref = (event.kind, event.id)
+        if event.type == ERASED:
+            self._erasures[ref] = event.revision
+        is_blank = self._is_emptied(what, event.salt, event.payload_bytes, event.digest)
+        if is_blank:
+            self._emptied.append((what, event.revision, frozenset({ref})))
         before = self.states.get(ref) or RecordState(*ref)
         if event.version != before.version + 1:
             self.note(f"{what}: {event.ref} goes from version {before.version} to {event.version}")
-        payload = event.payload
-        if payload is not None:
-            for name, former in payload.was.items():
-                seen = before.life if name == LIFE else before.values.get(name)
-                if before.life != "deleted" and before.version and seen != former and not self.erased:
-                    self.note(f"{what}: says that {name} was {former!r}, and it was {seen!r}")
+        if ref not in self._blank:
+            self._check_former(what, event, before)
+        (self._blank.add if is_blank else self._blank.discard)(ref)
         self.states.update(replay([event]))
 
-    def _check_payload(self, what: str, salt: bytes | None, payload: bytes | None, digest: bytes) -> None:
+    def _check_former(self, what: str, event: Event, before: RecordState) -> None:
+        payload = event.payload
+        for name, former in payload.was.items() if payload is not None else ():
+            seen = before.life if name == LIFE else before.values.get(name)
+            if before.life != "deleted" and before.version and seen != former:
+                self.note(f"{what}: says that {name} was {former!r}, and it was {seen!r}")
+
+    def _is_emptied(self, what: str, salt: bytes | None, payload: bytes | None, digest: bytes) -> bool:
         if payload is None or salt is None:
             self.erased += 1
-        elif codec.payload_digest(salt, payload) != digest:
+            return True
+        if codec.payload_digest(salt, payload) != digest:
             self.note(f"{what}: its contents aren't those that were committed")
+        return False
 
     def compare_records(self) -> None:
         """Compare the records as stored with those that the log leads to."""

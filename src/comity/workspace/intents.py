@@ -31,13 +31,25 @@ def raise_unless_committed(decision: Decision) -> Decision:
     raise Conflict(decision) if decision.is_conflict else Refused(decision)
 
 
-class ProposedDecision(Decision, dict=True):
+class ProposedDecision(Decision, dict=True, gc=True):
     """Be a decision that warns if it is dropped without a look at it (S19)."""
 
     def __getattribute__(self, name: str) -> Any:
         if not name.startswith("_"):
             object.__getattribute__(self, "__dict__")["is_read"] = True
         return object.__getattribute__(self, name)
+
+    def __repr__(self) -> str:
+        self.__dict__["is_read"] = True
+        return super().__repr__()
+
+    def __eq__(self, other: object) -> bool:
+        self.__dict__["is_read"] = True
+        return isinstance(other, Decision) and all(
+            getattr(self, name) == getattr(other, name) for name in Decision.__struct_fields__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __del__(self) -> None:
         if not self.__dict__.get("is_read") and not sys.is_finalizing():

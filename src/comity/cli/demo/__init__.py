@@ -29,7 +29,7 @@ def run(folder: Path = FOLDER, *, as_json: bool = False) -> int:
     Raises InvalidRequest where the folder holds something else than an earlier demo.
     """
     grounds.clear(folder)
-    console = Console(quiet=as_json, highlight=False)
+    console = Console(quiet=as_json, highlight=False, markup=False)
     runs: dict[str, Evidence] = {}
     try:
         for world in (WITHOUT, WITH):

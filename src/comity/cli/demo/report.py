@@ -38,7 +38,7 @@ def tell_run(console: Console, world: str, evidence: Evidence) -> None:
     console.rule(Text(WORLDS[world].title, style="bold"), align="left")
     start = evidence.entries[0].at
     for scene, numbered in groupby(enumerate(evidence.entries), key=lambda pair: pair[1].scene):
-        console.print(f"\n[bold]{scene}[/bold]")
+        console.print(Text(f"\n{scene}", style="bold"))
         table = _columns(when=8, who=7, what=None, result=None)
         for number, entry in numbered:
             when = f"{(entry.at - start) / SECOND_US:.3f} s"
@@ -87,8 +87,14 @@ def tell_audit(console: Console, audit: Audit) -> None:
     for row in sorted([*audit.events, *audit.refusals], key=lambda row: row.at):
         table.add_row(*(_event_row(row) if isinstance(row, EventAnswer) else _refusal_row(row)))
     console.print(table)
-    agree = "[green]✓ log, records and hash chain agree[/green]" if audit.verified else "[red]✗ it doesn't verify[/red]"
-    console.print(f" {agree}\n")
+    console.print(_verdict(audit))
+    console.print()
+
+
+def _verdict(audit: Audit) -> Text:
+    if audit.verified:
+        return Text(" ✓ log, records and hash chain agree", style="green")
+    return Text(" ✗ log, records and hash chain don't agree", style="red")
 
 
 def _event_row(event: EventAnswer) -> Iterator[str | Text]:
@@ -119,7 +125,7 @@ def tell_next(console: Console, base: Path) -> None:
     database = shlex.quote(str(base))
     console.print("The base is still there. Try next:")
     for command in ("history customer/acme", "why customer/acme status", "refusals"):
-        console.print(f"  comity {command} --db {database}", soft_wrap=True, highlight=False)
+        console.print(f"  comity {command} --db {database}", soft_wrap=True)
 
 
 # -- for programs

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -44,8 +44,9 @@ class _Process:
     def take_turn(self, step: str, scene: str) -> None:
         """Have the agent do something, and wait until it is done."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{step}\t{scene}\n".encode())
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # What became of the agent is told by what it says next: nothing.
+            self._process.stdin.write(f"{step}\t{scene}\n".encode())
+            self._process.stdin.flush()
         self.expect("done")
 
     def expect(self, word: str) -> None:
@@ -54,8 +55,18 @@ class _Process:
         is_ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
         said = self._process.stdout.readline().decode().strip() if is_ready else "nothing"
         if said != word:
-            self._complaints.seek(0)
-            raise StageError(f"{self._name} should say {word!r}\n{self._complaints.read().decode(errors='replace')}")
+            raise StageError(f"{self._name} should say {word!r}\n{self._complaint()}")
+
+    def leave(self) -> None:
+        """Let the agent close its base and end; raise StageError if it can't."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if self._process.wait(PATIENCE_S):
+            raise StageError(f"{self._name} couldn't leave\n{self._complaint()}")
+
+    def _complaint(self) -> str:
+        self._complaints.seek(0)
+        return self._complaints.read().decode(errors="replace")
 
 
 @contextmanager
@@ -69,9 +80,8 @@ def _process(world: str, name: str, folder: Path) -> Generator[_Process]:
         )
         with process:
             try:
-                yield _Process(name, process, complaints)
-                assert process.stdin is not None
-                process.stdin.close()
-                process.wait(PATIENCE_S)
+                agent = _Process(name, process, complaints)
+                yield agent
+                agent.leave()
             finally:
                 process.kill()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, arrow, bad, clean, dim, field, good, moment_of, quoted, table, value
+from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, field, good, moment_of, quoted, table, value
 from comity.model.decisions import Decision, Finding, Moved
 from comity.operations import ApplyAnswer, Difference, Request, RevertAnswer, StaleAnswer
 
@@ -17,7 +17,7 @@ def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
     yield outcome(answer)
     yield from findings(answer.findings)
     if not answer.is_allowed:
-        yield Text.assemble(("Next: ", "bold"), clean(answer.next))
+        yield Text.assemble(("Next: ", "bold"), answer.next)
 
 
 def outcome(answer: Decision) -> Text:
@@ -43,7 +43,7 @@ def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
         is_warning = finding.severity == "warn"
         style = "yellow" if is_warning else "red"
         code = f"{'warning ' if is_warning else ''}{finding.code}"
-        yield Text.assemble(("  " + clean(code), style), ("  " + clean(finding.message), ""))
+        yield Text.assemble(("  " + code, style), ("  " + finding.message, ""))
         if finding.moved:
             yield _moved(finding.moved)
         if finding.remedy and is_warning:
@@ -54,7 +54,7 @@ def _moved(fields: Sequence[Moved]) -> RenderableType:
     made = table("field", "you saw", "now", "by", "when", "why")
     for one in fields:
         cells = value(one.was, CELL_CHARS), value(one.now, CELL_CHARS)
-        made.add_row(f"{one.record}.{field(one.field)}", *cells, clean(one.by), moment_of(one.at), quoted(one.reason))
+        made.add_row(f"{one.record}.{field(one.field)}", *cells, one.by, moment_of(one.at), quoted(one.reason))
     return made
 
 
@@ -69,7 +69,7 @@ def stale(request: Request, answer: StaleAnswer) -> Iterator[RenderableType]:
 def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:
     """Yield what became of a definition."""
     for change in answer.changes:
-        yield Text("  " + clean(change), style="red" if change.startswith("-") else "green")
+        yield Text("  " + change, style="red" if change.startswith("-") else "green")
     if answer.decision is None:
         yield good(f"The definition is in force already (version {answer.number}).")
     elif answer.decision.outcome == "allowed":
@@ -87,7 +87,7 @@ def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]
     if answer.left:
         made = table("left alone", "why")
         for left in answer.left:
-            made.add_row(f"{left.record}.{field(left.field)}", clean(left.why))
+            made.add_row(f"{left.record}.{field(left.field)}", left.why)
         yield made
     for one in answer.decisions:
         yield from decision(request, one)

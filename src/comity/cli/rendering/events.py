@@ -11,7 +11,7 @@ from comity.cli.rendering.decisions import differences, findings
 from comity.cli.rendering.words import (
     CELL_CHARS,
     arrow,
-    clean,
+    counted,
     dim,
     field,
     good,
@@ -27,11 +27,11 @@ from comity.operations import DiffAnswer, EventAnswer, HistoryAnswer, Refusal, R
 
 def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]:
     """Yield events as a timeline."""
-    made = table("when", "event", "record", "what", "by", "was → now", "why")
+    made = table("when", "who", "what", "was → now", "why")
     for event in answer.events:
-        by = Text.assemble(clean(event.by), (f" ({event.known})", "dim"))
-        what = Text(line(event.type), style="bold")
-        made.add_row(moment(event.at), event.event, event.record, what, by, changes(event), quoted(event.reason))
+        who = stacked([Text(event.by), dim(event.known)])
+        what = stacked([Text(line(event.type), style="bold"), Text(event.record), dim(f"event {event.event}")])
+        made.add_row(moment(event.at), who, what, changes(event), quoted(event.reason))
     if answer.events:
         yield made
     yield dim(f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}")
@@ -58,7 +58,7 @@ def diff(request: Request, answer: DiffAnswer) -> Iterator[RenderableType]:
 def why(request: Request, answer: WhyAnswer) -> Iterator[RenderableType]:
     """Yield why a field has its value: the event, what it rested on, what caused it."""
     subject = f"{answer.record}.{field(answer.field)}" if answer.field else answer.record
-    yield Text.assemble((clean(subject), "bold"), " is ", value(answer.value))
+    yield Text.assemble((subject, "bold"), " is ", value(answer.value))
     if answer.event is None:
         yield dim("Nothing was ever written to it.")
         return
@@ -91,12 +91,10 @@ def _told(link: str, event: EventAnswer) -> Iterator[RenderableType]:
 
 def refusals(request: Request, answer: RefusalsAnswer) -> Iterator[RenderableType]:
     """Yield what was refused, as a timeline."""
-    made = table("when", "by", "records", "refused because", "action", "why it was wanted")
+    made = table("when", "who", "what", "refused because", "why it was wanted")
     for one in answer.refusals:
-        records = clean(", ".join(one.records[:5]))
-        made.add_row(
-            moment(one.at), clean(one.agent), records, _findings(one), line(one.action or ""), quoted(one.reason)
-        )
+        what = stacked([*([Text(line(one.action), style="bold")] if one.action else []), *map(Text, one.records[:5])])
+        made.add_row(moment(one.at), one.agent, what, _findings(one), quoted(one.reason))
     if answer.refusals:
         yield made
     yield dim(counted(len(answer.refusals), "refusal"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import bad, clean, counted, dim, facts, good, moment, table
+from comity.cli.rendering.words import bad, counted, dim, facts, good, moment, table
 from comity.operations import (
     AgentsAnswer,
     DefinitionAnswer,
@@ -31,7 +31,7 @@ def verified(request: Request, answer: VerifyAnswer) -> Iterator[RenderableType]
         yield good(f"Clean: {seen} agree with the log, and its chain of hashes is whole.")
     else:
         yield bad(f"{counted(len(answer.problems), 'problem')} in {seen}:")
-        yield from (Text(f"  {clean(problem)}") for problem in answer.problems)
+        yield from (Text(f"  {problem}") for problem in answer.problems)
     yield Text.assemble(("Keep this elsewhere, and give it next time as --head: ", "dim"), answer.head)
 
 
@@ -63,7 +63,7 @@ def imported(request: Request, answer: ImportAnswer) -> Iterator[RenderableType]
     is_dry = isinstance(request, Import) and request.dry
     for error in answer.errors:
         subject = f"{error.record}: " if error.record else ""
-        yield Text.assemble((f"line {error.line}: ", "red"), clean(subject + error.problem))
+        yield Text.assemble((f"line {error.line}: ", "red"), subject + error.problem)
     if answer.more_errors:
         yield bad(f"… and {answer.more_errors} more")
     parts = [f"{answer.committed} {'would be committed' if is_dry else 'committed'}", f"{answer.unchanged} unchanged"]
@@ -97,7 +97,4 @@ def stats(request: Request, answer: StatsAnswer) -> Iterator[RenderableType]:
 
 def definition(request: Request, answer: DefinitionAnswer) -> Iterator[RenderableType]:
     """Yield the definition as it was written, so that it can go into a file again."""
-    yield Text(
-        clean(answer.source) if answer.source else "# the empty definition",
-        end="" if answer.source.endswith("\n") else "\n",
-    )
+    yield Text(answer.source.removesuffix("\n") or "# the empty definition")

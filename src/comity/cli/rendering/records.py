@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, bad, clean, counted, dim, facts, good, table, value
+from comity.cli.rendering.words import CELL_CHARS, bad, counted, dim, facts, good, table, value
 from comity.operations import CountAnswer, RecordAnswer, RecordsAnswer, Request
 
 MOST_COLUMNS: Final = 10
@@ -20,7 +20,7 @@ def record(request: Request, answer: RecordAnswer) -> Iterator[RenderableType]:
         yield bad(f"{answer.record} isn't there, and never was (revision {answer.revision})")
         return
     life = good(answer.life) if answer.life == "live" else bad(answer.life)
-    head = (clean(answer.record), "bold"), f"  version {answer.version}, ", life, f", as of revision {answer.revision}"
+    head = (answer.record, "bold"), f"  version {answer.version}, ", life, f", as of revision {answer.revision}"
     yield Text.assemble(*head)
     names = [*answer.known, *(name for name in answer.values if name not in answer.known)]
     yield facts(*((name, value(answer.values.get(name))) for name in names))

@@ -1,8 +1,7 @@
-"""Values and times as people read them, and nothing that could steer a terminal."""
+"""Values and times as people read them."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,33 +10,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from comity.cli.rendering.harmless import clean
 from comity.clock import SECOND_US, format_time
 from comity.model.records import LIFE
 
 CELL_CHARS: Final = 48
-_STEERING: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories of signs that move the cursor, turn the writing around or can't be printed."""
 _BAD: Final = "red"
 _GOOD: Final = "green"
-
-
-def clean(text: str) -> str:
-    """Return a text with every sign that steers instead of being shown written as its escape; lines stay.
-
-    >>> clean("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign if sign == "\n" or not _steers(sign) else _escaped(sign) for sign in text)
-
-
-def _steers(sign: str) -> bool:
-    return unicodedata.category(sign) in _STEERING
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
 
 
 def line(text: str, chars: int | None = None) -> str:
@@ -49,7 +28,7 @@ def line(text: str, chars: int | None = None) -> str:
 def value(found: Any, chars: int | None = None) -> Text:
     """Return a field's value: texts as they are, everything else as JSON, nothing as a dash."""
     if found is None:
-        return Text("–", style="dim")
+        return Text("-", style="dim")
     if isinstance(found, str):
         return Text(line(found, chars))
     return Text(line(msgspec.json.encode(found).decode(), chars), style="cyan")
@@ -95,24 +74,24 @@ def quoted(reason: str | None) -> Text:
 
 def good(text: str) -> Text:
     """Return a text that tells of success."""
-    return Text(clean(text), style=_GOOD)
+    return Text(text, style=_GOOD)
 
 
 def bad(text: str) -> Text:
     """Return a text that tells of a failure."""
-    return Text(clean(text), style=_BAD)
+    return Text(text, style=_BAD)
 
 
 def dim(text: str) -> Text:
     """Return a text of less weight."""
-    return Text(clean(text), style="dim")
+    return Text(text, style="dim")
 
 
 def table(*columns: str) -> Table:
     """Return a table without frills, which reads as well in a pipe."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column in ("when", "who"))
     return made
 
 
@@ -122,7 +101,7 @@ def facts(*pairs: tuple[str, Text | str]) -> Table:
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, found in pairs:
-        made.add_row(Text(clean(name)), Text(clean(found)) if isinstance(found, str) else found)
+        made.add_row(Text(name), Text(found) if isinstance(found, str) else found)
     return made
 
 

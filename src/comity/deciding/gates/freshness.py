@@ -38,6 +38,8 @@ def judge(case: Case) -> Iterator[Finding]:
             remedy="Read again, then decide again.",
         )
         return
+    if _is_settled(case):
+        return
     seen = _collect(case)
     moved_in: dict[Ref, list[Moved]] = {}
     for ref, sight in seen.items():
@@ -51,6 +53,20 @@ def judge(case: Case) -> Iterator[Finding]:
     for read in case.reads:
         if isinstance(read, QueryRead):
             yield from _query(read, case)
+
+
+def _is_settled(case: Case) -> bool:
+    """Tell at a glance that nothing moved: every record read or written is as it was when it was read."""
+    view, states = case.view, case.draft.states
+    settled: set[Ref] = set()
+    for read in case.reads:
+        if type(read) is not Read:
+            return False
+        ref = refs.split(read.record)
+        if view.record(ref).revision > read.revision or (ref in states and not read.whole):
+            return False
+        settled.add(ref)
+    return settled.issuperset(states)
 
 
 class _Sight:
@@ -166,7 +182,7 @@ def _writes(case: Case, seen: dict[Ref, _Sight], moved_in: dict[Ref, list[Moved]
 
 
 def _elements(case: Case, seen: dict[Ref, _Sight], moved_in: dict[Ref, list[Moved]]) -> None:
-    """Add to ``moved_in`` the lists in which one and the same element was put in or taken out since (S14)."""
+    """Add to ``moved_in`` the lists in which others did the opposite with one of the elements since (S14)."""
     for change in case.changes:
         if not isinstance(change, (proposals.Include, proposals.Exclude)):
             continue
@@ -176,8 +192,9 @@ def _elements(case: Case, seen: dict[Ref, _Sight], moved_in: dict[Ref, list[Move
             revision = sight.revision_of(name) if sight else _UNSEEN
             if not _UNSEEN < revision < state.blame.get(name, 0) or _is_noted(moved_in.get(ref, ()), name):
                 continue
-            former = case.view.past(ref, revision).values.get(name)
-            if any(_holds(former, item) != _holds(state.values.get(name), item) for item in elements):
+            former, now = case.view.past(ref, revision).values.get(name), state.values.get(name)
+            undone, done = (now, former) if isinstance(change, proposals.Include) else (former, now)
+            if any(_holds(done, item) and not _holds(undone, item) for item in elements):
                 moved_in.setdefault(ref, []).append(_moved(case, state, name, former))
 
 
@@ -243,8 +260,8 @@ def _blind(case: Case, state: RecordState, names: list[str]) -> Iterator[Finding
 def _difference(case: Case, state: RecordState, name: str, seen: int) -> Iterator[Moved]:
     """Yield a field as moved, unless it has the value again that was seen."""
     past = case.view.past((state.kind, state.id), seen)
-    former = _value(past, name)
-    if not same(former, _value(state, name)) or (name == LIFE and past.born != state.born):
+    former = _visible(past, name)
+    if not same(former, _visible(state, name)) or (name == LIFE and past.born != state.born):
         yield _moved(case, state, name, former)
 
 

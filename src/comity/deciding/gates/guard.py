@@ -19,7 +19,7 @@ from comity.deciding.expressions import Expression, ExpressionFailed, variable_n
 from comity.deciding.view import Ref
 from comity.errors import InvalidExpression
 from comity.model.decisions import Finding
-from comity.model.records import RecordState
+from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, show
 
 _COMBINATIONS: Final = 100
@@ -113,7 +113,9 @@ def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -
         except ExpressionFailed as error:
             problem = f"it can't be judged: {error}"
         shown = ", ".join(
-            f"{root}.{name} is {show(_at(roots, root, name))}" for root, name in sorted(guard.expression.reads)[:4]
+            f"{root}.{name} is {show(_at(roots, root, name))}"
+            for root, name in sorted(guard.expression.reads)[:4]
+            if name != LIFE
         )
         yield Finding(
             f"guard.{code_of(guard.name)}",

@@ -35,7 +35,7 @@ _SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with the form; leave the case's changes normalised where nothing is."""
-    found = [*_envelope(case), *_reads(case), *_changes(case)]
+    found = [*_changes(case)] if _is_ordinary(case) else [*_envelope(case), *_reads(case), *_changes(case)]
     case.is_well_formed = not any(finding.severity == "refuse" for finding in found)
     yield from found
     if case.is_well_formed:
@@ -43,6 +43,30 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 # -- the envelope
+
+
+def _is_ordinary(case: Case) -> bool:
+    """Tell at a glance that nothing can be wrong but the changes: most proposals are like that."""
+    proposal, revision = case.proposal, case.view.revision
+    if (
+        proposal.not_after is not None
+        or proposal.accept is not None
+        or proposal.cause is not None
+        or proposal.assumptions
+        or proposal.relies_on
+        or len(proposal.changes) + len(proposal.reads) + len(proposal.about) > _FEW
+        or len(proposal.id) > limits.PROPOSAL_ID_CHARS
+        or not refs.PROPOSAL_ID.match(proposal.id)
+        or (case.compiled.actions and proposal.action not in case.compiled.actions)
+    ):
+        return False
+    for read in proposal.reads:
+        if type(read) is not proposals.Read or not 0 <= read.revision <= revision or refs.problem_of(read.record):
+            return False
+    for ref in proposal.about:
+        if refs.problem_of(ref):
+            return False
+    return _is_plain(proposal)
 
 
 def _envelope(case: Case) -> Iterator[Finding]:
@@ -65,10 +89,10 @@ def _envelope(case: Case) -> Iterator[Finding]:
 
 def _is_plain(proposal: proposals.Proposal) -> bool:
     """Tell at a glance that nothing is wrong with the texts."""
-    return all(
-        text is None or (len(text) <= _SHORT and text.isascii() and "\0" not in text)
-        for text in (proposal.reason, proposal.action, proposal.intent)
-    )
+    for text in (proposal.reason, proposal.action, proposal.intent):
+        if text is not None and (len(text) > _SHORT or not text.isascii() or "\0" in text):
+            return False
+    return True
 
 
 def _counts(case: Case) -> Iterator[Finding]:
@@ -142,11 +166,11 @@ def _is_operation(case: Case) -> bool:
 
 def _cause(cause: str, case: Case) -> Iterator[Finding]:
     try:
-        revision, _ = refs.parse_event_id(cause)
+        revision, ordinal = refs.parse_event_id(cause)
     except InvalidReference as error:
         yield _invalid(f"cause: {error}.", "Name the event that led to this, as revision.ordinal.")
         return
-    if not 1 <= revision <= case.view.revision:
+    if not case.view.has_event(revision, ordinal):
         yield Finding("shape.unknown_cause", f"There is no event {cause} yet.", remedy="Name an event of the log.")
 
 

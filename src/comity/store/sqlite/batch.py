@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import apsw
@@ -29,10 +29,6 @@ PUT_RECORD: Final = (
     f"{_inserting('records', rows.RECORD, 'r.')} ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
     " life = excluded.life, born = excluded.born, revision = excluded.revision,"
     ' "values" = excluded."values", blame = excluded.blame'
-)
-PUT_KIND: Final = (
-    "INSERT INTO kinds (kind, revision) VALUES (?, ?)"
-    " ON CONFLICT (kind) DO UPDATE SET revision = max(revision, excluded.revision)"
 )
 MOVE_HEAD: Final = (
     f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -63,8 +59,8 @@ class SqliteBatch(SqliteSnapshot):
         execute(INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
         execute(INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
         execute(PUT_RECORD, [rows.record_row(state) for state in records])
-        execute(PUT_KIND, _kinds_of(records).items())
-        execute(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+        if answers:
+            execute(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
         self._move(head, len(entries))
 
     def _move(self, head: Head, commits: int) -> None:
@@ -72,10 +68,3 @@ class SqliteBatch(SqliteSnapshot):
         if self._row(MOVE_HEAD, (*rows.head_row(head), *follows)) is None:
             raise StoreError(f"a head at revision {head.revision} doesn't follow from the one that is there")
         self._head = head
-
-
-def _kinds_of(records: Iterable[RecordState]) -> dict[str, int]:
-    kinds: dict[str, int] = {}
-    for state in records:
-        kinds[state.kind] = max(state.revision, kinds.get(state.kind, 0))
-    return kinds

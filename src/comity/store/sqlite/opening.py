@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,6 @@ CREATE_RECEIPTS: Final = (
     " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL, at INTEGER NOT NULL) STRICT"
 )
 
-_MAGIC: Final = b"SQLite format 3\0"
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"}
 )
@@ -58,7 +58,8 @@ def check_path(path: str) -> Path:
     if not file.parent.is_dir():
         raise StoreError(f"there is no folder {file.parent}: make it, or name a file in another one")
     check_mount(file, _MOUNTS.read_text(encoding="utf-8") if _MOUNTS.exists() else "")
-    _check_header(file)
+    if file.is_dir():
+        raise StoreDamaged(f"{file} is a folder, not a Comity base")
     return file
 
 
@@ -72,17 +73,6 @@ def check_mount(file: Path, mounts: str) -> None:
             f"{file} is on a network file system ({places[str(home)]}), where SQLite's write-ahead log doesn't work"
             " and locks can't be relied on: use a local disk, or PostgreSQL"
         )
-
-
-def _check_header(file: Path) -> None:
-    if file.is_dir():
-        raise StoreDamaged(f"{file} is a folder, not a Comity base")
-    if not file.exists():
-        return
-    with file.open("rb") as stream:
-        start = stream.read(len(_MAGIC))
-    if start and start != _MAGIC:
-        raise StoreDamaged(f"{file} isn't a Comity base, nor any SQLite file; nothing in it was touched")
 
 
 def connect(file: Path, synchronous: str, cache_kib: int) -> apsw.Connection:
@@ -116,6 +106,15 @@ def prepare(connection: apsw.Connection, file: Path, clock: Clock) -> None:
     receipts = _receipts(connection)
     for migration in pending_migrations(known, receipts):
         _migrate(connection, migration, clock)
+
+
+def is_base(file: Path) -> bool:
+    """Tell whether a file is a Comity base. What says so may still be in the write-ahead log, so SQLite is asked."""
+    try:
+        with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            return next(iter(connection.execute("PRAGMA application_id")))[0] == APPLICATION_ID
+    except apsw.Error:
+        return False
 
 
 def check_owner(connection: apsw.Connection, file: Path) -> None:

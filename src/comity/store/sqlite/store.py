@@ -82,7 +82,17 @@ class SqliteStore:
     def turn(self) -> AbstractContextManager[None]:
         """Wait for this process's turn at the head: first come, first served among processes (S4)."""
         self._check()
-        return self._turn
+        if self._turn.is_mine:
+            raise StoreError("this thread is in its turn already")
+        return self._stand_in_line()
+
+    @contextmanager
+    def _stand_in_line(self) -> Generator[None]:
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._turn.break_off()  # An interrupt may have struck the giving back.
 
     def batch(self) -> AbstractContextManager[SqliteBatch]:
         """Take the head. Leaving the block commits what was appended; an exception undoes it."""
@@ -107,12 +117,11 @@ class SqliteStore:
             self._batching = threading.get_ident()
             try:
                 execute_translated(connection, "BEGIN IMMEDIATE")
-                try:
-                    yield
-                    execute_translated(connection, "COMMIT")
-                except BaseException:
-                    _undo(connection)
-                    raise
+                yield
+                execute_translated(connection, "COMMIT")
+            except BaseException:
+                _undo(connection)
+                raise
             finally:
                 self._batching = 0
 
@@ -152,7 +161,7 @@ class SqliteStore:
     @contextmanager
     def _write_in_turn(self, connection: apsw.Connection) -> Generator[None]:
         self._check()
-        with nullcontext() if self._turn.is_mine else self._turn, self._write(connection):
+        with nullcontext() if self._turn.is_mine else self.turn(), self._write(connection):
             yield
 
     @translating

@@ -46,8 +46,7 @@ class Turn:
     def __init__(self, path: Path, line: Line | None = None) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         self._line = line or line_for(self._file)
-        self._lock = threading.Lock()
-        self._holder = 0
+        self._lock = threading.RLock()
         self._ticket = 0
         _open_turns.add(self)
 
@@ -59,21 +58,18 @@ class Turn:
     @property
     def is_mine(self) -> bool:
         """Tell whether the calling thread is in its turn."""
-        return self._holder == threading.get_ident()
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
     def __enter__(self) -> None:
         if self.is_mine:
             raise StoreError("this thread is in its turn already")
-        self._lock.acquire()
-        if self._file < 0:
-            self._lock.release()
-            raise StoreError("this base is closed, or was opened before a fork")
         try:
+            self._lock.acquire()
+            if self._file < 0:
+                raise StoreError("this base is closed, or was opened before a fork")
             self._ticket = self._line.wait(self._file)
-            self._holder = threading.get_ident()
         except BaseException as failure:
-            self._line.leave(self._file)
-            self._lock.release()
+            self.break_off()
             if isinstance(failure, OSError):
                 raise translate(failure) from failure
             raise
@@ -85,8 +81,16 @@ class Turn:
             if self._file >= 0:
                 self._line.end(self._file, self._ticket)
         finally:
-            self._holder = 0
             self._lock.release()
+
+    def break_off(self) -> None:
+        """Give back what the calling thread has of a turn, however far its taking or giving back had come."""
+        if self.is_mine:
+            try:
+                if self._file >= 0:
+                    self._line.leave(self._file)
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Leave the line, once no thread is in its turn. A second call does nothing."""

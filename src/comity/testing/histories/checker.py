@@ -163,9 +163,13 @@ def _check_acknowledged(id: str, proposal: Proposal, decision: Decision, timelin
 
 def _check_order(cases: list[_Case], timeline: Timeline) -> Iterator[Fault]:
     """Yield what was decided in another order than the clock shows (strict serializability)."""
-    answered = sorted((case.answered_us, case.revision) for case in cases if case.answered_us and case.revision)
+    answered = sorted(
+        (case.answered_us, case.revision)
+        for case in cases
+        if case.answered_us is not None and case.revision is not None
+    )
     times = [at for at, _ in answered]
-    highest = list(_running_highest([revision for _, revision in answered if revision is not None]))
+    highest = list(_running_highest(revision for _, revision in answered))
     invoked = {case.proposal.id: case.invoked_us for case in cases}
     starts = _latest_starts(invoked, timeline)
     for case in cases:

@@ -120,10 +120,15 @@ def _stale_query(read: QueryRead, proposal: Proposal, timeline: Timeline, revisi
         if total != read.count and proposal.accept is None:
             yield f"a count of {read.count} {query.kind}; it was {total}"
         return
-    members = filters.select(query, timeline.of_kind(query.kind, seen_at(read, proposal)))
-    seen, found = [state.id for state in members], [state.id for state in now]
+    past = filters.select(query, timeline.of_kind(query.kind, seen_at(read, proposal)))
+    seen, found = [state.id for state in past], [state.id for state in now]
     if set(seen) != set(found) or (query.order and seen != found):
         yield f"a search that found {seen}; it would have found {found}"
+        return
+    by_id = {state.id: state for state in past}
+    for state in now:
+        names = state.values if read.fields is None else filters.fields_of(query).union(read.fields)
+        yield from _differing(state.ref, by_id[state.id].values, state, names)
 
 
 # -- what was overwritten

@@ -74,15 +74,22 @@ def _append(expected: Expected, change: proposals.Append) -> None:
 
 
 def _include(expected: Expected, change: proposals.Include) -> None:
-    _compute(expected, change, lambda value, items: [*(value or []), *_missing(items, value or [])])
+    _compute(expected, change, _included)
 
 
 def _exclude(expected: Expected, change: proposals.Exclude) -> None:
-    _compute(expected, change, lambda value, items: _missing(value or [], items))
+    _compute(expected, change, lambda value, items: value and [one for one in value if not _holds(items, one)])
 
 
-def _missing(items: list[Any], present: list[Any]) -> list[Any]:
-    return [item for item in items if not any(same(item, one) for one in present)]
+def _included(value: Any, items: list[Any]) -> Any:
+    for item in items:
+        if not _holds(value or [], item):
+            value = [*(value or []), item]
+    return value
+
+
+def _holds(items: list[Any], element: Any) -> bool:
+    return any(same(item, element) for item in items)
 
 
 def _live_on(life: Life) -> Callable[[Expected, Any], None]:

@@ -8,9 +8,10 @@ from typing import Final
 from comity.model import proposals, refs
 from comity.model.decisions import Decision, Finding, Moved
 from comity.model.proposals import Proposal, QueryRead, Read
-from comity.model.records import LIFE, Life
+from comity.model.records import LIFE, Life, RecordState
 from comity.model.values import same
 from comity.testing.histories.commits import last_seen, overwritten, seen_at, stale
+from comity.testing.histories.folding import expect
 from comity.testing.histories.timeline import Timeline
 
 Complaints = Iterator[str]
@@ -28,7 +29,7 @@ def _changed(finding: Finding, proposal: Proposal, decision: Decision, timeline:
 def _moved(moved: Moved, proposal: Proposal, decision: Decision, timeline: Timeline) -> Complaints:
     ref, name = refs.split(moved.record), moved.field
     now = timeline.at(ref, decision.revision)
-    value = now.life if name == LIFE else now.values.get(name)
+    value = _shown(now, name)
     if not same(value, moved.now):
         yield f"{moved.record}.{name} was {value!r} at {decision.revision}, not {moved.now!r}"
     seen = list(_seen_values(proposal, moved, timeline))
@@ -39,6 +40,13 @@ def _moved(moved: Moved, proposal: Proposal, decision: Decision, timeline: Timel
     yield from _authored(moved, timeline)
 
 
+def _shown(state: RecordState, name: str) -> object:
+    """Return a field as a reader is shown it: a record that is gone shows nothing but its life."""
+    if name == LIFE:
+        return state.life
+    return state.values.get(name) if state.exists else None
+
+
 def _seen_values(proposal: Proposal, moved: Moved, timeline: Timeline) -> Iterator[tuple[object, int]]:
     """Yield the values that a proposal's reads of a field stand for, and the birth of the record then."""
     ref = refs.split(moved.record)
@@ -47,7 +55,7 @@ def _seen_values(proposal: Proposal, moved: Moved, timeline: Timeline) -> Iterat
             continue
         if isinstance(read, Read):
             past = timeline.at(ref, seen_at(read, proposal))
-            yield (past.life if moved.field == LIFE else past.values.get(moved.field)), past.born
+            yield _shown(past, moved.field), past.born
         elif moved.field in read.values:
             yield read.values[moved.field], 0
 
@@ -58,7 +66,7 @@ def _authored(moved: Moved, timeline: Timeline) -> Complaints:
     commit = timeline.commits.get(revision)
     if commit is None or commit.agent != moved.by:
         yield f"event {moved.event} isn't by {moved.by}"
-    elif moved.field not in timeline.changed(revision, refs.split(moved.record)):
+    elif not {moved.field, LIFE} & timeline.changed(revision, refs.split(moved.record)):
         yield f"event {moved.event} didn't change {moved.record}.{moved.field}"
 
 
@@ -66,10 +74,7 @@ def _query(finding: Finding, proposal: Proposal, decision: Decision, timeline: T
     searches = [read for read in proposal.reads if isinstance(read, QueryRead) and read.query.kind == finding.subject]
     if any(True for read in searches for _ in stale(read, proposal, timeline, decision.revision)):
         return
-    touched = [state.ref for read in searches for state in timeline.of_kind(read.query.kind, decision.revision)
-               if read.revision < state.revision and read.fields != ()]  # fmt: skip
-    if not touched:
-        yield f"the search for {finding.subject} finds the same at {decision.revision}"
+    yield f"the search for {finding.subject} finds the same at {decision.revision}"
 
 
 def _blind(finding: Finding, proposal: Proposal, decision: Decision, timeline: Timeline) -> Complaints:
@@ -89,11 +94,14 @@ def _blind(finding: Finding, proposal: Proposal, decision: Decision, timeline: T
 
 
 def _life(*lives: Life) -> Judge:
+    """Return the judge of a refusal for a record's life: at the head, or by the proposal's own earlier changes."""
+
     def judge(finding: Finding, proposal: Proposal, decision: Decision, timeline: Timeline) -> Complaints:
         record = finding.subject or ""
-        life = timeline.at(refs.split(record), decision.revision).life
-        if life not in lives:
-            yield f"{record} was {life} at {decision.revision}"
+        state = timeline.at(refs.split(record), decision.revision)
+        own = [change for change in proposal.changes if change.record == record]
+        if not any(expect(state, own[:count]).life in lives for count in range(len(own) + 1)):
+            yield f"{record} was {state.life} at {decision.revision}"
 
     return judge
 

@@ -7,7 +7,7 @@ import io
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -195,7 +195,7 @@ _WRITERS: Final[dict[Format, Callable[[BinaryIO, _Chosen], None]]] = {
 
 
 @contextmanager
-def _written_whole(target: Path, workspace: Path) -> Iterator[BinaryIO]:
+def _written_whole(target: Path, workspace: Path) -> Generator[BinaryIO, None, None]:
     """Give a file to write; it takes the target's place only when the block is left without an error."""
     target = target.resolve()
     if target.exists() and workspace.exists() and target.samefile(workspace):

@@ -11,6 +11,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -57,9 +58,9 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
     format = format_of(request.file)
     source = _source_of(engine, request, path)
     try:
-        with path.open("rb") as file, _Lane(engine, caller) as lane:
-            size = path.stat().st_size
-            run = _Run(lane, request, lambda: progress(min(file.tell(), size), size) if progress else None)
+        size = path.stat().st_size
+        tick = (lambda: progress(min(file.tell(), size), size)) if progress is not None else _nothing
+        with path.open("rb") as file, _Lane(engine, caller) as lane, closing(_Run(lane, request, tick)) as run:
             run.take(_ROWS[format](file, source))
             if progress is not None:
                 progress(size, size)
@@ -68,6 +69,10 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
         raise NotFound(f"there is no file {request.file!r}") from None
     except OSError as error:
         raise InvalidRequest(f"{request.file}: {error.strerror or error}") from None
+
+
+def _nothing() -> None:
+    """Take the news that something was done, and do nothing."""
 
 
 def _source_of(engine: Engine, request: Import, path: Path) -> Source:
@@ -117,6 +122,10 @@ class _Run:
         self._lines = self._committed = self._unchanged = self._earlier = self._more_errors = 0
         self._errors: list[LineError] = []
         self._later = _Spool()
+
+    def close(self) -> None:
+        """Let go what was kept for later."""
+        self._later.close()
 
     def answer(self) -> ImportAnswer:
         """Return what was done, the errors by line."""
@@ -273,7 +282,7 @@ class _Spool:
     _decode = msgspec.json.Decoder(_Attempt).decode
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(SPOOL_BYTES)
+        self._file = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  # its owner closes it
         self._starts = array("Q")
         self._end = 0
 
@@ -287,7 +296,11 @@ class _Spool:
 
     def backwards(self) -> Iterator[_Attempt]:
         """Yield the rows, last first: what refers forward in a file is then met in the right order."""
-        for start in reversed(self._starts):
-            self._file.seek(start)
-            yield self._decode(self._file.readline())
+        with closing(self):
+            for start in reversed(self._starts):
+                self._file.seek(start)
+                yield self._decode(self._file.readline())
+
+    def close(self) -> None:
+        """Let the rows go."""
         self._file.close()

@@ -67,10 +67,11 @@ def key_of(names: list[str], source: Source) -> str | None:
     """
     if source.key is not None:
         return source.key if source.key in names else None
-    lower = {name.lower(): name for name in reversed(names)}
     first = names[0].lower() if names and names[0].lower().endswith("_id") else ID
     guesses = (UNMISTAKABLE_ID, ID, f"{source.kind.lower()}_id", first)
-    return next((lower[guess] for guess in guesses if guess in lower), None)
+    lower = {name.lower(): name for name in reversed(names)}
+    exact = next((guess for guess in guesses if guess in names), None)
+    return exact or next((lower[guess] for guess in guesses if guess in lower), None)
 
 
 def without_key(values: dict[str, Any], key: str, source: Source) -> dict[str, Any]:

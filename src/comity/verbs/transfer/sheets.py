@@ -72,7 +72,7 @@ def _sheet_of(file: BinaryIO, source: Source) -> Sheet:
             raise InvalidRequest("the first line should name the columns")
         key = _key_of(header, source)
         fields = _fields(header, key)
-        columns = [_declared(name, source.declared) for name in fields]
+        columns: list[Column] = [_declared(name, source.declared) for name in fields]
         _guess_unknown(lines, columns)
     file.seek(0)
     return Sheet(delimiter, fields, key, tuple(columns))

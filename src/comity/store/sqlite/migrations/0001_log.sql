@@ -73,11 +73,6 @@ CREATE TABLE records (
     PRIMARY KEY (kind, id)
 ) STRICT;
 
-CREATE TABLE kinds (
-    kind        TEXT    PRIMARY KEY,
-    revision    INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- Judged proposals that made no commit: outside the chain, kept for a time.
 CREATE TABLE answers (
     proposal    TEXT    NOT NULL UNIQUE,

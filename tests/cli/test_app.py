@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from comity.cli import exits
+from comity.cli.rendering import RENDERINGS
+from comity.operations import OPERATIONS, Operation, RecordAnswer
+from tests.cli.conftest import Run
+
+DEFINITION = """
+name = "crm"
+undeclared = "allow"
+[agents]
+sales = { role = "sales" }
+support = { role = "support" }
+ops = { role = "operations", kind = "human" }
+[kinds.customer.fields]
+status = { enum = ["active", "lost"], owner = "sales" }
+tickets = { type = "integer", owner = "support" }
+tags = { type = "array" }
+"""
+
+PROPOSAL = '{"id": "p1", "changes": [{"do": "put", "record": "customer/new", "fields": {"n": 1}}]}'
+ROWS = "id,n\na,1\nb,2\n"
+
+CALLS: dict[str, tuple[str, ...]] = {
+    "get": ("get", "customer/acme"),
+    "get_many": ("get-many", "customer/acme", "ticket/t1"),
+    "stale": ("stale", "customer/acme@1:status"),
+    "find": ("find", "customer", "status = lost", "--order", "-status"),
+    "count": ("count", "customer"),
+    "put": ("put", "customer/new", "status=x"),
+    "set": ("set", "customer/beta", "status=x", "--was", "status=lost"),
+    "create": ("create", "customer/new"),
+    "add": ("add", "customer/acme", "tickets=-1"),
+    "include": ("include", "customer/beta", 'tags=["b"]'),
+    "exclude": ("exclude", "customer/beta", 'tags=["a"]'),
+    "append": ("append", "customer/beta", 'tags=["c"]'),
+    "emit": ("emit", "customer/acme", "Nothing", "x=1"),
+    "archive": ("archive", "customer/beta", "--accept", "4"),
+    "restore": ("restore", "customer/acme"),
+    "delete": ("delete", "customer/beta", "--accept", "4"),
+    "check": ("check", "customer/beta", "status=x"),
+    "propose": ("propose", "proposal.json"),
+    "history": ("history", "customer/acme"),
+    "at": ("at", "2", "customer", "status=active"),
+    "diff": ("diff", "1", "4", "--target", "customer/acme"),
+    "why": ("why", "customer/acme", "status"),
+    "revert": ("revert", "4", "--reason", "a mistake"),
+    "verify": ("verify",),
+    "refusals": ("refusals",),
+    "apply": ("apply", "comity.toml", "--dry"),
+    "definition": ("definition",),
+    "agents": ("agents", "list"),
+    "issue_key": ("agents", "key", "ops"),
+    "revoke_key": ("agents", "revoke", "ops"),
+    "import": ("import", "rows.csv", "--kind", "customer"),
+    "export": ("export", "out.ndjson"),
+    "stats": ("stats",),
+}
+"""A call for every row of the table."""
+
+REFUSED = {"revoke_key"}
+"""The call that the workspace of the tests refuses."""
+
+
+@pytest.fixture
+def files(crm: Run) -> Run:
+    Path("proposal.json").write_text(PROPOSAL)
+    Path("rows.csv").write_text(ROWS)
+    Path("comity.toml").write_text('name = "crm"\n')
+    return crm
+
+
+def test_every_row_has_a_call_here_and_a_rendering() -> None:
+    rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
+    assert {operation.name for operation in rows} == set(CALLS)
+    assert {operation.answer for operation in rows} == set(RENDERINGS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_command_answers_people(files: Run, operation: Operation) -> None:
+    result = files(*CALLS[operation.name])
+    expected = exits.NOT_COMMITTED if operation.name in REFUSED else exits.OK
+    assert (result.code, bool(result.out), bool(result.err)) == (expected, not expected, bool(expected)), result
+    assert "Traceback" not in result.err
+    assert "\x1b" not in result.out
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_command_answers_programs_with_its_struct(files: Run, operation: Operation) -> None:
+    result = files(*CALLS[operation.name], "--json")
+    assert result.code == (exits.NOT_COMMITTED if operation.name in REFUSED else exits.OK), result
+    assert result.err == ""
+    msgspec.json.decode(result.out, type=operation.answer)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_command_explains_itself(run: Run, operation: Operation) -> None:
+    result = run(*operation.command, "--help")
+    assert result.code == 0
+    assert result.out.startswith(f"Usage: comity {' '.join(operation.command)}")
+    for name in ("--db", "--as", "--key-file", "--json"):
+        assert name in result.out
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("agents",), ("init", "--help"), ("demo", "--help"), ("version",)])
+def test_help_of_the_whole(run: Run, words: tuple[str, ...]) -> None:
+    assert run(*words).code == 0
+
+
+# -- exit codes
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("set", "customer/acme", "status=x", "--was", "status=y"), 1, None),
+        (("nope",), 2, "usage"),
+        (("get",), 2, "usage"),
+        (("get", "customer/acme", "--nope"), 2, "usage"),
+        (("get", "customer"), 2, "invalid_reference"),
+        (("get", "customer/acme", "--at", "soon"), 2, "invalid"),
+        (("put", "customer/acme", "status"), 2, "invalid"),
+        (("put", "customer/acme", "a=1", "a=2"), 2, "invalid"),
+        (("find", "customer", "status ~ x"), 2, "invalid_query"),
+        (("find", "customer", "--life", "dead"), 2, "usage"),
+        (("find", "customer", "--limit", "many"), 2, "usage"),
+        (("find", "customer", "--limit", "100000"), 2, "limit_exceeded"),
+        (("export", "--nope"), 2, "invalid"),
+        (("export", "out.xlsx"), 2, "invalid"),
+        (("apply", "bad.toml"), 2, "invalid_definition"),
+        (("propose", "-"), 2, "invalid"),
+        (("stale", "customer/acme"), 2, "invalid"),
+        (("get", "customer/nobody"), 3, None),
+        (("get", "customer/acme", "--at", "99"), 3, "not_found"),
+        (("find", "custmer"), 3, "not_found"),
+        (("why", "customer/nobody"), 3, "not_found"),
+        (("import", "nowhere.csv"), 3, "not_found"),
+        (("apply", "nowhere.toml"), 3, "not_found"),
+        (("get", "customer/acme", "--db", "nowhere.db"), 3, "not_found"),
+        (("get", "customer/acme", "--as", "not a name"), 4, "unknown_agent"),
+        (("get", "customer/acme", "--as", "ops", "--key-file", "key"), 4, "not_permitted"),
+        (("get", "customer/acme", "--db", "bad.toml"), 5, "store_damaged"),
+        (("import", "bad.ndjson"), 6, None),
+        (("verify", "--head", "1:00"), 6, None),
+    ],
+)
+def test_exit_codes(crm: Run, words: tuple[str, ...], code: int, error: str | None) -> None:
+    Path("bad.toml").write_text("kinds = 3\n")
+    Path("bad.ndjson").write_text("{\n")
+    Path("key").write_text("comity_no_key\n")
+    told = crm(*words)
+    assert told.code == code, told
+    assert "Traceback" not in told.err
+    programs = crm(*words, "--json")
+    assert programs.code == code
+    if error is None:
+        assert programs.json
+    else:
+        assert told.out == ""
+        assert told.err.startswith("error: ")
+        assert programs.error["code"] == error
+        assert programs.error["retry"] == "never"
+
+
+def test_a_refusal_that_is_raised_carries_its_decision(crm: Run) -> None:
+    Path("comity.toml").write_text(DEFINITION)
+    assert crm("set", "customer/acme", "status=active", "--was", "status=at_risk").code == 0
+    assert crm("apply").code == 0
+    fault = crm("agents", "key", "ops", "--as", "sales", "--json").error
+    assert (fault["code"], fault["decision"]["findings"][0]["code"]) == ("refused", "identity.not_operator")
+
+
+def test_no_workspace_or_several(run: Run) -> None:
+    assert "there is no workspace in this folder" in run("stats").err
+    Path("other.db").write_text("no base")
+    run("put", "c/1", "--db", "a.db")
+    assert run("stats").code == 0
+    run("put", "c/1", "--db", "b.db")
+    assert "a.db, b.db" in run("stats").err
+
+
+# -- who acts
+
+
+def test_agents_keys_and_variables(crm: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("comity.toml").write_text('[agents]\nsales = { role = "s" }\nops = { role = "o", kind = "human" }\n')
+    assert crm("apply").code == 0
+    assert "did you mean 'sales'" in crm("get", "customer/acme", "--as", "sale").err
+    assert crm("put", "x/1", "--as", "ops").code == 1
+    secret = crm("agents", "key", "ops", "--json").json["secret"]
+    Path("key").write_text(f"{secret}\n")
+    assert crm("put", "x/1", "--as", "ops", "--key-file", "key").code == 0
+    monkeypatch.setenv("COMITY_KEY", secret)
+    assert "not whose" in crm("put", "x/2").err
+    monkeypatch.setenv("COMITY_AGENT", "ops")
+    assert crm("put", "x/2").code == 0
+    assert crm("history", "x/2", "--json").json["events"][0]["known"] == "key"
+    assert crm("agents", "revoke", "ops").code == 0
+    assert crm("put", "x/3").code == 4
+    assert secret not in crm("agents", "list", "--json", "--as", "sales", "--key-file", "nokey").out
+
+
+# -- what people see
+
+
+def test_a_conflict_says_what_moved_and_what_to_do(crm: Run) -> None:
+    told = crm("set", "customer/acme", "status=lost", "--was", "status=active", "--as", "sales").err
+    for text in ("Conflict", "active", "at_risk", "support", '"escalation T-42"', "accept=4"):
+        assert text in told
+
+
+def test_history_why_and_refusals(crm: Run) -> None:
+    told = crm("history", "customer/acme").out
+    for text in ("status: active → at_risk", "support", "customer.updated", '"escalation T-42"', "event 4.0"):
+        assert text in told
+    why = crm("why", "customer/acme", "status").out
+    for text in ("at_risk", "by support (claimed)", '"escalation T-42"', "resting on customer/acme.status was active"):
+        assert text in why
+    assert "freshness.changed" in crm("refusals").out
+
+
+def test_pages(crm: Run) -> None:
+    first = crm("find", "customer", "--limit", "1").out
+    assert "acme" in first
+    after = first.split("--after ")[1].strip()
+    assert "beta" in crm("find", "customer", "--limit", "1", "--after", after).out
+
+
+def test_a_definition_can_be_written_back(crm: Run) -> None:
+    Path("comity.toml").write_text('# [bold]\nname = "crm"\n')
+    crm("apply")
+    assert crm("definition").out == '# [bold]\nname = "crm"\n'
+
+
+def test_exported_records_stay_alone_on_the_standard_output(crm: Run) -> None:
+    for words in (("--json",), ()):
+        result = crm("export", "-", "--kind", "ticket", *words)
+        assert result.out == '{"record":"ticket/t1","values":{"title":"It breaks"}}\n'
+        assert "1" in result.err
+
+
+# -- hostile arguments
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "[bold]x[/bold]",
+    "{x!r:9}",
+    "\u202eevil",
+    "a\x00b",
+    "\udcff",
+    "😀" * 500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_neither_steer_the_terminal_nor_break_anything(crm: Run, text: str) -> None:
+    for words in (
+        ("put", "customer/evil", f"name={text}", "--reason", text),
+        ("put", f"customer/{text}", "a=1"),
+        ("put", "customer/evil", f"{text}=1"),
+        ("find", "customer", f"name = {json.dumps(text)}"),
+        ("find", text),
+        ("get", text),
+        ("get", "customer/evil"),
+        ("get", "customer/evil", "--as", text),
+        ("history",),
+        ("why", "customer/evil", "name"),
+        ("why", "customer/acme", text),
+        ("refusals",),
+        ("import", text),
+        (text,),
+        ("get", "customer/acme", "--db", f"{text}.db"),
+    ):
+        result = crm(*words)
+        assert result.code in exits.MEANINGS
+        for sign in ("\x1b", "\x07", "\u202e", "\x00", "Traceback"):
+            assert sign not in result.out + result.err, words
+
+
+def test_a_record_that_was_never_there_is_an_answer_too(crm: Run) -> None:
+    answer = msgspec.json.decode(crm("get", "customer/nobody", "--json").out, type=RecordAnswer)
+    assert (answer.life, answer.version) == ("absent", 0)

@@ -1,0 +1,106 @@
+"""Are all fields written by their owner?"""
+
+from __future__ import annotations
+
+import pytest
+
+from comity.deciding.gates.ownership import judge
+from comity.model.proposals import Add, AnyChange, Archive, Caller, Create, Delete, Emit, Put, Restore, Set, Undo
+from tests.deciding.cases import World, state
+
+CRM = """
+[agents]
+sales   = { role = "seller" }
+support = { role = "helper" }
+boss    = { role = "seller" }
+
+[kinds.customer.fields]
+name    = { type = "string", owner = "sales" }
+status  = { type = "string", owner = ["seller", "support"] }
+tickets = { type = "integer", owner = "support", default = 0 }
+note    = { type = "string" }
+
+[kinds.customer.events.TicketOpened]
+owner = "support"
+then  = { tickets = "record.tickets + 1" }
+
+[kinds.contract]
+owner = "sales"
+[kinds.contract.fields]
+customer = { ref = "customer", on_removal = "cascade" }
+text     = { type = "string" }
+"""
+
+ACME = state("customer/acme", name="Acme", status="active", tickets=0, note="n")
+GONE = state("customer/gone", "archived", name="Gone")
+DEAL = state("contract/deal", customer="acme", text="t")
+
+CASES: list[tuple[str, str, AnyChange, str]] = [
+    ("one's own field", "sales", Set("customer/acme", {"name": "A"}), ""),
+    ("another's field", "support", Set("customer/acme", {"name": "A"}), "customer/acme.name"),
+    ("a field owned by a role", "boss", Set("customer/acme", {"status": "s"}), ""),
+    ("a field owned by name", "support", Set("customer/acme", {"status": "s"}), ""),
+    ("the name's owner isn't its role", "boss", Set("customer/acme", {"name": "A"}), "customer/acme.name"),
+    ("a field that is everyone's", "support", Set("customer/acme", {"note": "x"}), ""),
+    ("an equal value", "support", Set("customer/acme", {"name": "Acme"}), ""),
+    ("clearing another's", "support", Set("customer/acme", {"name": None}), "customer/acme.name"),
+    ("adding to another's", "sales", Add("customer/acme", {"tickets": 1}), "customer/acme.tickets"),
+    ("replacing with less", "support", Put("customer/acme", {"status": "s"}, replace=True), "customer/acme.name"),
+    ("creating with one's own", "sales", Create("customer/new", {"name": "N"}), ""),
+    ("creating with another's", "sales", Create("customer/new", {"tickets": 3}), "customer/new.tickets"),
+    ("creating with another's default", "sales", Create("customer/new", {"tickets": 0}), ""),
+    ("emitting one's own", "support", Emit("customer/acme", "TicketOpened"), ""),
+    ("emitting another's", "sales", Emit("customer/acme", "TicketOpened"), "customer/acme"),
+    ("creating in a kind of others", "support", Create("contract/new", {}), "contract/new"),
+    ("creating in one's own kind", "sales", Create("contract/new", {}), ""),
+    ("writing in a kind of others", "support", Set("contract/deal", {"text": "x"}), "contract/deal.text"),
+    ("deleting in a kind of others", "support", Delete("contract/deal"), "contract/deal"),
+    ("archiving in one's own kind", "sales", Archive("contract/deal"), ""),
+    ("archiving where a field is everyone's", "support", Archive("customer/acme"), ""),
+    ("restoring where a field is everyone's", "support", Restore("customer/gone"), ""),
+    ("what a removal derives", "support", Delete("customer/acme"), ""),
+    ("undoing another's", "support", Undo("customer/acme", {"name": 0}), "customer/acme.name"),
+    ("undoing one's own", "sales", Undo("customer/acme", {"name": 0}), ""),
+]
+
+
+@pytest.mark.parametrize(("agent", "change", "subjects"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
+def test_whose_it_is_to_change(agent: str, change: AnyChange, subjects: str) -> None:
+    given = World(ACME, GONE, DEAL, source=CRM)
+    found = given.findings(judge, change, caller=Caller(agent))
+    assert ", ".join(str(one.subject) for one in found) == subjects
+    assert {one.code for one in found} <= {"ownership.other_domain"}
+
+
+def test_the_refusal_names_the_owner_and_what_would_be_needed() -> None:
+    (finding,) = World(ACME, source=CRM).findings(judge, Set("customer/acme", {"tickets": 1}), caller=Caller("boss"))
+    assert finding.message == "customer/acme.tickets belongs to support; you are boss (seller) and may not write it."
+    assert finding.data == {"owners": ["support"]}
+    assert "support" in str(finding.remedy)
+
+
+def test_each_field_that_is_not_mine_is_named_at_once() -> None:
+    found = World(ACME, source=CRM).findings(
+        judge, Set("customer/acme", {"name": "A", "status": "s", "tickets": 1}), caller=Caller("boss")
+    )
+    assert sorted(str(one.subject) for one in found) == ["customer/acme.name", "customer/acme.tickets"]
+
+
+def test_s36_an_operator_may_undo_in_any_domain_and_only_undo() -> None:
+    given, user = World(ACME, source=CRM), Caller("root", "os_user")
+    assert given.codes(judge, Undo("customer/acme", {"name": 0}), caller=user) == []
+    assert given.codes(judge, Set("customer/acme", {"name": "A"}), caller=user) == ["ownership.other_domain"]
+
+
+def test_where_every_field_has_an_owner_these_decide_on_its_life() -> None:
+    source = '[agents]\na = {}\nb = {}\nc = {}\n[kinds.task.fields]\nx = { owner = "a" }\ny = { owner = "b" }\n'
+    given = World(state("task/t", x=1, y=1), source=source)
+    assert [given.codes(judge, Archive("task/t"), caller=Caller(name)) for name in "abc"] == [
+        [],
+        [],
+        ["ownership.other_domain"],
+    ]
+
+
+def test_undeclared_kinds_have_no_owners() -> None:
+    assert World(state("memo/a", n=1)).codes(judge, Delete("memo/a")) == []
