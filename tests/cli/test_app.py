@@ -277,6 +277,7 @@ def test_hostile_texts_neither_steer_the_terminal_nor_break_anything(crm: Run, t
         ("import", text),
         (text,),
         ("get", "customer/acme", "--db", f"{text}.db"),
+        ("put", "customer/acme", "--db", f"~{text}/x.db"),
     ):
         result = crm(*words)
         assert result.code in exits.MEANINGS

@@ -12,8 +12,9 @@ from comity.deciding import pipeline
 from comity.deciding.case import Case
 from comity.deciding.pipeline import Judgement, judge, next_move
 from comity.deciding.view import Missing
+from comity.model.codec import encode
 from comity.model.decisions import Finding
-from comity.model.proposals import AnyChange, Create, Proposal, Put, Set
+from comity.model.proposals import AnyChange, Create, Proposal, Put, Read, Set
 from tests.deciding.cases import SALES, World, state
 
 
@@ -119,3 +120,19 @@ def test_the_same_proposal_on_the_same_view_gives_the_same_judgement() -> None:
     changes = [Put(f"task/{name}", {"n": 5}) for name in "zyxwvab"]
     assert judged(given, *changes) == judged(given, *changes)
     assert list(judged(given, *changes).states) == [("task", name) for name in "zyxwvab"]
+
+
+def test_limit_answer_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conflict on large values tells which they are, and not all of each."""
+    before = state("task/a", **{f"f{number}": "x" * 500 for number in range(20)})
+    after = state("task/a", at=dict.fromkeys(before.values, 2), **{f"f{number}": "y" * 500 for number in range(20)})
+    changes, reads = (Put("task/a", {"f0": "z"}),), (Read("task/a", 1),)
+    (whole,) = judged(World(before, after), *changes, reads=reads).findings
+    size = len(encode([whole]))
+    monkeypatch.setattr(limits, "ANSWER_BYTES", size)
+    assert judged(World(before, after), *changes, reads=reads).findings == (whole,)
+    monkeypatch.setattr(limits, "ANSWER_BYTES", size - 1)
+    (cut,) = judged(World(before, after), *changes, reads=reads).findings
+    assert len(encode([cut])) < size // 3
+    assert (cut.code, cut.remedy, len(cut.moved)) == (whole.code, whole.remedy, 10)
+    assert "Values are cut" in cut.message

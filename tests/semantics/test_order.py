@@ -736,6 +736,42 @@ def test_s05_a_pinned_intent_reads_as_of_its_revision(ws: comity.Workspace) -> N
     assert pinned.propose().is_conflict
 
 
+READING = """
+import random, signal, sys
+import comity
+
+class Struck(KeyboardInterrupt):
+    pass
+
+def strike(*_):
+    raise Struck
+
+ws, elsewhere = comity.open(sys.argv[1]), comity.open(sys.argv[1])
+theirs = elsewhere.agent("theirs")
+for n in range(5):
+    theirs.put(f"a/{n}", n=0)
+signal.signal(signal.SIGALRM, strike)
+chance, struck = random.Random(3), []
+for n in range(1, 1201):
+    theirs.add("a/1", n=1)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(5e-6, 4e-4))
+        ws.find("a", "n > 9999"), ws.get_many(["a/2"]), ws.history("a/3"), ws.get("a/2", at=3)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Struck as error:
+        struck.append(error)  # As an interactive session keeps the last one, with all its frames.
+    assert ws.get_many(["a/1"])[0].n == n
+    assert [record.n for record in ws.find("a", "n > 0")] == [n]
+assert len(struck) > 100, len(struck)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no timers that interrupt here")
+def test_s05_an_interrupted_read_leaves_no_old_snapshot_behind(path: Path) -> None:
+    done = run_process(READING, path)
+    assert done.returncode == 0, done.stderr
+
+
 # -- S6: store time
 
 

@@ -12,11 +12,14 @@ from comity.deciding.case import Case, identify
 from comity.deciding.fold import DraftEvent
 from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
 from comity.deciding.view import Missing, Ref, View
+from comity.model.codec import encode
 from comity.model.decisions import Finding, Outcome
 from comity.model.definition import AgentDefinition
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
+from comity.model.texts import show
 
+_MOVED_WHEN_CUT: Final = 10
 _NOTHING_NEXT: Final = "Go on."
 
 
@@ -47,6 +50,8 @@ def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
     refused = any(finding.severity != "warn" for finding in findings)
     if len(findings) > limits.FINDINGS_PER_DECISION:
         findings = _shorten(findings)
+    if findings and len(encode(findings)) > limits.ANSWER_BYTES:
+        findings = [*map(_cut, findings[:-1]), _cut(findings[-1], limits.ANSWER_BYTES)]
     if refused:
         return Judgement("refused", case.agent, tuple(findings), (), {}, next_move(findings))
     draft = case.draft
@@ -75,6 +80,16 @@ def _shorten(findings: list[Finding]) -> list[Finding]:
     kept = sorted(findings, key=lambda finding: finding.severity == "warn")[: limits.FINDINGS_PER_DECISION - 1]
     message = f"There are {len(findings) - len(kept)} more findings."
     return [*kept, Finding("shape.too_large", message, severity=kept[0].severity, remedy="Mend these first.")]
+
+
+def _cut(finding: Finding, said: int | None = None) -> Finding:
+    """Return a finding with its values cut for a sentence, as all of them together would be too large an answer."""
+    note = f" Values are cut: the whole answer would have more than {said} bytes." if said else ""
+    moved = tuple(
+        msgspec.structs.replace(one, was=show(one.was), now=show(one.now)) for one in finding.moved[:_MOVED_WHEN_CUT]
+    )
+    message = finding.message[: limits.REASON_CHARS] + note
+    return msgspec.structs.replace(finding, message=message, moved=moved, unchanged=finding.unchanged[:10], data={})
 
 
 def next_move(findings: Sequence[Finding]) -> str:

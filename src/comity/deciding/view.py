@@ -140,7 +140,7 @@ class View:
         self.now_us = now_us
         self.kind_revisions = dict(kind_revisions)
         self.drafted: dict[Ref, RecordState] = {}
-        self.authors: dict[int, tuple[str, str | None, dict[tuple[str, str, str], int]]] = {}
+        self.authors: dict[int, tuple[str, str | None, Sequence[Drafted]]] = {}
         self.facts: dict[bytes, Any] = {}
 
     def record(self, ref: Ref) -> RecordState:
@@ -180,9 +180,10 @@ class View:
         """Return who last changed a field of a record."""
         revision = state.blame.get(field, state.revision)
         if revision > self.stored_revision:
-            by, reason, places = self.authors[revision]
-            ordinal = places.get((state.kind, state.id, field), 0)
-            return Author(by, self.now_us, event_id(revision, ordinal), reason)
+            by, reason, events = self.authors[revision]
+            ref = (state.kind, state.id)
+            places = [place for place, event in enumerate(events) if event.ref == ref and field in event.changed()]
+            return Author(by, self.now_us, event_id(revision, places[-1] if places else 0), reason)
         return self._fact(AuthorNeed((state.kind, state.id), field, revision))
 
     def has_event(self, revision: int, ordinal: int) -> bool:
@@ -204,8 +205,7 @@ class View:
     ) -> None:
         """Take what a proposal of this batch did, as its commit of the next revision."""
         self.revision += 1
-        places = {(*event.ref, field): ordinal for ordinal, event in enumerate(events) for field in event.changed()}
-        self.authors[self.revision] = (agent, reason, places)
+        self.authors[self.revision] = (agent, reason, events)
         self.drafted.update(states)
         for kind, _ in states:
             self.kind_revisions[kind] = self.revision

@@ -45,7 +45,10 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     def is_same_place(self, other: Head) -> bool:
         """Tell whether nothing was committed between the two."""
-        return self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
+        return self is other or (
+            self.revision == other.revision and self.chain == other.chain and self.incarnation == other.incarnation
+        )
+
 
 
 class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -9,6 +9,7 @@ the store other than by a proposal (keys' hashes and indexes excepted).
 from __future__ import annotations
 
 from collections.abc import Callable
+from traceback import clear_frames
 from typing import Any, Final
 
 from comity import operations
@@ -67,4 +68,8 @@ def run(engine: Engine, caller: Caller, request: Request, progress: Progress | N
     try:
         return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
     except UnicodeEncodeError as error:
-        raise InvalidRequest(f"a text of the request can't be UTF-8: {ascii(error.object[:40])}") from None
+        raise InvalidRequest(f"a text of the request can't be UTF-8: {error.object[:40]!a}") from None
+    except (KeyboardInterrupt, SystemExit) as error:
+        # An interrupt may leave a snapshot open in a frame that it passed: later reads would see the past.
+        clear_frames(error.__traceback__)
+        raise

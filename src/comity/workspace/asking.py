@@ -229,10 +229,16 @@ class Asking:
         key: str | None = None,
         reason: str | None = None,
         action: str | None = None,
+        again: bool = False,
         dry: bool = False,
     ) -> ImportAnswer:
-        """Bring records in from a CSV, JSON or NDJSON file, through the same checks."""
-        return self._session.call(Import(file=str(file), kind=kind, key=key, reason=reason, action=action, dry=dry))
+        """Bring records in from a CSV, JSON or NDJSON file, through the same checks.
+
+        Repeating it does nothing twice; ``again`` also takes rows that an earlier run committed.
+        """
+        return self._session.call(
+            Import(file=str(file), kind=kind, key=key, reason=reason, action=action, again=again, dry=dry)
+        )
 
     def export_file(
         self,

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
+from comity.errors import InvalidRequest
 from comity.model import proposals
 from comity.model.proposals import AnyChange
 
@@ -27,7 +28,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     action: str | None = None
     about: tuple[str, ...] = ()
-    was: Mapping[str, Any] = {}
+    was: dict[str, Any] = {}
     assume: tuple[str, ...] = ()
     accept: int | None = None
     cause: str | None = None
@@ -35,18 +36,24 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     not_after: Any = None
 
 
+NO_OPTIONS: Final = Options()
 _OPTIONS: Final = frozenset(Options.__struct_fields__)
 
 
 def split_options(values: dict[str, Any]) -> tuple[dict[str, Any], Options]:
-    """Return the fields and the options that a call named."""
+    """Return the fields and the options that a call named; raises InvalidRequest for one of a wrong type."""
+    if _OPTIONS.isdisjoint(values):
+        return values, NO_OPTIONS
     chosen = {name: values.pop(name) for name in _OPTIONS & values.keys()}
     for name in ("about", "assume"):
-        if name in chosen:
-            chosen[name] = (chosen[name],) if isinstance(chosen[name], str) else tuple(chosen[name])
+        if isinstance(chosen.get(name), str):
+            chosen[name] = (chosen[name],)
     if chosen.get("was") is None:
         chosen.pop("was", None)
-    return values, Options(**chosen)
+    try:
+        return values, msgspec.convert(chosen, Options)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{error}; a field of that name is set with fields={{…}}") from None
 
 
 class Writing(Generic[R]):

@@ -9,7 +9,7 @@ import msgspec
 
 from comity.model.filters import Query
 from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
-from comity.workspace.changes import Options
+from comity.workspace.changes import NO_OPTIONS, Options
 
 
 class _Seen:
@@ -92,10 +92,8 @@ class Memory:
 
     def change(self, change: AnyChange, options: Options) -> None:
         """Take a change; sets of one record that follow one another become one."""
-        if options.was:
-            self._was.setdefault(change.record, {}).update(options.was)
-        if msgspec.structs.replace(options, was={}) != Options():
-            raise TypeError("reason, action, about … belong to the intent: only was= goes with a single change of it")
+        if options is not NO_OPTIONS:
+            self._take_was(change.record, options)
         if isinstance(change, (Put, Set)):
             self._pending.setdefault(change.record, {}).update(change.fields)
         last = self.changes[-1] if self.changes else None
@@ -103,6 +101,11 @@ class Memory:
             self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
         else:
             self.changes.append(change)
+
+    def _take_was(self, record: str, options: Options) -> None:
+        if msgspec.structs.replace(options, was={}) != NO_OPTIONS:
+            raise TypeError("reason, action, about … belong to the intent: only was= goes with a single change of it")
+        self._was.setdefault(record, {}).update(options.was)
 
 
 def _can_join(last: AnyChange | None, change: AnyChange) -> bool:

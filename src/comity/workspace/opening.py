@@ -150,4 +150,4 @@ def _path_of(url: str | Path) -> Path:
         return Path(rest.removeprefix("/"))
     if colon:
         raise InvalidRequest(f"{scheme}:// can't be opened by this version: give the path of an SQLite file")
-    return Path(text).expanduser()
+    return Path(os.path.expanduser(text))  # which never fails, unlike Path.expanduser

@@ -7,12 +7,12 @@ from typing import Any, Final, NoReturn, Protocol
 
 from comity.model import refs
 from comity.model.decisions import Moved
-from comity.model.proposals import AnyChange
+from comity.model.proposals import AnyChange, Put
 from comity.model.records import Life
 from comity.model.texts import suggestion
 from comity.model.values import freeze
 from comity.operations import RecordAnswer
-from comity.workspace.changes import Changing, Options
+from comity.workspace.changes import NO_OPTIONS, Changing, Options
 
 _WHOLE: Final = None
 _SHOWN: Final = ("live", "archived")
@@ -139,7 +139,7 @@ class Record(Changing[None]):
         self[field] = value
 
     def __setitem__(self, field: str, value: Any) -> None:
-        self.set({field: value})
+        self._change(lambda ref: Put(ref, {field: value}), NO_OPTIONS)
 
     def __contains__(self, field: object) -> bool:
         return isinstance(field, str) and self.get(field) is not None

@@ -38,8 +38,8 @@ def outcome(answer: Decision) -> Text:
 
 
 def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
-    """Yield what the checks had to say, with the fields that moved."""
-    for finding in found:
+    """Yield what the checks had to say, warnings last, with the fields that moved."""
+    for finding in sorted(found, key=lambda one: one.severity == "warn"):
         is_warning = finding.severity == "warn"
         style = "yellow" if is_warning else "red"
         code = f"{'warning ' if is_warning else ''}{finding.code}"

@@ -342,7 +342,9 @@ def _values(
         return
     for name, value in fields.items():
         field = declared.get(name)
-        if field is None and is_declared:
+        if not isinstance(name, str):
+            yield _invalid(f"{name!r} is no field name.", "Field names are texts.")
+        elif field is None and is_declared:
             yield _unknown_field(record, name, declared)
         elif field is None and (not refs.NAME.match(name) or len(name) > limits.NAME_CHARS):
             yield _invalid(f"{name[:64]!r} is no field name.", "Use letters, digits and '_', a letter first.")

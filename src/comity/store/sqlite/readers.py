@@ -12,7 +12,7 @@ import apsw
 from comity.errors import StoreError
 from comity.store.contract import Head
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate
-from comity.store.sqlite.rows import head_of
+from comity.store.sqlite.rows import Row, head_of
 from comity.store.sqlite.snapshot import SELECT_HEAD, SqliteSnapshot
 
 
@@ -37,6 +37,7 @@ class Readers:
         self._connect = connect
         self._idle: list[apsw.Connection] = []
         self._reading: dict[int, _Reading] = {}
+        self._latest: tuple[Row, Head] | None = None
         self._is_closed = False
 
     def __enter__(self) -> SqliteSnapshot:
@@ -70,6 +71,21 @@ class Readers:
             raise translate(failure) from failure
         self._give_back(reading.connection)
 
+    @property
+    def depth(self) -> int:
+        """Return how many blocks of the calling thread share its snapshot; 0 where it has none."""
+        reading = self._reading.get(get_ident())
+        return 0 if reading is None else reading.depth
+
+    def break_off(self, depth: int) -> None:
+        """Go back to so many blocks of the calling thread; without any, its snapshot is given up."""
+        reading = self._reading.get(get_ident())
+        if reading is not None and reading.depth > depth:
+            reading.depth = depth
+            if not depth:
+                del self._reading[get_ident()]
+                reading.connection.close()
+
     def head(self) -> Head:
         """Return the head as it is now, outside of any snapshot."""
         connection = self._take()
@@ -79,7 +95,12 @@ class Readers:
             connection.close()
             raise translate(failure) from failure
         self._give_back(connection)
-        return head_of(row)
+        latest = self._latest
+        if latest is not None and latest[0] == row:
+            return latest[1]
+        head = head_of(row)
+        self._latest = (row, head)
+        return head
 
     @contextmanager
     def connection(self) -> Generator[apsw.Connection]:
