@@ -12,11 +12,12 @@ from comity.testing.manual_clock import ManualClock
 EXPECTED = """\
 customer/acme has changed since you read it.
 status: you saw active, now at_risk, by support 0 s ago: "escalation T-42"
-Next: Decide again with the values now; if the change still stands, repeat it with accept=2."""
+Next: Decide again with the values now; if it still stands, repeat it with accept=2."""
 
 WHY = """\
 customer/acme.status is at_risk
-  because of customer.updated (event 2.0, status active → at_risk) by support (claimed) at 2023-11-14T22:13:20Z: "escalation T-42"
+  because of customer.updated (event 2.0, status active → at_risk) by support (claimed)\
+ at 2023-11-14T22:13:20Z: "escalation T-42"
   resting on customer/acme.status was active"""
 
 

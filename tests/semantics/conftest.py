@@ -21,7 +21,7 @@ ops     = { role = "operations", kind = "human" }
 
 [kinds.customer.fields]
 name         = { type = "string", required = true, owner = "sales" }
-status       = { enum = ["prospect", "active", "at_risk", "churned"], owner = ["sales", "support"], event = "StatusChanged" }
+status       = { enum = ["active", "at_risk", "churned"], owner = ["sales", "support"], event = "StatusChanged" }
 health       = { type = "string" }
 value        = { type = "number", minimum = 0, owner = "sales" }
 open_tickets = { type = "integer", default = 0, owner = "support" }

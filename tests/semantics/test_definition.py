@@ -68,11 +68,18 @@ DOMAINS: list[tuple[str, str, Any, list[str]]] = [
     ("own event", "support", Emit("customer/acme", "TicketOpened", {"ticket": "1"}), []),
     ("another's event", "sales", Emit("customer/acme", "TicketOpened", {"ticket": "1"}), [OTHER]),
     ("removal of another's kind", "sales", Delete("ticket/1"), [OTHER]),
-    ("undoing in another's domain", "support", Undo("customer/acme", {"name": 0, "status": 0, "value": 0}), [OTHER] * 2),
+    (
+        "undoing in another's domain",
+        "support",
+        Undo("customer/acme", {"name": 0, "status": 0, "value": 0}),
+        [OTHER] * 2,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("agent", "change", "expected"), [case[1:] for case in DOMAINS], ids=[case[0] for case in DOMAINS])
+@pytest.mark.parametrize(
+    ("agent", "change", "expected"), [case[1:] for case in DOMAINS], ids=[case[0] for case in DOMAINS]
+)
 def test_ownership_holds_on_every_path(acme: comity.Workspace, agent: str, change: Any, expected: list[str]) -> None:
     decision = propose(acme.agent(agent), change, accept=acme.revision)
     assert [code for code in codes(decision) if code.startswith("ownership")] == expected
@@ -152,7 +159,7 @@ def test_s23_that_a_key_was_issued_is_in_the_log_and_its_hash_is_not(crm: comity
     answer = crm.issue_key("ops", reason="ops needs one")
     events = crm.history("$agent/ops").events
     assert [(event.type, event.reason) for event in events] == [("key_issued", "ops needs one")]
-    secret = answer.secret.rpartition("_")[2]
+    secret = answer.secret.split("_", 2)[2]
     crm.close()
     assert secret.encode() not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
@@ -166,7 +173,8 @@ def test_s25_each_commit_tells_how_its_author_was_known(crm: comity.Workspace) -
     crm.agent("ops", key=key).set("customer/a", health="good")
     assert [event.known for event in crm.history(oldest_first=True).events] == ["os_user", "os_user", "claimed", "key"]
     why = crm.why("customer/a", "health")
-    assert why.event is not None and why.event.known == "key"
+    assert why.event is not None
+    assert why.event.known == "key"
     assert "(key)" in str(why)
 
 
@@ -220,9 +228,11 @@ def test_s25_with_a_human_in_charge_the_system_user_is_no_operator(crm: comity.W
     assert codes(refused.value.decision) == ["identity.not_operator"]
     changed = define(CRM + "\n[kinds.lead.fields]\nname = { type = 'string' }\n", "new.toml")
     answer = crm.apply(changed)
-    assert answer.decision is not None and codes(answer.decision) == ["identity.not_operator"]
+    assert answer.decision is not None
+    assert codes(answer.decision) == ["identity.not_operator"]
     done = crm.agent("ops", key=key).apply(changed)
-    assert done.is_changed and done.number == 2
+    assert done.is_changed
+    assert done.number == 2
 
 
 def test_s25_the_key_of_an_agent_that_is_no_human_locks_nobody_out(crm: comity.Workspace) -> None:
@@ -283,7 +293,8 @@ def test_s26_a_change_names_what_it_replaces(crm: comity.Workspace, define: Defi
     third = define(CRM + "\n# third\n", "third.toml")
     assert crm.apply(second, replaces=1).number == 2
     stale = crm.apply(third, replaces=1)
-    assert stale.decision is not None and codes(stale.decision) == ["definition.replaced"]
+    assert stale.decision is not None
+    assert codes(stale.decision) == ["definition.replaced"]
     assert crm.definition().number == 2
     assert crm.apply(second).is_changed is False
     assert crm.apply(third, dry=True).is_changed
@@ -432,7 +443,8 @@ def test_s29_a_search_that_is_too_long_to_be_a_read_is_refused(ws: comity.Worksp
 
 
 @pytest.mark.parametrize(
-    ("kind", "nearest"), [("customers", "customer"), ("Customer", "customer"), ("custmer", "customer"), ("ticket", None)]
+    ("kind", "nearest"),
+    [("customers", "customer"), ("Customer", "customer"), ("custmer", "customer"), ("ticket", None)],
 )
 def test_s30_the_first_record_of_a_new_kind_is_warned_about(
     ws: comity.Workspace, kind: str, nearest: str | None

@@ -154,12 +154,16 @@ def test_s07_repeats_within_one_batch(path: Any) -> None:
             ask("q", Set("a/2", {"n": 1})),
         ]
     )
-    assert isinstance(one, Decision) and one.is_committed
+    assert isinstance(one, Decision)
+    assert one.is_committed
     assert two == one
-    assert isinstance(other, Decision) and codes(other) == ["shape.id_reused"]
-    assert isinstance(no, Decision) and codes(no) == ["integrity.missing"]
+    assert isinstance(other, Decision)
+    assert codes(other) == ["shape.id_reused"]
+    assert isinstance(no, Decision)
+    assert codes(no) == ["integrity.missing"]
     assert no == no_again == no_third
-    assert isinstance(made, Decision) and made.is_committed
+    assert isinstance(made, Decision)
+    assert made.is_committed
     with store.snapshot() as snapshot:
         assert snapshot.records([("a", "1")])[("a", "1")].values == {"n": 1}
         assert snapshot.head.revision == 3

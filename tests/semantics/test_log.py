@@ -64,7 +64,7 @@ FORBIDDEN = [
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_s37_the_database_itself_forbids_changing_the_log(ws: comity.Workspace, path: Path, statement: str) -> None:
     write_some(ws)
-    with raw(path) as connection, pytest.raises(sqlite3.Error, match="append-only|erase|log"):
+    with raw(path) as connection, pytest.raises(sqlite3.Error, match=r"append-only|erase|log"):
         connection.execute(statement)
     assert ws.verify().is_clean
 
@@ -86,7 +86,9 @@ def swap_digests_too(connection: sqlite3.Connection) -> None:
 
 def forge_payload(connection: sqlite3.Connection) -> None:
     """Edit what an event holds and make its digest fit, as one who knows the format would."""
-    place, payload, salt = connection.execute("SELECT place, payload, salt FROM events ORDER BY place LIMIT 1").fetchone()
+    place, payload, salt = connection.execute(
+        "SELECT place, payload, salt FROM events ORDER BY place LIMIT 1"
+    ).fetchone()
     forged = payload.replace("one", "two")
     digest = sha256(salt + forged.encode()).digest()
     connection.execute("UPDATE events SET payload = ?, digest = ? WHERE place = ?", (forged, digest, place))
@@ -103,7 +105,7 @@ def edit_record(connection: sqlite3.Connection) -> None:
 
 def add_orphan_event(connection: sqlite3.Connection) -> None:
     columns = "kind, id, version, type, life, born, derived, digest, salt, payload"
-    connection.execute(f"INSERT INTO events (place, {columns}) SELECT (9 << 16), {columns} FROM events LIMIT 1")  # noqa: S608
+    connection.execute(f"INSERT INTO events (place, {columns}) SELECT (9 << 16), {columns} FROM events LIMIT 1")
 
 
 TAMPERINGS: dict[str, Tamper | str] = {
@@ -165,7 +167,9 @@ def test_s37_a_cut_tail_shows_against_a_head_kept_outside(open_again: Open, path
         connection.execute("DELETE FROM commits WHERE revision = 6")
         connection.execute("DELETE FROM events WHERE place >> 16 = 6")
         connection.execute("UPDATE head SET revision = 5, chain = ?", (chain,))
-        (image,) = connection.execute("SELECT payload FROM events WHERE kind = 'a' AND id = '1' ORDER BY place DESC").fetchone()
+        (image,) = connection.execute(
+            "SELECT payload FROM events WHERE kind = 'a' AND id = '1' ORDER BY place DESC"
+        ).fetchone()
         values, blame = (json.dumps(json.loads(image)[part]) for part in ("values", "blame"))
         sql = """UPDATE records SET "values" = ?, blame = ?, version = 2, revision = 3 WHERE kind = 'a' AND id = '1'"""
         connection.execute(sql, (values, blame))
@@ -196,7 +200,7 @@ def test_s37_payloads_stand_for_themselves_by_a_salted_digest(ws: comity.Workspa
     write_some(ws)
     with raw(path) as connection:
         for table in ("commits", "events"):
-            rows = connection.execute(f"SELECT digest, salt, payload FROM {table}").fetchall()  # noqa: S608
+            rows = connection.execute(f"SELECT digest, salt, payload FROM {table}").fetchall()
             assert all(sha256(salt + payload.encode()).digest() == digest for digest, salt, payload in rows)
             assert len({salt for _, salt, _ in rows}) == len(rows)
             assert all(len(salt) == 16 for _, salt, _ in rows)
@@ -390,7 +394,8 @@ def test_why_tells_event_author_reason_and_causes(dated: comity.Workspace) -> No
     assert (why.event.event, why.event.by, why.event.reason) == ("3.0", "sales", "three")
     assert [(cause.event, cause.reason) for cause in why.causes] == [("2.0", "two")]
     past = dated.why("a/1", "x", at=2)
-    assert past.event is not None and past.value == 2
+    assert past.event is not None
+    assert past.value == 2
     assert past.rested_on == ("a/1.x was 1",)
     assert dated.why("a/1", "never").event is None
     with pytest.raises(comity.NotFound):
@@ -401,14 +406,21 @@ def test_why_does_not_credit_a_change_of_another_field(ws: comity.Workspace) -> 
     ws.agent("sales").put("a/1", x=1, y=1, reason="mine")
     ws.agent("support").put("a/1", y=2, was={"y": 1}, reason="theirs")
     why = ws.why("a/1", "x")
-    assert why.event is not None and (why.event.by, why.event.reason) == ("sales", "mine")
+    assert why.event is not None
+    assert (why.event.by, why.event.reason) == ("sales", "mine")
 
 
 def test_a_cause_must_be_an_event_of_the_log(ws: comity.Workspace) -> None:
     sales = ws.agent("sales")
     sales.put("a/1", x=1)
     for n, (cause, code) in enumerate(
-        (("9.0", "shape.unknown_cause"), ("x", "shape.invalid"), ("1.7", "shape.unknown_cause"), ("0.65536", "shape.invalid"), ("1.0", None))
+        (
+            ("9.0", "shape.unknown_cause"),
+            ("x", "shape.invalid"),
+            ("1.7", "shape.unknown_cause"),
+            ("0.65536", "shape.invalid"),
+            ("1.0", None),
+        )
     ):
         decision = sales.propose(Proposal(id=f"p{n}", changes=(Create(f"b/{n}"),), cause=cause))
         assert [finding.code for finding in decision.refusals] == ([code] if code else [])
@@ -419,6 +431,11 @@ def test_events_are_named_by_what_happened(ws: comity.Workspace) -> None:
     changes = (Create("a/1", {"x": 1}), Set("a/1", {"x": 2}), Put("a/1", {"y": 1}), Delete("a/1"))
     decision = sales.propose(Proposal(id="p", changes=changes, reads=(Read("a/1", 0),)))
     assert decision.events == ("1.0", "1.1", "1.2", "1.3")
-    assert [event.type for event in ws.history(oldest_first=True).events] == ["a.created", "a.updated", "a.updated", "a.deleted"]
+    assert [event.type for event in ws.history(oldest_first=True).events] == [
+        "a.created",
+        "a.updated",
+        "a.updated",
+        "a.deleted",
+    ]
     assert [event.version for event in ws.history(oldest_first=True).events] == [1, 2, 3, 4]
     assert re.fullmatch(r"1:[0-9a-f]{64}", ws.verify().head)

@@ -106,7 +106,9 @@ def test_s36_a_removal_detaches_and_cascades_as_declared(acme: comity.Workspace,
     assert acme.verify().is_clean
 
 
-def test_s36_a_cascade_goes_on_and_stops_where_something_is_refused(open_again: Open, define: Callable[..., Path]) -> None:
+def test_s36_a_cascade_goes_on_and_stops_where_something_is_refused(
+    open_again: Open, define: Callable[..., Path]
+) -> None:
     source = """
 [kinds.a.fields]
 n = { type = "integer" }
@@ -158,16 +160,28 @@ def test_s36_a_named_event_carries_its_consequences(acme: comity.Workspace) -> N
     support.create("ticket/1", title="late", customer="acme")
     decision = support.emit("customer/acme", "TicketOpened", ticket="1", reason="called")
     event = acme.history("customer/acme").events[0]
-    assert (event.type, event.data, event.was, event.now) == ("TicketOpened", {"ticket": "1"}, {"open_tickets": 0}, {"open_tickets": 1})
+    assert (event.type, event.data, event.was, event.now) == (
+        "TicketOpened",
+        {"ticket": "1"},
+        {"open_tickets": 0},
+        {"open_tickets": 1},
+    )
     assert event.event == decision.events[0]
-    assert codes(propose(support, Emit("customer/acme", "TicketOpened", {"ticket": "none"}))) == ["integrity.missing_target"]
+    assert codes(propose(support, Emit("customer/acme", "TicketOpened", {"ticket": "none"}))) == [
+        "integrity.missing_target"
+    ]
     assert codes(propose(support, Emit("customer/acme", "TicketClosed"))) == ["shape.unknown_event"]
 
 
 def test_s36_a_declared_event_tells_from_and_to(acme: comity.Workspace) -> None:
     acme.agent("support").set("customer/acme", status="at_risk", was={"status": "active"}, reason="T-42")
     event = acme.history("customer/acme", type="StatusChanged").events[0]
-    assert (event.was, event.now, event.by, event.reason) == ({"status": "active"}, {"status": "at_risk"}, "support", "T-42")
+    assert (event.was, event.now, event.by, event.reason) == (
+        {"status": "active"},
+        {"status": "at_risk"},
+        "support",
+        "T-42",
+    )
 
 
 # -- undoing
@@ -272,7 +286,8 @@ def test_s36_undoing_needs_the_owners_or_an_operator(acme: comity.Workspace) -> 
     sales, support, product = acme.agent("sales"), acme.agent("support"), acme.agent("product")
     bad = sales.set("customer/acme", name="Wrong", status="at_risk", was={"name": "Acme", "status": "active"})
     refused = product.revert(commit=bad.revision)
-    assert len(refused.left) == 2 and refused.reverted == ()
+    assert len(refused.left) == 2
+    assert refused.reverted == ()
     assert support.revert(commit=bad.revision).reverted == ()
     assert acme.get("customer/acme").name == "Wrong"
     assert reverted(acme.revert(commit=bad.revision)) != []
@@ -356,4 +371,3 @@ def test_s36_undoing_what_someone_changes_meanwhile_is_a_conflict(ws: comity.Wor
     ws.agent("support").put("a/1", x=3, was={"x": 2})
     assert comity.Agent(ws._session).propose(plan).is_conflict
     assert propose(sales, Put("a/1", {"y": 1})).is_committed
-

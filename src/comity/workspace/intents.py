@@ -40,16 +40,16 @@ class ProposedDecision(Decision, dict=True, gc=True):
         return object.__getattribute__(self, name)
 
     def __repr__(self) -> str:
-        self.__dict__["is_read"] = True
+        object.__getattribute__(self, "__dict__")["is_read"] = True
         return super().__repr__()
 
     def __eq__(self, other: object) -> bool:
-        self.__dict__["is_read"] = True
+        object.__getattribute__(self, "__dict__")["is_read"] = True
         return isinstance(other, Decision) and all(
             getattr(self, name) == getattr(other, name) for name in Decision.__struct_fields__
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __del__(self) -> None:
         if not self.__dict__.get("is_read") and not sys.is_finalizing():

@@ -150,4 +150,7 @@ def _path_of(url: str | Path) -> Path:
         return Path(rest.removeprefix("/"))
     if colon:
         raise InvalidRequest(f"{scheme}:// can't be opened by this version: give the path of an SQLite file")
-    return Path(os.path.expanduser(text))  # which never fails, unlike Path.expanduser
+    if "\0" in text:
+        raise InvalidRequest("a path may not hold U+0000")
+    # Path.expanduser raises for a user who isn't there.
+    return Path(os.path.expanduser(text))
