@@ -80,9 +80,15 @@ def test_times_are_written_so_that_they_can_be_read(us: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "us"),
-    [("1970-01-01T00:00:00Z", 0), ("1970-01-01T01:00:00+01:00", 0), ("1970-01-01T00:00:00.000001Z", 1),
-     ("1970-01-01T00:00:00", 0), ("1969-12-31T23:59:59Z", -SECOND_US), ("1970-01-02", 86_400 * SECOND_US)],
-)  # fmt: skip
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:00.000001Z", 1),
+        ("1970-01-01T00:00:00", 0),
+        ("1969-12-31T23:59:59Z", -SECOND_US),
+        ("1970-01-02", 86_400 * SECOND_US),
+    ],
+)
 def test_times(text: str, us: int) -> None:
     assert parse_time(text) == us
 
@@ -95,8 +101,17 @@ def test_no_times(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-5, "0 s"), (0, "0 s"), (59, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_600, "1 h"), (86_400, "1 d"), (10**6, "11 d")],
-)  # fmt: skip
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (86_400, "1 d"),
+        (10**6, "11 d"),
+    ],
+)
 def test_ages_are_for_people(seconds: int, text: str) -> None:
     assert format_age(seconds * SECOND_US) == text
 

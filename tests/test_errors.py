@@ -14,9 +14,7 @@ from comity.model.decisions import Decision, Finding, Moved
 
 
 def classes() -> dict[str, type[ComityError]]:
-    return {
-        name: one for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, ComityError)
-    }
+    return {name: one for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, ComityError)}
 
 
 def drawn() -> dict[str, str | None]:
@@ -35,9 +33,7 @@ def drawn() -> dict[str, str | None]:
 
 
 def test_the_tree_is_as_drawn() -> None:
-    actual = {
-        name: None if one is ComityError else one.__bases__[0].__name__ for name, one in classes().items()
-    }
+    actual = {name: None if one is ComityError else one.__bases__[0].__name__ for name, one in classes().items()}
     assert drawn() == actual
 
 
@@ -62,7 +58,9 @@ def test_every_error_says_what_it_tells_and_what_a_repeat_can_bring(name: str, o
 def test_a_refusal_explains_itself_with_its_decision() -> None:
     moved = Moved("a/1", "n", 1, 2, "bob", 0, "2.0")
     finding = Finding("freshness.changed", "m", "a/1", moved=(moved,))
-    decision = Decision(id="p", outcome="refused", revision=2, at=0, definition=0, next="Look again.", findings=(finding,))
+    decision = Decision(
+        id="p", outcome="refused", revision=2, at=0, definition=0, next="Look again.", findings=(finding,)
+    )
     error = comity.Conflict(decision)
     assert error.decision is decision
     assert str(error) == decision.explain()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import TypeVar
 
 import pytest
@@ -306,7 +307,7 @@ def test_closing_has_those_who_wait_answered_and_refuses_those_who_come() -> Non
     closed = start(lane.close)
     deciding.gate.set()
     closed.result(WAIT_S)
-    assert sum(deciding.batches, []) == ["first", "a", "b"]
+    assert list(chain.from_iterable(deciding.batches)) == ["first", "a", "b"]
     assert [future.result(WAIT_S).id for future in (first, *others)] == ["first", "a", "b"]
     with pytest.raises(StoreUnavailable, match="closed"):
         lane.submit(submission("late"))
@@ -320,7 +321,7 @@ def test_many_threads_each_get_their_own_answer() -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda name: lane.submit(submission(name)).id, names))
     assert answers == names
-    assert sorted(sum(deciding.batches, [])) == sorted(names)
+    assert sorted(chain.from_iterable(deciding.batches)) == sorted(names)
     assert lane._leader is None
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from comity import limits
+from comity.deciding.compile import compile_definition
+from comity.model.definition import Definition
+from comity.model.filters import Query
+from comity.operations import Find
+from comity.store.sqlite.opening import connect
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(name for name in vars(limits) if name.isupper())
 ELSEWHERE = {
-    "BATCH_BYTES": "tests/test_lane.py",
-    "BATCH_PROPOSALS": "tests/test_lane.py",
-    "LANE_TIMEOUT_S": "tests/test_lane.py",
-    "PATTERN_CHARS": "tests/deciding",
+    "CACHE_BYTES": "tests/coordinator/test_loop.py",
+    "EXPRESSION_LOOP_NESTING": "tests/deciding/expressions/test_bounds.py",
 }
 """Tests that name what they test in their own words."""
 
@@ -31,15 +34,16 @@ def test_every_bound_is_kept_somewhere() -> None:
 
 
 def test_every_bound_has_a_test() -> None:
-    tests = "\n".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)
-    )
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name in NAMES if not re.search(rf"\b{name}\b", tests) and name not in ELSEWHERE] == []
+    assert all((ROOT / file).exists() for file in ELSEWHERE.values())
 
 
 def test_every_bound_is_declared_final_in_one_place() -> None:
     tree = ast.parse(Path(limits.__file__).read_text(encoding="utf-8"))
-    declared = [node.target.id for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    declared = [
+        node.target.id for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
     assert sorted(declared) == NAMES
 
 
@@ -54,3 +58,19 @@ def test_a_search_for_one_more_than_the_bound_is_within_the_bound_of_searches() 
     assert limits.DERIVED_WRITES < limits.QUERY_RECORDS
     assert limits.EVENTS_PER_COMMIT < 65_536
     assert limits.RECORD_BYTES < limits.COMMIT_BYTES
+
+
+def test_limit_store_busy_s(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "base.db", "FULL", 100)
+    assert next(iter(connection.execute("PRAGMA busy_timeout")))[0] == limits.STORE_BUSY_S * 1_000
+    connection.close()
+
+
+def test_limit_query_records_default() -> None:
+    assert Query("task").limit == Find(kind="task").limit == limits.QUERY_RECORDS_DEFAULT
+
+
+def test_limit_assumptions_cached() -> None:
+    compiled = compile_definition(Definition(), 0)
+    assert compiled.assumption("1 == 1") is compiled.assumption("1 == 1")
+    assert compiled.assume.cache_info().maxsize == limits.ASSUMPTIONS_CACHED  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ from comity.coordinator import Coordinator, Submission, submit
 from comity.coordinator.round import Round
 from comity.errors import ComityError, OutcomeUnknown, StoreError, StoreUnavailable
 from comity.model.decisions import Decision
-from comity.model.proposals import AnyChange, Caller, Emit, Proposal, Put, QueryRead, Set, Was
 from comity.model.filters import Query
+from comity.model.proposals import AnyChange, Caller, Emit, Proposal, Put, QueryRead, Set, Was
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Fault, FaultyStore
 from comity.testing.manual_clock import ManualClock
@@ -57,7 +57,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.other_store.close()
 
 
-def put(name: str, ref: str = "task/a", *, is_new: bool = True, dry: bool = False, was: Any = None, **fields: Any) -> Submission:
+def put(
+    name: str, ref: str = "task/a", *, is_new: bool = True, dry: bool = False, was: Any = None, **fields: Any
+) -> Submission:
     reads = (Was(ref, was),) if was is not None else ()
     return submit(Proposal(id=name, changes=(Put(ref, fields),), reads=reads), Caller("sales"), is_new=is_new, dry=dry)
 
@@ -80,7 +82,8 @@ def test_a_batch_is_one_transaction_and_each_sees_those_before_it(bench: Bench) 
 
 def test_a_conflict_with_a_sibling_names_the_sibling_s_event(bench: Bench) -> None:
     _, second = bench.decide(
-        of("p1", Put("task/x", {"n": 1}), Put("task/a", {"n": 1}), Set("task/a", {"m": 1})), put("p2", n=3, was={"n": 0})
+        of("p1", Put("task/x", {"n": 1}), Put("task/a", {"n": 1}), Set("task/a", {"m": 1})),
+        put("p2", n=3, was={"n": 0}),
     )
     assert isinstance(second, Decision)
     (moved,) = second.findings[0].moved

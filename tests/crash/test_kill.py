@@ -134,7 +134,9 @@ def submission() -> Submission:
 
 
 @pytest.mark.parametrize(("call", "side"), CALLS, ids=[f"{call}-{side}" for call, side in CALLS])
-def test_a_process_that_dies_at_any_call_of_the_store_leaves_nothing_half_done(tmp_path: Path, call: str, side: str) -> None:
+def test_a_process_that_dies_at_any_call_of_the_store_leaves_nothing_half_done(
+    tmp_path: Path, call: str, side: str
+) -> None:
     path = tmp_path / "base.db"
     comity.open(path).close()
     assert commit_and_die(path, Fault(call, side)) == -signal.SIGKILL  # type: ignore[arg-type]

@@ -32,7 +32,9 @@ NOW_US = 1_700_000_000_000_000
 SALES = Caller("sales")
 
 
-def state(ref: str, life: Life = "live", /, *, born: int = 1, at: Mapping[str, int] | None = None, **values: Any) -> RecordState:
+def state(
+    ref: str, life: Life = "live", /, *, born: int = 1, at: Mapping[str, int] | None = None, **values: Any
+) -> RecordState:
     """Return a record; ``at`` names the revisions at which fields changed, 1 where it doesn't."""
     kind, _, name = ref.partition("/")
     revisions = dict(at or {})
@@ -75,7 +77,7 @@ class World:
                 return filters.select(query, self.now.values())
             case CountNeed(query):
                 return sum(filters.matches(query, one) for one in self.now.values())
-            case AuthorNeed(ref, field, revision):
+            case AuthorNeed(_, _, revision):
                 return Author("support", NOW_US, f"{revision}.0", "because")
             case ChangedNeed(revision, limit):
                 return [one for one in self.now.values() if one.revision > revision][:limit]
@@ -103,7 +105,8 @@ class World:
         """Return what a gate says of a proposal, after the shape gate had its say as in the pipeline."""
 
         def judge(view: View) -> list[Finding]:
-            case = Case(Proposal(**{"id": "p1", "changes": changes, **proposal}), caller, view)
+            fields: dict[str, Any] = {"id": "p1", "changes": changes, **proposal}
+            case = Case(Proposal(**fields), caller, view)
             shaped = list(shape.judge(case))
             return shaped if gate is shape.judge else list(gate(case))
 

@@ -74,17 +74,35 @@ BY_LIFE: list[tuple[AnyChange, str, str, str, str]] = [
     (Set("task/a", {"status": "x"}), "integrity.missing", "StatusChanged", "integrity.archived", "integrity.deleted"),
     (Add("task/a", {"n": 2}), "integrity.missing", "task.updated", "integrity.archived", "integrity.deleted"),
     (Add("task/a", {"n": 0}), "integrity.missing", "nothing", "integrity.archived", "integrity.deleted"),
-    (Include("task/a", {"tags": ["y"]}), "integrity.missing", "task.updated", "integrity.archived", "integrity.deleted"),
+    (
+        Include("task/a", {"tags": ["y"]}),
+        "integrity.missing",
+        "task.updated",
+        "integrity.archived",
+        "integrity.deleted",
+    ),
     (Include("task/a", {"tags": ["x"]}), "integrity.missing", "nothing", "integrity.archived", "integrity.deleted"),
-    (Exclude("task/a", {"tags": ["x"]}), "integrity.missing", "task.updated", "integrity.archived", "integrity.deleted"),
+    (
+        Exclude("task/a", {"tags": ["x"]}),
+        "integrity.missing",
+        "task.updated",
+        "integrity.archived",
+        "integrity.deleted",
+    ),
     (Exclude("task/a", {"tags": ["y"]}), "integrity.missing", "nothing", "integrity.archived", "integrity.deleted"),
     (Append("task/a", {"tags": ["x"]}), "integrity.missing", "task.updated", "integrity.archived", "integrity.deleted"),
-    (Emit("task/a", "Counted", {"amount": 1, "divisor": 1}), "integrity.missing", "Counted", "integrity.archived", "integrity.deleted"),
+    (
+        Emit("task/a", "Counted", {"amount": 1, "divisor": 1}),
+        "integrity.missing",
+        "Counted",
+        "integrity.archived",
+        "integrity.deleted",
+    ),
     (Archive("task/a"), "integrity.missing", "task.archived", "integrity.archived", "integrity.deleted"),
     (Restore("task/a"), "integrity.missing", "nothing", "task.restored", "task.restored"),
     (Delete("task/a"), "integrity.missing", "task.deleted", "task.deleted", "integrity.deleted"),
     (Undo("task/a", {"n": 0}), "integrity.missing", "task.reverted", "integrity.archived", "integrity.deleted"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", BY_LIFE, ids=lambda row: f"{type(row[0]).__name__}-{encode(row[0]).decode()}")
@@ -104,10 +122,15 @@ VALUES: list[tuple[str, dict[str, Any], AnyChange, dict[str, Any]]] = [
     ("include tells 1 from true", {"tags": [1]}, Include("task/a", {"tags": [True]}), {"tags": [1, True]}),
     ("exclude takes every one", {"tags": ["x", "y", "x"]}, Exclude("task/a", {"tags": ["x"]}), {"tags": ["y"]}),
     ("exclude from an empty field", {}, Exclude("task/a", {"tags": ["x"]}), {}),
-    ("append keeps order and repeats", {"tags": ["x"]}, Append("task/a", {"tags": ["z", "x"]}), {"tags": ["x", "z", "x"]}),
+    (
+        "append keeps order and repeats",
+        {"tags": ["x"]},
+        Append("task/a", {"tags": ["z", "x"]}),
+        {"tags": ["x", "z", "x"]},
+    ),
     ("emit computes", {"n": 1}, Emit("task/a", "Counted", {"amount": 4, "divisor": 2}), {"n": 3}),
     ("emit reads defaults", {}, Emit("task/a", "Counted", {"amount": 4, "divisor": 2}), {"n": 2}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("values", "change", "expected"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
@@ -128,7 +151,9 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], AnyChange, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "change", "code"), [row[1:] for row in IMPOSSIBLE], ids=[row[0] for row in IMPOSSIBLE])
+@pytest.mark.parametrize(
+    ("values", "change", "code"), [row[1:] for row in IMPOSSIBLE], ids=[row[0] for row in IMPOSSIBLE]
+)
 def test_what_cannot_be_computed(values: dict[str, Any], change: AnyChange, code: str) -> None:
     result = drafted(world(state("task/a", **values)), change)
     assert [finding.code for finding in result.findings] == [code]
@@ -207,9 +232,12 @@ def derived(result: Draft) -> list[tuple[str, str, str]]:
 
 def test_s36_a_removal_is_carried_on_as_declared() -> None:
     given = world(
-        state("task/a"), state("task/b", parent="a"), state("task/c", parent="b"), state("task/d", boss="c"),
+        state("task/a"),
+        state("task/b", parent="a"),
+        state("task/c", parent="b"),
+        state("task/d", boss="c"),
         state("task/e", also=["x", "b", "y"]),
-    )  # fmt: skip
+    )
     result = drafted(given, Delete("task/a"))
     assert sorted(derived(result)) == [
         ("task/b", "task.deleted", "cascade:task/a"),
@@ -315,11 +343,20 @@ def test_s37_replaying_the_events_gives_the_records() -> None:
     result = drafted(given, Set("task/a", {"n": 2, "status": "x"}), Put("task/c", {"boss": "a"}), Archive("task/a"))
     events = [
         Event(
-            given.revision + 1, ordinal, *one.ref, one.version, one.type, one.life, one.born, one.derived,
-            payload_digest(b"", one.encoded), b"", one.encoded,
+            given.revision + 1,
+            ordinal,
+            *one.ref,
+            one.version,
+            one.type,
+            one.life,
+            one.born,
+            one.derived,
+            payload_digest(b"", one.encoded),
+            b"",
+            one.encoded,
         )
         for ordinal, one in enumerate(result.events)
-    ]  # fmt: skip
+    ]
     assert replay(events) == result.states
 
 

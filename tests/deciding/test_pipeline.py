@@ -51,7 +51,7 @@ def test_warnings_do_not_stand_in_the_way() -> None:
 
 def test_an_agent_learns_everything_at_once() -> None:
     source = '[kinds.task.fields]\nn = { type = "integer", owner = "other", minimum = 0 }\n'
-    source += '[agents]\nother = {}\nann = {}\n'
+    source += "[agents]\nother = {}\nann = {}\n"
     result = judged(World(state("task/a", n=1), source=source), Set("task/a", {"n": -2}))
     assert [one.code for one in result.findings] == [
         "shape.invalid_value",
@@ -124,8 +124,10 @@ def test_the_same_proposal_on_the_same_view_gives_the_same_judgement() -> None:
 
 def test_limit_answer_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A conflict on large values tells which they are, and not all of each."""
-    before = state("task/a", **{f"f{number}": "x" * 500 for number in range(20)})
-    after = state("task/a", at=dict.fromkeys(before.values, 2), **{f"f{number}": "y" * 500 for number in range(20)})
+    first: dict[str, Any] = {f"f{number}": "x" * 500 for number in range(20)}
+    second: dict[str, Any] = {f"f{number}": "y" * 500 for number in range(20)}
+    before = state("task/a", **first)
+    after = state("task/a", at=dict.fromkeys(before.values, 2), **second)
     changes, reads = (Put("task/a", {"f0": "z"}),), (Read("task/a", 1),)
     (whole,) = judged(World(before, after), *changes, reads=reads).findings
     size = len(encode([whole]))

@@ -32,9 +32,7 @@ def test_drafted_records_hide_the_stored_ones() -> None:
 def test_accepting_leaves_what_the_view_was_made_from_alone() -> None:
     world = World(state("task/a"))
     kinds = {"task": 1}
-    view = View(
-        world.compiled, world.now, revision=1, incarnation="first", now_us=NOW_US, kind_revisions=kinds
-    )
+    view = View(world.compiled, world.now, revision=1, incarnation="first", now_us=NOW_US, kind_revisions=kinds)
     view.accept({("task", "b"): state("task/b")}, [], "sales", None)
     assert kinds == {"task": 1}
     assert ("task", "b") not in world.now

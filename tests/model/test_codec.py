@@ -66,7 +66,9 @@ def deep(depth: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize("value", [object(), "\ud800", deep(100_000), {1: object()}, 1j], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [object(), "\ud800", deep(100_000), {1: object()}, 1j], ids=lambda value: type(value).__name__
+)
 def test_what_has_no_wire_form(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="can't be written as JSON"):
         codec.encode_proposal(Proposal(id="p", changes=(Set("a/1", {"x": value}),)))

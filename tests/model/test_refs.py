@@ -12,8 +12,8 @@ from comity.model import refs
 
 GOOD = ["customer/acme", "$agent/ann", "a/1", "big-kind/a.b:c@d+e~f=g-h", "k_1/A"]
 BAD = [
-    "", "/", "a", "a/", "/a", "a/b/c", "a//b", " a/b", "a/b ", "a/b\n", "a\n/b", "1a/b", "a b/c", "a/.b", "a/-b", "a/..",
-    "../a", "a/b\0", "a/ü", "ü/a", "$/a", "$$a/b", "a/b%2e", "a/b?c", "a/b#c", "a\\b",
+    "", "/", "a", "a/", "/a", "a/b/c", "a//b", " a/b", "a/b ", "a/b\n", "a\n/b", "1a/b", "a b/c", "a/.b", "a/-b",
+    "a/..", "../a", "a/b\0", "a/ü", "ü/a", "$/a", "$$a/b", "a/b%2e", "a/b?c", "a/b#c", "a\\b",
 ]  # fmt: skip
 
 

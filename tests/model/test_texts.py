@@ -18,7 +18,9 @@ NASTY = st.one_of(
     st.text(alphabet="é漢🙂\u202e\x1b\n\t ", max_size=400),
     st.just("x" * 2_000),
 )
-VALUES = st.one_of(NASTY, st.none(), st.integers(), st.lists(NASTY, max_size=3), st.dictionaries(NASTY, st.integers(), max_size=3))
+VALUES = st.one_of(
+    NASTY, st.none(), st.integers(), st.lists(NASTY, max_size=3), st.dictionaries(NASTY, st.integers(), max_size=3)
+)
 MOVED = st.builds(
     Moved, record=NASTY, field=NASTY, was=VALUES, now=VALUES, by=NASTY, at=st.integers(0, 10**15), event=st.just("1.0"),
     reason=st.none() | NASTY,

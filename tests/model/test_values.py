@@ -20,7 +20,7 @@ class Colour(StrEnum):
     RED = "red"
 
 
-class OldColour(str, Enum):
+class OldColour(str, Enum):  # noqa: UP042 - the form that Python 3.10 knew
     RED = "red"
 
 
@@ -30,11 +30,14 @@ class Level(IntEnum):
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(limits.INTEGER_MIN, limits.INTEGER_MAX)
-    | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers(limits.INTEGER_MIN, limits.INTEGER_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 CONTAINERS = (list, tuple, dict)
 
 
@@ -50,11 +53,11 @@ CONTAINERS = (list, tuple, dict)
         ("e\u0301", "é"),
         ({"e\u0301": ["e\u0301"]}, {"é": ["é"]}),
         (("a", ("b",)), ["a", ["b"]]),
-        ({"b", "a"}, ["a", "b"]),
+        pytest.param({"b", "a"}, ["a", "b"], id="a set"),
         (frozenset({3, 1}), [1, 3]),
         (FrozenDict(a=(1,)), {"a": [1]}),
         (datetime(2024, 5, 1, 11, 30, tzinfo=timezone(timedelta(hours=2))), "2024-05-01T09:30:00Z"),
-        (datetime(2024, 5, 1, 9, 30), "2024-05-01T09:30:00Z"),
+        (datetime.fromisoformat("2024-05-01T09:30:00"), "2024-05-01T09:30:00Z"),
         (date(2024, 5, 1), "2024-05-01"),
         (Colour.RED, "red"),
         (OldColour.RED, "red"),
@@ -87,10 +90,21 @@ def test_same_is_equality_of_what_is_kept(left: Any, right: Any) -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
-    [(1, 1.0, True), (True, 1, False), (False, 0, False), (None, False, False), (None, 0, False), ("1", 1, False),
-     ([1], [True], False), ({"a": 1}, {"a": 1.0}, True), ({"a": 1}, {"a": 1, "b": None}, False), ([], {}, False),
-     ([1, 2], [2, 1], False), ("", None, False)],
-)  # fmt: skip
+    [
+        (1, 1.0, True),
+        (True, 1, False),
+        (False, 0, False),
+        (None, False, False),
+        (None, 0, False),
+        ("1", 1, False),
+        ([1], [True], False),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"a": 1, "b": None}, False),
+        ([], {}, False),
+        ([1, 2], [2, 1], False),
+        ("", None, False),
+    ],
+)
 def test_what_is_the_same(left: Any, right: Any, expected: bool) -> None:
     assert same(left, right) is expected
     assert same([left], [right]) is expected
@@ -108,15 +122,19 @@ def nested(depth: int) -> Any:
     [
         ("VALUE_DEPTH", nested(limits.VALUE_DEPTH), nested(limits.VALUE_DEPTH + 1)),
         ("LIST_ITEMS", [0] * limits.LIST_ITEMS, [0] * (limits.LIST_ITEMS + 1)),
-        ("LIST_ITEMS", dict.fromkeys(map(str, range(limits.LIST_ITEMS))), dict.fromkeys(map(str, range(limits.LIST_ITEMS + 1)))),
+        (
+            "LIST_ITEMS",
+            dict.fromkeys(map(str, range(limits.LIST_ITEMS))),
+            dict.fromkeys(map(str, range(limits.LIST_ITEMS + 1))),
+        ),
         ("INTEGER_MAX", limits.INTEGER_MAX, limits.INTEGER_MAX + 1),
         ("INTEGER_MIN", limits.INTEGER_MIN, limits.INTEGER_MIN - 1),
     ],
     ids=lambda value: value if isinstance(value, str) else "…",
-)  # fmt: skip
+)
 def test_limit(name: str, fits: Any, beyond: Any) -> None:
     assert normalise(fits) == fits
-    with pytest.raises(ValueError, match="64 bits|at most|deeper"):
+    with pytest.raises(ValueError, match=r"64 bits|at most|deeper"):
         normalise(beyond)
 
 
@@ -140,10 +158,17 @@ def test_what_is_handed_out_cannot_be_changed(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [lambda it: it.update(a=2), lambda it: it.pop("a"), lambda it: it.clear(), lambda it: it.setdefault("b", 1),
-     lambda it: it.__setitem__("a", 2), lambda it: it.__delitem__("a"), lambda it: it.popitem(),
-     lambda it: it.__ior__({"b": 1})],
-)  # fmt: skip
+    [
+        lambda it: it.update(a=2),
+        lambda it: it.pop("a"),
+        lambda it: it.clear(),
+        lambda it: it.setdefault("b", 1),
+        lambda it: it.__setitem__("a", 2),
+        lambda it: it.__delitem__("a"),
+        lambda it: it.popitem(),
+        lambda it: it.__ior__({"b": 1}),
+    ],
+)
 def test_a_frozen_object_refuses_every_change(change: Any) -> None:
     frozen = freeze({"a": 1})
     with pytest.raises(TypeError, match="immutable"):

@@ -175,8 +175,10 @@ class Workspaces(RuleBasedStateMachine):
         try:
             decision: Decision = getattr(self.agent(agent), name)(record, *arguments, **options)
         except comity.NotCommitted as refused:
-            assert after is None, f"{call} should have committed: {refused}"
-            assert code in [finding.code for finding in refused.decision.refusals], (code, refused)
+            decision = refused.decision
+        if not decision.is_committed:
+            assert after is None, f"{call} should have committed: {decision.explain()}"
+            assert code in [finding.code for finding in decision.refusals], (code, decision.explain())
             return
         assert after is not None, f"{call} should have been refused with {code}"
         if same_state(after, before) and not decision.events:
@@ -352,9 +354,7 @@ class Workspaces(RuleBasedStateMachine):
             self.model.commit(seen.agent, {subject: expected})
         assert decision.revision == self.model.revision
 
-    def expect(
-        self, seen: Seen, target: str, values: dict[str, Any], accepted: int | None
-    ) -> tuple[Kept | None, str]:
+    def expect(self, seen: Seen, target: str, values: dict[str, Any], accepted: int | None) -> tuple[Kept | None, str]:
         model, former = self.model, self.model.now(target)
         if former.life == "archived":
             return None, "integrity.archived"
@@ -490,5 +490,9 @@ def frozen(value: Any) -> Any:
 
 TestWorkspaces = Workspaces.TestCase
 TestWorkspaces.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=30,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )

@@ -71,6 +71,18 @@ class Coordinator:
         state = self._cache.states.get(ref)
         return state if self._head is known else None
 
+    def remember(self, ref: Ref, state: RecordState, head: Head) -> None:
+        """Take a record that was read as of a head, for the next who asks. Any thread may."""
+        known = self._head
+        if known is not None and known.is_same_place(head):
+            self._cache.put_while(ref, state, lambda: self._head is known)
+
+    def prime(self, snapshot: Snapshot) -> None:
+        """Learn the head and the definition before anything is decided."""
+        self._compiled = self.definition(snapshot)
+        self._kinds = snapshot.kinds()
+        self._head = snapshot.head
+
     def time_at(self, head: Head) -> StoreTime:
         """Return the store time of this moment; never earlier than one told before, committed or not (S6)."""
         told = self._time
@@ -81,6 +93,14 @@ class Coordinator:
     def known_fields(self, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares, as of the head that records are recalled at."""
         declared = self._compiled.kind(kind)
+        return declared.field_names if declared is not None else ()
+
+    def fields_at(self, snapshot: Snapshot, kind: str) -> tuple[str, ...]:
+        """Return the fields that a kind declares at a snapshot's head."""
+        known = self._head
+        if known is not None and known.is_same_place(snapshot.head):
+            return self.known_fields(kind)
+        declared = self.definition(snapshot).kind(kind)
         return declared.field_names if declared is not None else ()
 
     def definition(self, snapshot: Snapshot) -> Compiled:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
+
 from comity.deciding.expressions import Expression
 from comity.deciding.fields import CompiledField
 from comity.model import refs
@@ -21,6 +23,7 @@ from comity.model.definition import (
     Freshness,
     OnRemoval,
 )
+from comity.model.filters import Condition, Query
 from comity.model.reading import nearest
 from comity.model.records import Life
 
@@ -83,6 +86,15 @@ class CompiledKind:
     def field_names(self) -> tuple[str, ...]:
         """Return the names of the fields."""
         return tuple(self.fields)
+
+    def normalise(self, query: Query) -> Query:
+        """Return a query that compares with values in the form that records hold: times in UTC, references as ids."""
+        where = tuple(
+            Condition(field, op, self.fields[field].normalise_operand(op, value)) if field in self.fields else condition
+            for condition in query.where
+            for field, op, value in ((condition.field, condition.op, condition.value),)
+        )
+        return query if where == query.where else msgspec.structs.replace(query, where=where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from comity.deciding import schemas
 from comity.deciding.expressions import FieldType
 from comity.model import refs
 from comity.model.definition import FieldDefinition
+from comity.model.filters import Operator
 
 Form = Literal["plain", "integer", "time", "ref"]
 """What is special about a value, or about each element of a list."""
@@ -55,6 +56,17 @@ class CompiledField:
         if self.is_list:
             return [self._normalise_one(item) for item in value] if isinstance(value, list) else value
         return self._normalise_one(value)
+
+    def normalise_operand(self, op: Operator, operand: Any) -> Any:
+        """Return what a condition compares with, in the form that the field holds; as it is where it can't be."""
+        if self.form == "plain" or self.form == "integer" or op == "^=":
+            return operand
+        try:
+            if op == "in" or op == "not in":
+                return [self.normalise(member) for member in operand]
+            return self._normalise_one(operand) if op == "has" else self.normalise(operand)
+        except ValueError:
+            return operand
 
     def problems(self, value: Any) -> list[str]:
         """Return what is wrong with a normalised value, in words; null is never wrong here."""

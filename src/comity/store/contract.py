@@ -50,7 +50,6 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-
 class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Choose events. Bounds are revisions: ``after`` exclusive, ``upto`` inclusive."""
 
@@ -131,6 +130,10 @@ class Snapshot(Protocol):
 
     def commit(self, revision: int) -> Commit | None:
         """Return one commit, or None."""
+        ...
+
+    def commits_of(self, revisions: Sequence[int]) -> dict[int, Commit]:
+        """Return the commits of these revisions, without those that aren't there."""
         ...
 
     def commits(self, after: int, limit: int) -> list[Commit]:

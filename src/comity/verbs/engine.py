@@ -28,6 +28,8 @@ class Engine:
         self.entropy = entropy
         self.coordinator = Coordinator(store, clock, entropy)
         self.lane = Lane(self.coordinator.decide)
+        with store.snapshot() as snapshot:
+            self.coordinator.prime(snapshot)
 
     def definition(self) -> Compiled:
         """Return the definition that judges now."""

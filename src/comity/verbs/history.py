@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from comity import limits
@@ -70,12 +70,11 @@ def since_of(snapshot: Snapshot, moment: int | str | None) -> int:
     return revision_of(snapshot, moment)
 
 
-def _described(snapshot: Snapshot, events: Iterable[Event]) -> Iterator[EventAnswer]:
-    commits: dict[int, Commit] = {}
+def _described(snapshot: Snapshot, events: Sequence[Event]) -> Iterator[EventAnswer]:
+    commits = snapshot.commits_of([event.revision for event in events])
     for event in events:
-        commit = commits.get(event.revision) or snapshot.commit(event.revision)
+        commit = commits.get(event.revision)
         if commit is not None:
-            commits[event.revision] = commit
             yield describe(event, commit)
 
 
@@ -134,7 +133,7 @@ def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -
         if left <= 0:
             return
         query = filters.query(kind, *request.where, limit=min(left, limits.QUERY_RECORDS))
-        check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
         found = snapshot.find(query, revision=revision)
         left -= len(found)
         yield from found

@@ -40,7 +40,9 @@ def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
             return answer_of(state, head.revision, head.incarnation, engine.coordinator.known_fields(ref[0]))
     with engine.store.snapshot() as snapshot:
         state, revision = _state(snapshot, ref, request.at)
-        known = known_fields(engine.coordinator.definition(snapshot), ref[0])
+        if request.at is None:
+            engine.coordinator.remember(ref, state, snapshot.head)
+        known = engine.coordinator.fields_at(snapshot, ref[0])
         return answer_of(state, revision, snapshot.head.incarnation, known)
 
 
@@ -67,7 +69,7 @@ def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
         life=request.life,
     )
     with engine.store.snapshot() as snapshot:
-        check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
         revision = revision_of(snapshot, request.at)
         states = snapshot.find(query, revision=None if request.at is None else revision)
         after = filters.page_after(query, states[-1]) if len(states) == query.limit else None
@@ -78,14 +80,17 @@ def count(engine: Engine, caller: Caller, request: Count) -> CountAnswer:
     """Return how many records meet all conditions."""
     query = filters.query(request.kind, *request.where, life=request.life)
     with engine.store.snapshot() as snapshot:
-        check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
         revision = revision_of(snapshot, request.at)
         total = snapshot.count(query, revision=None if request.at is None else revision)
         return CountAnswer(count=total, revision=revision, incarnation=snapshot.head.incarnation)
 
 
-def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> None:
-    """Raise NotFound, with the nearest name, for a kind or a field that a search can't find (S30)."""
+def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> Query:
+    """Return a query with its values in the form that records hold them.
+
+    Raises NotFound, with the nearest name, for a kind or a field that a search can't find (S30).
+    """
     declared = compiled.kind(query.kind)
     known = snapshot.kinds()
     if declared is None and query.kind not in known:
@@ -93,11 +98,13 @@ def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> None:
         nearest = compiled.suggest_kind(query.kind) or refs.nearest(query.kind, names)
         visible = listed([name for name in names if not refs.is_built_in(name)], 8)
         raise NotFound(f"there is no kind {query.kind!r}{suggestion(nearest)} Kinds here: {visible or 'none yet'}.")
-    if declared is not None:
-        for name in sorted(filters.fields_of(query) - declared.fields.keys() - {"$id"}):
-            nearest = refs.nearest(name, declared.fields)
-            fields = listed(sorted(declared.fields), 10)
-            raise NotFound(f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {fields}.")
+    if declared is None:
+        return query
+    for name in sorted(filters.fields_of(query) - declared.fields.keys() - {"$id"}):
+        nearest = refs.nearest(name, declared.fields)
+        fields = listed(sorted(declared.fields), 10)
+        raise NotFound(f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {fields}.")
+    return declared.normalise(query)
 
 
 def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -> tuple[RecordState, int]:

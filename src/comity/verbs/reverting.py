@@ -18,7 +18,6 @@ from comity.model.decisions import Decision
 from comity.model.events import Event
 from comity.model.proposals import Caller, Proposal, Read, Undo
 from comity.model.records import LIFE, RecordState
-from comity.model.texts import listed
 from comity.operations import Difference, Left, Revert, RevertAnswer
 from comity.store.contract import EventFilter, Snapshot
 from comity.verbs.engine import Engine
@@ -116,17 +115,8 @@ def _plan_field(snapshot: Snapshot, state: RecordState, name: str, revisions: se
         revision = past.blame[name] - 1
         past = snapshot.records_at([ref], revision).get(ref) or RecordState(*ref)
     was, now = (state.life, past.life) if name == LIFE else (state.values.get(name), past.values.get(name))
-    if name == LIFE and now != "live" and (later := _changed_later(state, revisions)):
-        plan.left.append(Left(record=state.ref, field=name, why=f"others have changed it since: {listed(later)}"))
-        return
     plan.fields[name] = revision
     plan.differences.append(Difference(record=state.ref, field=name, was=was, now=now))
-
-
-def _changed_later(state: RecordState, revisions: set[int]) -> list[str]:
-    """Return the fields that would go with the record, though others wrote them after it came to life."""
-    since = state.blame[LIFE]
-    return [name for name, revision in state.blame.items() if revision > since and revision not in revisions]
 
 
 def _carry_out(

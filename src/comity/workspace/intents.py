@@ -77,13 +77,13 @@ class IntentState(Writing[None]):
         cause: str | None = None,
         at: Moment | None = None,
         not_after: Any = None,
-        relies_on: Sequence[str] = (),
+        relies_on: str | Sequence[str] = (),
     ) -> None:
         self._session = session
         self._memory = Memory()
         self._at = moment_of(at)
         self._assumptions: list[str] = []
-        self._relies_on = list(relies_on)
+        self._relies_on = [relies_on] if isinstance(relies_on, str) else list(relies_on)
         self._incarnation: str | None = None
         self._stale: tuple[Moved, ...] = ()
         self._not_after = deadline_of(not_after)

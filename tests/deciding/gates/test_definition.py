@@ -14,11 +14,15 @@ STRICT = '[kinds.task.fields]\nn = { type = "integer" }\n'
 
 
 def apply(source: str, *, replaces: int = 0, scanned: int = 0) -> Emit:
-    return Emit("$definition/current", "applied", {"source": source, "digest": "", "replaces": replaces, "scanned": scanned})
+    return Emit(
+        "$definition/current", "applied", {"source": source, "digest": "", "replaces": replaces, "scanned": scanned}
+    )
 
 
 def in_force(version: int) -> RecordState:
-    return RecordState("$definition", "current", version, "live", 1, 1, {"source": "", "number": version}, {"source": 1})
+    return RecordState(
+        "$definition", "current", version, "live", 1, 1, {"source": "", "number": version}, {"source": 1}
+    )
 
 
 def test_a_definition_that_stands_and_that_the_records_fit() -> None:
@@ -26,7 +30,9 @@ def test_a_definition_that_stands_and_that_the_records_fit() -> None:
     assert World(in_force(3)).codes(judge, apply(STRICT, replaces=3)) == []
 
 
-@pytest.mark.parametrize(("source", "line"), [("[kinds", "comity.toml:1"), ("[kinds.task.fields]\nn = { typ = 'integer' }", "did you mean")])
+@pytest.mark.parametrize(
+    ("source", "line"), [("[kinds", "comity.toml:1"), ("[kinds.task.fields]\nn = { typ = 'integer' }", "did you mean")]
+)
 def test_a_definition_with_problems_names_them(source: str, line: str) -> None:
     (finding,) = World().findings(judge, apply(source))
     assert finding.code == "definition.invalid"

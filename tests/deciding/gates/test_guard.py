@@ -50,7 +50,11 @@ GUARDS: list[tuple[str, tuple[AnyChange, ...], str]] = [
     ("asks nothing of what goes", (Delete("customer/lost"),), ""),
     ("an empty field has its default", (Set("customer/acme", {"balance": None}),), ""),
     ("asks nothing where nothing changes", (Set("customer/acme", {"status": "active"}),), ""),
-    ("each by name", (Set("customer/lost", {"status": "x", "balance": -1}),), "guard.churned_is_final, guard.balance_0"),
+    (
+        "each by name",
+        (Set("customer/lost", {"status": "x", "balance": -1}),),
+        "guard.churned_is_final, guard.balance_0",
+    ),
 ]
 
 
@@ -89,7 +93,9 @@ ASSUMPTIONS: list[tuple[str, str, tuple[str, ...], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "about", "codes"), [row[1:] for row in ASSUMPTIONS], ids=[row[0] for row in ASSUMPTIONS])
+@pytest.mark.parametrize(
+    ("source", "about", "codes"), [row[1:] for row in ASSUMPTIONS], ids=[row[0] for row in ASSUMPTIONS]
+)
 def test_s15_assumptions_hold_at_the_head_before(source: str, about: tuple[str, ...], codes: str) -> None:
     found = world().findings(judge, CHANGE, assumptions=(source,), about=about)
     assert ", ".join(one.code for one in found) == codes
@@ -109,7 +115,9 @@ def test_too_many_combinations_are_refused_not_left_out() -> None:
     given = World(ACME, *states, *more, source=CRM)
     about = tuple(one.ref for one in (*states, *more))
     assert given.codes(judge, CHANGE, assumptions=("ticket.level < customer.balance",), about=about[1:]) == []
-    assert given.codes(judge, CHANGE, assumptions=("ticket.level < customer.balance",), about=about) == ["shape.too_broad"]
+    assert given.codes(judge, CHANGE, assumptions=("ticket.level < customer.balance",), about=about) == [
+        "shape.too_broad"
+    ]
 
 
 def test_limit_agent_expression_chars() -> None:

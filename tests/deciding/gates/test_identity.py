@@ -56,7 +56,9 @@ CASES: list[tuple[str, Caller, AnyChange, tuple[Any, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("caller", "change", "states", "codes"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
+@pytest.mark.parametrize(
+    ("caller", "change", "states", "codes"), [row[1:] for row in CASES], ids=[row[0] for row in CASES]
+)
 def test_who_may_act(caller: Caller, change: AnyChange, states: tuple[Any, ...], codes: str) -> None:
     given = World(*states, source=AGENTS)
     assert ", ".join(given.codes(judge, change, caller=caller)) == codes

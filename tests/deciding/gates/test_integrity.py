@@ -36,7 +36,11 @@ CASES: list[tuple[str, tuple[AnyChange, ...], str]] = [
     ("to none", (Set("ticket/t", {"customer": None}),), ""),
     ("to one created before", (Create("customer/new"), Set("ticket/t", {"customer": "new"})), ""),
     ("to one created after", (Set("ticket/t", {"customer": "new"}), Create("customer/new")), ""),
-    ("to one removed by the proposal", (Set("ticket/t", {"customer": "free"}), Delete("customer/free")), "integrity.referenced, integrity.missing_target"),
+    (
+        "to one removed by the proposal",
+        (Set("ticket/t", {"customer": "free"}), Delete("customer/free")),
+        "integrity.referenced, integrity.missing_target",
+    ),
     ("in a list", (Set("ticket/t", {"also": ["live", "free"]}),), ""),
     ("in a list, one missing", (Set("ticket/t", {"also": ["live", "nobody"]}),), "integrity.missing_target"),
     ("in an event", (Emit("ticket/t", "Mentioned", {"who": "live"}),), ""),
@@ -52,7 +56,7 @@ CASES: list[tuple[str, tuple[AnyChange, ...], str]] = [
     ("changing what is archived", (Put("customer/old", {"name": "x"}),), "integrity.archived"),
     ("changing what is deleted", (Set("customer/gone", {"name": "x"}),), "integrity.deleted"),
     ("undoing on what is deleted", (Undo("customer/gone", {"name": 0}),), "integrity.deleted"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changes", "codes"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
@@ -65,9 +69,7 @@ def test_what_stands(changes: tuple[AnyChange, ...], codes: str) -> None:
 def test_a_missing_target_says_what_became_of_it() -> None:
     (finding,) = World(TICKET, DELETED, source=CRM).findings(judge, Set("ticket/t", {"customer": "gone"}))
     assert finding.subject == "ticket/t.customer"
-    assert finding.message == (
-        'ticket/t.customer: customer/gone is deleted, by support 0 s ago: "because".'
-    )
+    assert finding.message == ('ticket/t.customer: customer/gone is deleted, by support 0 s ago: "because".')
 
 
 def test_the_referrers_are_named() -> None:

@@ -132,7 +132,9 @@ FOREIGN_VALUES: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "message"), [row[1:] for row in FOREIGN_VALUES], ids=[row[0] for row in FOREIGN_VALUES])
+@pytest.mark.parametrize(
+    ("value", "message"), [row[1:] for row in FOREIGN_VALUES], ids=[row[0] for row in FOREIGN_VALUES]
+)
 def test_values_that_no_json_can_hold(value: Any, message: str) -> None:
     for place in (value, [value], {"k": [value]}):
         (finding,) = free().findings(judge, Set("task/a", {"n": place}))
@@ -172,10 +174,17 @@ def test_each_new_kind_is_named_once() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [Put("$agent/joe", {"key": "k"}), Create("$agent/joe"), Set("$agent/joe", {"key_status": "active"}),
-     Archive("$agent/joe"), Restore("$agent/joe"), Undo("$agent/joe", {"key": 0}), Emit("$agent/joe", "made_up")],
+    [
+        Put("$agent/joe", {"key": "k"}),
+        Create("$agent/joe"),
+        Set("$agent/joe", {"key_status": "active"}),
+        Archive("$agent/joe"),
+        Restore("$agent/joe"),
+        Undo("$agent/joe", {"key": 0}),
+        Emit("$agent/joe", "made_up"),
+    ],
     ids=lambda change: type(change).__name__,
-)  # fmt: skip
+)
 def test_s23_built_in_records_change_only_by_their_transitions(change: AnyChange) -> None:
     assert "shape.transition" in declared().codes(judge, change)
 
@@ -229,12 +238,20 @@ ENVELOPES: list[tuple[str, dict[str, Any], str]] = [
     ("a search of no kind", {"reads": (QueryRead(Query("a b"), 1, ()),)}, "shape.invalid"),
     ("a search of the future", {"reads": (QueryRead(Query("task"), 2, ()),)}, "shape.unknown_revision"),
     ("a search that showed nothing at all", {"reads": (QueryRead(Query("task"), 1),)}, "shape.invalid"),
-    ("a search with SQL for a field", {"reads": (QueryRead(Query("task", (Condition("x')--", "=", 1),)), 1, ()),)}, "shape.invalid"),
+    (
+        "a search with SQL for a field",
+        {"reads": (QueryRead(Query("task", (Condition("x')--", "=", 1),)), 1, ()),)},
+        "shape.invalid",
+    ),
     ("a search ordered by SQL", {"reads": (QueryRead(Query("task", (), (Order("x')--"),)), 1, ()),)}, "shape.invalid"),
-    ("a search for a list", {"reads": (QueryRead(Query("task", (Condition("n", "<", [1]),)), 1, ()),)}, "shape.invalid"),
+    (
+        "a search for a list",
+        {"reads": (QueryRead(Query("task", (Condition("n", "<", [1]),)), 1, ()),)},
+        "shape.invalid",
+    ),
     ("a search in no list", {"reads": (QueryRead(Query("task", (Condition("n", "in", 3),)), 1, ()),)}, "shape.invalid"),
     ("a search from nowhere", {"reads": (QueryRead(Query("task", after="zzz"), 1, ()),)}, "shape.invalid"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("proposal", "code"), [row[1:] for row in ENVELOPES], ids=[row[0] for row in ENVELOPES])
@@ -318,7 +335,7 @@ LIMITS: list[tuple[str, int, Callable[[int], dict[str, Any]]]] = [
     ("QUERY_RECORDS", 3, lambda n: {"reads": search(limit=n)}),
     ("QUERY_RECORDS", 3, lambda n: {"reads": (QueryRead(Query("task", limit=1), 1, ("a",) * n),)}),
     ("VALUES_PER_MEMBERSHIP", 3, lambda n: {"reads": search(Condition("n", "in", [1] * n))}),
-]  # fmt: skip
+]
 SMALL = {"VALUE_DEPTH", "NOT_AFTER_DAYS", "PROPOSAL_ID_CHARS", "RECORD_ID_CHARS", "NAME_CHARS", "REASON_CHARS"}
 BOUND_CODES = {"shape.too_large", "shape.invalid_value", "shape.invalid"}
 

@@ -299,7 +299,7 @@ def _changed(ref: Ref, moved: list[Moved], sight: _Sight, case: Case) -> Finding
 
 def _query(read: QueryRead, case: Case) -> Iterator[Finding]:
     revision = max(read.revision, case.proposal.accept or 0)
-    query = read.query
+    query = case.kind(read.query.kind).normalise(read.query)
     if case.view.kind_revisions.get(query.kind, 0) <= revision:
         return
     if read.members is None:

@@ -191,6 +191,13 @@ class SqliteSnapshot:
         return [rows.event_of(row) for row in self._rows(sql, values)]
 
     @translating
+    def commits_of(self, revisions: Sequence[int]) -> dict[int, Commit]:
+        """Return the commits of these revisions, without those that aren't there."""
+        sql = f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.revision = asked.value"
+        asked = str(_encode([rows.bounded(revision) for revision in revisions]), "utf-8")
+        return {row[0]: rows.commit_of(row) for row in self._rows(sql, (asked,))}
+
+    @translating
     def event(self, revision: int, ordinal: int) -> Event | None:
         """Return one event, or None."""
         if not 0 <= ordinal < rows.ORDINALS:
@@ -215,7 +222,7 @@ class SqliteSnapshot:
             return []
         events: dict[int, list[Event]] = {commit.revision: [] for commit in commits}
         for event in self._events_between(commits[0].revision, commits[-1].revision):
-            events[event.revision].append(event)
+            events.get(event.revision, []).append(event)  # Verifying must survive a commit that was cut out.
         return [(commit, events[commit.revision]) for commit in commits]
 
     @translating

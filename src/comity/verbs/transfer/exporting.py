@@ -77,8 +77,7 @@ class _Chosen:
 
     def _query(self, kind: str, where: Sequence[str]) -> Query:
         query = filters.query(kind, *where, limit=limits.QUERY_RECORDS)
-        check_query(query, self.compiled, self._snapshot)
-        return query
+        return check_query(query, self.compiled, self._snapshot)
 
     def states(self, kind: str) -> Iterator[RecordState]:
         """Yield the records of a kind, by id, without counting them as done."""

@@ -1,0 +1,83 @@
+"""Keys: shown once, kept as a hash, in the log that they were issued (S23, S25)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import comity
+from comity.testing.manual_clock import ManualClock
+from tests.verbs.conftest import Open
+
+AGENTS = '[agents]\nbot = {}\nann = { role = "ops", kind = "human" }\n[kinds.task]\n'
+
+
+def test_s25_a_human_works_with_a_key_and_only_with_it(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    with pytest.raises(comity.Refused, match="key_needed"):
+        base.agent("ann").put("task/a")
+    issued = base.issue_key("ann", reason="new here")
+    assert base.agent("ann", key=issued.secret).put("task/a").is_committed
+    assert base.history("task/a").events[0].known == "key"
+    (human,) = [one for one in base.agents().agents if one.agent == "ann"]
+    assert (human.key, human.key_status) == (issued.key, "active")
+
+
+def test_the_secret_is_nowhere_in_the_file(open_base: Open, tmp_path: Path) -> None:
+    base = open_base(AGENTS)
+    secret = base.issue_key("ann").secret.rpartition("_")[2].encode()
+    base.close()
+    assert all(secret not in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "comity_x_y", "other", "truncated", "of another agent", "replaced", "revoked", "expired"]
+)
+def test_a_key_that_is_not_good_is_refused_without_telling_why(open_base: Open, clock: ManualClock, wrong: str) -> None:
+    base = open_base(AGENTS)
+    issued = base.issue_key("ann", days=1)
+    secret, agent = issued.secret, "ann"
+    match wrong:
+        case "truncated":
+            secret = secret[:-1]
+        case "other":
+            secret = secret[:-4] + "AAAA"
+        case "of another agent":
+            agent = "bot"
+        case "replaced":
+            base.agent("ann", key=secret).issue_key("ann")
+        case "revoked":
+            base.agent("ann", key=secret).revoke_key("ann")
+        case "expired":
+            clock.advance(seconds=86_400)
+        case _:
+            secret = wrong
+    with pytest.raises(comity.NotPermitted, match="this key is not good"):
+        base.agent(agent, key=secret)
+
+
+def test_a_handle_ends_with_its_key(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    ann = base.agent("ann", key=base.issue_key("ann").secret)
+    ann.put("task/a")
+    ann.revoke_key("ann", reason="left")
+    with pytest.raises(comity.Refused, match="key_revoked"):
+        ann.put("task/b")
+
+
+def test_s23_once_a_human_has_a_key_the_system_s_user_is_no_operator(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    base.issue_key("ann")
+    with pytest.raises(comity.Refused, match="not_operator"):
+        base.issue_key("ann")
+    with pytest.raises(comity.Refused, match="not_operator"):
+        base.agent("bot").issue_key("bot")
+
+
+@pytest.mark.parametrize(("agent", "days"), [("ann", 0), ("ann", -1), ("ann", 10**9), ("no name", None), ("a/b", None)])
+def test_what_no_key_can_be_issued_for(open_base: Open, agent: str, days: int | None) -> None:
+    base = open_base(AGENTS)
+    with pytest.raises(comity.InvalidRequest):
+        base.issue_key(agent, days=days)
+    assert base.revision == 1

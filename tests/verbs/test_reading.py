@@ -1,0 +1,123 @@
+"""get, get_many, find, count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import comity
+from comity import limits
+from comity.testing.manual_clock import ManualClock
+from tests.verbs.conftest import Open
+
+CRM = '[kinds.task.fields]\ntitle = { type = "string" }\nn = { type = "integer" }\n'
+
+
+def test_s9_a_record_that_never_was_is_absent(base: comity.Workspace) -> None:
+    record = base.get("task/a")
+    assert (record.life, record.version, record.exists, record.revision) == ("absent", 0, False, 0)
+
+
+def test_records_of_one_snapshot_come_in_the_order_asked(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    for name in "abc":
+        ann.put(f"task/{name}", n=name)
+    records = base.get_many(["task/c", "task/x", "task/a", "task/c"])
+    assert [record.ref for record in records] == ["task/c", "task/x", "task/a", "task/c"]
+    assert [record.revision for record in records] == [3] * 4
+
+
+def test_limit_get_records(base: comity.Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GET_RECORDS", 2)
+    assert len(base.get_many(["a/1", "a/2"])) == 2
+    with pytest.raises(comity.LimitExceeded, match="at most 2"):
+        base.get_many(["a/1", "a/2", "a/3"])
+
+
+def test_moments(base: comity.Workspace, clock: ManualClock) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", n=1)
+    noon = base.history().events[0].at
+    clock.advance(seconds=10)
+    ann.put("task/a", n=2, was={"n": 1})
+    assert [base.get("task/a", at=moment).get("n") for moment in (0, 1, 2, "1", noon)] == [None, 1, 2, 1, 1]
+    assert base.get("task/a", at="2000-01-01").life == "absent"
+    for moment in (3, "3", 10**30, -1):
+        with pytest.raises(comity.NotFound, match="the last one is 2"):
+            base.get("task/a", at=moment)
+    for text in ("soon", "", "1.5", "²"):
+        with pytest.raises(comity.InvalidRequest, match="neither a revision nor a time"):
+            base.get("task/a", at=text)
+
+
+def test_pages(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    for number in range(5):
+        ann.put(f"task/{number}", n=number % 2)
+    found: list[str] = []
+    after: str | None = None
+    for _ in range(4):
+        page = base.find("task", order="-n", limit=2, after=after)
+        found += [record.id for record in page]
+        after = page.after
+        if after is None:
+            break
+    assert found == ["1", "3", "0", "2", "4"]
+    assert base.count("task", n=1) == 2
+    assert base.count("task", "n >= 0", at=3) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "filters", "message"),
+    [
+        ("taks", (), "did you mean 'task'"),
+        ("memo", (), "Kinds here: task"),
+        ("task", ("titel = x",), "did you mean 'title'"),
+    ],
+)
+def test_s30_a_search_for_what_is_not_there_names_the_nearest(
+    open_base: Open, kind: str, filters: Any, message: str
+) -> None:
+    base = open_base(CRM)
+    with pytest.raises(comity.NotFound, match=message):
+        base.find(kind, *filters)
+    with pytest.raises(comity.NotFound, match=message):
+        base.count(kind, *filters)
+
+
+def test_a_search_knows_the_definition_that_another_handle_applied(open_base: Open, tmp_path: Any) -> None:
+    first, second = open_base(CRM), open_base()
+    first.agent("ann").put("task/a", title="t")
+    assert second.find("task", title="t")[0].id == "a"
+    (tmp_path / "new.toml").write_text(CRM + "extra = {}\n", encoding="utf-8")
+    first.apply(tmp_path / "new.toml")
+    first.agent("ann").put("task/b", extra="x")
+    assert [record.id for record in second.find("task", extra="x")] == ["b"]
+    assert second.get("task/a").extra is None
+
+
+def test_s5_reads_see_the_commits_of_others_at_once(open_base: Open) -> None:
+    first, second = open_base(), open_base()
+    for number in range(5):
+        first.agent("ann").put("task/a", n=number, was={"n": number - 1} if number else None)
+        assert second.get("task/a").n == number
+        assert first.get("task/a").n == number
+
+
+def test_an_earlier_read_that_went_stale_is_told_with_the_next(base: comity.Workspace) -> None:
+    ann, bob = base.agent("ann"), base.agent("bob")
+    ann.put("task/a", n=1, title="t")
+    intent = ann.intent()
+    assert intent.get("task/a").n == 1
+    bob.put("task/a", n=2, was={"n": 1}, reason="because")
+    intent.get("task/b")
+    ((moved),) = intent.stale
+    assert (moved.record, moved.field, moved.was, moved.now, moved.by, moved.reason) == (
+        "task/a",
+        "n",
+        1,
+        2,
+        "bob",
+        "because",
+    )

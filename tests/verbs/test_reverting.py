@@ -1,0 +1,148 @@
+"""Reverting: a commit, or what an agent did since a point (S36)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import comity
+from comity import limits
+from comity.model.proposals import Proposal, Put
+from tests.verbs.conftest import Open
+
+
+def test_s36_a_commit_is_undone_field_by_field(base: comity.Workspace) -> None:
+    ann, bob = base.agent("ann"), base.agent("bob")
+    ann.put("task/a", x=1, y=1)
+    ann.put("task/a", x=2, y=2, was={"x": 1, "y": 1})
+    bob.put("task/a", y=3, was={"y": 2})
+    answer = base.revert(commit=2)
+    assert [(one.field, one.was, one.now) for one in answer.reverted] == [("x", 2, 1)]
+    assert [(one.record, one.field, one.why) for one in answer.left] == [
+        ("task/a", "y", "changed again by bob at revision 3")
+    ]
+    assert dict(base.get("task/a")) == {"x": 1, "y": 3}
+
+
+def test_s36_an_agent_s_work_since_a_point_is_undone(base: comity.Workspace) -> None:
+    ann, bob = base.agent("ann"), base.agent("bob")
+    bob.put("task/a", x=0)
+    for number in range(1, 4):
+        ann.put("task/a", x=number, was={"x": number - 1})
+    ann.put("task/b", x=1)
+    ann.archive("task/b", accept=5)
+    answer = base.revert(agent="ann", since=2)
+    assert not answer.left
+    assert dict(base.get("task/a")) == {"x": 1}
+    assert base.get("task/b").life == "deleted"
+    assert base.verify().is_clean
+
+
+def test_s36_what_others_did_to_a_record_keeps_it_from_going(base: comity.Workspace) -> None:
+    """Undoing the creation would take what someone else wrote with it."""
+    base.agent("ann").create("task/a", x=1)
+    base.agent("bob").put("task/a", y=1)
+    answer = base.revert(commit=1)
+    (left,) = answer.left
+    assert (left.field, "others changed the record since: y by bob" in left.why) == ("$life", True)
+    assert dict(base.get("task/a")) == {"y": 1}
+    assert base.get("task/a").life == "live"
+
+
+@pytest.mark.parametrize("change", ["archive", "delete"])
+def test_a_removal_and_a_return_can_be_undone(open_base: Open, change: str) -> None:
+    base = open_base("[kinds.task.fields]\nx = {}\n")
+    ann = base.agent("ann")
+    ann.create("task/a", x=1)
+    getattr(ann, change)("task/a", accept=2)
+    assert not base.revert(commit=3).left
+    assert dict(base.get("task/a")) == {"x": 1}
+    assert not base.revert(commit=4).left
+    assert base.get("task/a").life == f"{change.removesuffix('e')}ed"
+
+
+def test_reverting_twice_brings_it_back(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", x=1)
+    ann.put("task/a", x=2, was={"x": 1})
+    assert base.revert(commit=2).decisions[0].revision == 3
+    base.revert(commit=3)
+    assert dict(base.get("task/a")) == {"x": 2}
+    with pytest.raises(comity.NotFound):
+        base.revert(commit=99)
+
+
+def test_what_was_added_is_undone_only_if_nobody_added_since(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", n=1)
+    ann.add("task/a", n=5)
+    base.agent("bob").add("task/a", n=2)
+    answer = base.revert(commit=2)
+    assert [one.field for one in answer.left] == ["n"]
+    assert base.get("task/a").n == 8
+
+
+GUARDED = """
+[kinds.task.fields]
+n = { type = "integer" }
+
+[[kinds.task.guards]]
+name  = "no seven"
+check = "default(after.n, 0) != 7"
+"""
+
+
+def test_one_record_that_refuses_holds_up_no_other(base: comity.Workspace, tmp_path: Path) -> None:
+    """The value that one record would get back is no longer allowed."""
+    ann = base.agent("ann")
+    ann.propose(Proposal(id="p", changes=tuple(Put(f"task/{name}", {"n": 7 - 7 * (name != "a")}) for name in "abc")))
+    ann.propose(Proposal(id="q", changes=tuple(Put(f"task/{name}", {"n": 2}) for name in "abc"), accept=1))
+    (tmp_path / "comity.toml").write_text(GUARDED, encoding="utf-8")
+    base.apply(tmp_path / "comity.toml")
+    assert {one.record for one in base.revert(commit=2, dry=True).reverted} == {"task/b", "task/c"}
+    assert base.revision == 3
+    answer = base.revert(commit=2)
+    assert [(one.record, one.field, "no seven" in one.why) for one in answer.left] == [("task/a", "n", True)]
+    assert [record.n for record in base.get_many(["task/a", "task/b", "task/c"])] == [2, 0, 0]
+
+
+def test_an_agent_may_undo_only_in_its_own_domain(open_base: Open) -> None:
+    base = open_base('[agents]\nann = {}\nbob = {}\n[kinds.task.fields]\nx = { owner = "ann" }\n')
+    ann, bob = base.agent("ann"), base.agent("bob")
+    ann.create("task/a", x=1)
+    ann.put("task/a", x=2, was={"x": 1})
+    answer = bob.revert(commit=3)
+    assert not answer.reverted
+    assert "belongs to ann" in answer.left[0].why
+    assert ann.revert(commit=3).reverted
+    assert base.revert(commit=4).reverted
+    assert base.get("task/a").x == 2
+
+
+def test_a_commit_of_more_events_than_a_page_holds_is_undone_whole(
+    base: comity.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = base.agent("ann")
+    ann.put("task/z", n=0)
+    ann.propose(Proposal(id="p", changes=tuple(Put(f"task/n{number}", {"n": 1}) for number in range(7))))
+    ann.put("task/y", n=0)
+    monkeypatch.setattr(limits, "HISTORY_PAGE", 3)
+    answer = base.revert(agent="ann", since=1)
+    assert not answer.left
+    assert [record.id for record in base.find("task")] == ["z"]
+
+
+def test_there_must_be_something_to_undo(base: comity.Workspace) -> None:
+    base.agent("ann").put("task/a", x=1)
+    for neither in (base.revert, lambda: base.revert(commit=1, agent="ann")):
+        with pytest.raises(comity.InvalidRequest, match="either a commit"):
+            neither()
+    nothing = (
+        lambda: base.revert(commit=7),
+        lambda: base.revert(agent="nobody"),
+        lambda: base.revert(agent="ann", since=1),
+    )
+    for undo in nothing:
+        with pytest.raises(comity.NotFound, match="nothing to undo"):
+            undo()
