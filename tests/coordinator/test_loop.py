@@ -17,7 +17,7 @@ from comity.model.decisions import Decision
 from comity.model.filters import Query
 from comity.model.proposals import AnyChange, Caller, Emit, Proposal, Put, QueryRead, Set, Was
 from comity.store.sqlite import SqliteStore
-from comity.testing.faulty_store import Fault, FaultyStore
+from comity.testing.faulty_store import Call, Fault, FaultyStore, Side
 from comity.testing.manual_clock import ManualClock
 
 USER = Caller("root", "os_user")
@@ -137,14 +137,15 @@ def test_what_is_asked_dry_is_judged_and_not_committed(bench: Bench) -> None:
 # -- a store that fails
 
 
-FAULTS = [
-    Fault(call, side, nth)
-    for call, side in (
-        ("batch", "before"), ("batch", "after"), ("append", "before"), ("append", "after"), ("commit", "before"),
-        ("commit", "after"),
-    )
-    for nth in (1, 2)
-]  # fmt: skip
+FAILING: tuple[tuple[Call, Side], ...] = (
+    ("batch", "before"),
+    ("batch", "after"),
+    ("append", "before"),
+    ("append", "after"),
+    ("commit", "before"),
+    ("commit", "after"),
+)
+FAULTS = [Fault(call, side, nth) for call, side in FAILING for nth in (1, 2)]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.call}-{fault.side}-{fault.nth}")

@@ -13,6 +13,7 @@ from comity.deciding.view import (
     AuthorNeed,
     ChangedNeed,
     CountNeed,
+    EventNeed,
     FindNeed,
     Missing,
     Need,
@@ -83,6 +84,8 @@ class World:
                 return [one for one in self.now.values() if one.revision > revision][:limit]
             case RecordNeed(ref):
                 return RecordState(*ref)
+            case EventNeed(revision, ordinal):
+                return 1 <= revision <= self.revision and ordinal == 0
 
     def supply(self, view: View, need: Need) -> None:
         """Give a view what it lacks."""

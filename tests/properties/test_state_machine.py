@@ -490,7 +490,7 @@ def frozen(value: Any) -> Any:
 
 TestWorkspaces = Workspaces.TestCase
 TestWorkspaces.settings = settings(
-    max_examples=30,
+    max_examples=80,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -89,12 +89,14 @@ class CompiledKind:
 
     def normalise(self, query: Query) -> Query:
         """Return a query that compares with values in the form that records hold: times in UTC, references as ids."""
-        where = tuple(
-            Condition(field, op, self.fields[field].normalise_operand(op, value)) if field in self.fields else condition
-            for condition in query.where
-            for field, op, value in ((condition.field, condition.op, condition.value),)
-        )
+        where = tuple([self._normalise_condition(condition) for condition in query.where])
         return query if where == query.where else msgspec.structs.replace(query, where=where)
+
+    def _normalise_condition(self, condition: Condition) -> Condition:
+        field = self.fields.get(condition.field)
+        if field is None:
+            return condition
+        return Condition(condition.field, condition.op, field.normalise_operand(condition.op, condition.value))
 
 
 @dataclass(frozen=True, slots=True)

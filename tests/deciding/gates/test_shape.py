@@ -225,6 +225,7 @@ ENVELOPES: list[tuple[str, dict[str, Any], str]] = [
     ("accepting far beyond", {"accept": 2**70}, "shape.unknown_revision"),
     ("a cause that is none", {"cause": "x"}, "shape.invalid"),
     ("a cause to come", {"cause": "2.0"}, "shape.unknown_cause"),
+    ("a cause that never was", {"cause": "1.1"}, "shape.unknown_cause"),
     ("a cause before the first", {"cause": "0.0"}, "shape.unknown_cause"),
     ("a cause beyond all numbers", {"cause": "1." + "9" * 25}, "shape.invalid"),
     ("a deadline that is over", {"not_after": NOW_US}, "shape.expired"),

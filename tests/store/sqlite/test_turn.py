@@ -87,7 +87,7 @@ def test_s4_processes_share_evenly(tmp_path: Path) -> None:
     with Turn(tmp_path / "turn"):
         for _, pipe in workers:
             pipe.send("go")
-        wait_for_tickets(tmp_path / "turn", 1 + len(NAMES))
+        wait_for_tickets(tmp_path / "turn", len(NAMES))
     for process, _ in workers:
         process.join()
     written = out.read_text()
@@ -97,7 +97,7 @@ def test_s4_processes_share_evenly(tmp_path: Path) -> None:
 
 
 def wait_for_tickets(path: Path, drawn: int) -> None:
-    """Return once so many tickets have been drawn: whoever drew the last one waits."""
+    """Return once so many tickets have been drawn: whoever drew the last one waits. Who found it free needs none."""
     while int.from_bytes(path.read_bytes()[:8], "little") < drawn:
         os.sched_yield()
 
@@ -141,19 +141,37 @@ def test_killed_holder_holds_nobody_up(tmp_path: Path) -> None:
 
 def test_killed_waiter_holds_nobody_up_and_lets_nobody_overtake(tmp_path: Path) -> None:
     path = tmp_path / "turn"
+    holding, holding_pipe = holder(path)
+    holding_pipe.recv()
     first, first_pipe = holder(path)
-    first_pipe.recv()
+    wait_for_tickets(path, 1)
     second, _ = holder(path)
     wait_for_tickets(path, 2)
     third, third_pipe = holder(path)
     wait_for_tickets(path, 3)
     kill(second)
     wait_for_waiter_behind_all(path, third_pipe)
+    holding_pipe.send("end")
+    assert first_pipe.recv() == "mine"
+    assert not third_pipe.poll()
     first_pipe.send("end")
     assert third_pipe.recv() == "mine"
     third_pipe.send("end")
-    for process in (first, third):
+    for process in (holding, first, third):
         process.join()
+
+
+def test_free_turn_is_not_taken_from_those_who_wait(tmp_path: Path) -> None:
+    path = tmp_path / "turn"
+    turn = Turn(path)
+    with turn:
+        waiting, pipe = holder(path)
+        wait_for_tickets(path, 1)
+    pipe.recv()
+    pipe.send("end")
+    with turn:
+        pass
+    waiting.join()
 
 
 def test_turns_come_in_the_order_of_asking(tmp_path: Path) -> None:
@@ -168,7 +186,7 @@ def test_turns_come_in_the_order_of_asking(tmp_path: Path) -> None:
         threads = [threading.Thread(target=take, args=[number]) for number in range(5)]
         for number, thread in enumerate(threads):
             thread.start()
-            wait_for_tickets(tmp_path / "turn", number + 2)
+            wait_for_tickets(tmp_path / "turn", number + 1)
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]

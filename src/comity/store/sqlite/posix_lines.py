@@ -3,7 +3,8 @@
 A ticket is the number of a byte of the file, behind the counter that numbers are drawn
 from. It is locked exclusively from the drawing to the end of the turn, so waiting for
 one's turn is to wait until no earlier byte is locked. The bytes lie beyond the end of the
-file and take no room.
+file and take no room. The turn itself is a byte as well: who finds it free and nobody in
+line takes it without a ticket, which is the usual case and costs two calls to the system.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _FLOCK: Final = struct.Struct("@hhqqi0q")
 _COUNTER: Final = struct.Struct("<Q")
 _FIRST: Final = 4096
 """The offset of ticket 0; the counter lies before it."""
+_TURN: Final = 64
+"""The offset of the byte that is locked during a turn."""
+_NO_TICKET: Final = -1
 _TO_THE_END: Final = 0
 """As a length: every byte from the start on."""
 
@@ -31,12 +35,26 @@ class TicketLine:
 
     def wait(self, file: int) -> int:
         """Draw a ticket, wait until all earlier ones are done, and return it."""
+        if self._is_free(file):
+            return _NO_TICKET
         ticket = self._draw(file)
         if ticket and not self._are_done(file, ticket):
             _lock(file, fcntl.F_RDLCK, _FIRST + ticket - 1)
             _lock(file, fcntl.F_RDLCK, _FIRST, ticket)
             _lock(file, fcntl.F_UNLCK, _FIRST, ticket)
+        _lock(file, fcntl.F_WRLCK, _TURN)
         return ticket
+
+    def _is_free(self, file: int) -> bool:
+        """Take the turn if nobody has it and nobody waits for it; those who wait are never overtaken."""
+        try:
+            _lock(file, fcntl.F_WRLCK, _TURN, command=fcntl.F_OFD_SETLK)
+        except BlockingIOError:
+            return False
+        if self._are_done(file, _TO_THE_END):
+            return True
+        _lock(file, fcntl.F_UNLCK, _TURN)
+        return False
 
     def _draw(self, file: int) -> int:
         _lock(file, fcntl.F_WRLCK, 0)
@@ -48,13 +66,15 @@ class TicketLine:
         return ticket
 
     def _are_done(self, file: int, ticket: int) -> bool:
-        """Tell whether nobody holds an earlier ticket: the usual case, for one call to the system."""
+        """Tell whether nobody holds an earlier ticket, or any at all: the usual case, for one call to the system."""
         first = _lock(file, fcntl.F_RDLCK, _FIRST, ticket, command=fcntl.F_OFD_GETLK)
         return bool(_FLOCK.unpack(first)[0] == fcntl.F_UNLCK)
 
     def end(self, file: int, ticket: int) -> None:
         """End one's turn."""
-        _lock(file, fcntl.F_UNLCK, _FIRST + ticket)
+        _lock(file, fcntl.F_UNLCK, _TURN)
+        if ticket != _NO_TICKET:
+            _lock(file, fcntl.F_UNLCK, _FIRST + ticket)
 
     def leave(self, file: int) -> None:
         """Give every lock back, wherever the drawing or the waiting was broken off (Ctrl-C, say)."""
