@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import comity
+from comity.clock import SystemClock
+from comity.coordinator import Coordinator
+from comity.store.sqlite import SqliteStore
+from comity.testing.faulty_store import FaultyStore
 from comity.testing.manual_clock import ManualClock
+from comity.verbs.engine import Engine
+from comity.workspace.opening import Workspace
 
 CRM = """\
 name = "crm"
@@ -100,3 +107,23 @@ def crm(open_again: Open, define: Callable[[str], Path]) -> comity.Workspace:
 def clock() -> ManualClock:
     """Return a clock that goes when it is told to."""
     return ManualClock()
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[FaultyStore]:
+    """Return a store that fails when a test plans it."""
+    faulty = FaultyStore(SqliteStore.open(str(path), clock=SystemClock()))
+    yield faulty
+    faulty.close()
+
+
+@pytest.fixture
+def coordinator(store: FaultyStore) -> Coordinator:
+    """Return what decides whole batches on it."""
+    return Coordinator(store, SystemClock(), os.urandom)
+
+
+@pytest.fixture
+def faulty(store: FaultyStore) -> Workspace:
+    """Return a workspace on it."""
+    return Workspace(Engine(store, "crm.db", SystemClock(), os.urandom))
