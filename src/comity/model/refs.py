@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from comity import limits
 from comity.errors import InvalidReference
@@ -32,7 +32,7 @@ def split(ref: str) -> tuple[str, str]:
     except TypeError:
         parsed = problem_of(ref)
     if type(parsed) is tuple:
-        return cast("tuple[str, str]", parsed)
+        return parsed
     raise InvalidReference(str(parsed))
 
 

@@ -10,7 +10,7 @@ Codes: ``shape.invalid``, ``shape.too_large``, ``shape.too_broad``, ``shape.expi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -340,11 +340,12 @@ def _values(
     if len(fields) > limits.FIELDS_PER_RECORD:
         yield _too_large(f"{record} would get {len(fields)} fields; at most {limits.FIELDS_PER_RECORD}.")
         return
-    for name, value in fields.items():
-        field = declared.get(name)
+    for name, value in cast("Mapping[object, Any]", fields).items():
         if not isinstance(name, str):
             yield _invalid(f"{name!r} is no field name.", "Field names are texts.")
-        elif field is None and is_declared:
+            continue
+        field = declared.get(name)
+        if field is None and is_declared:
             yield _unknown_field(record, name, declared)
         elif field is None and (not refs.NAME.match(name) or len(name) > limits.NAME_CHARS):
             yield _invalid(f"{name[:64]!r} is no field name.", "Use letters, digits and '_', a letter first.")
