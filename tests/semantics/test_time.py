@@ -167,6 +167,20 @@ def test_s06_store_time_never_falls(open_again: Open, clock: ManualClock) -> Non
     assert times == sorted(times)
 
 
+def test_s06_time_told_in_a_refusal_outlives_a_restart(open_again: Open, clock: ManualClock) -> None:
+    ws = open_again(clock=clock)
+    ws.agent("sales").put("a/1", n=1)
+    clock.advance(seconds=3_600)
+    refused = ws.agent("support").intent()
+    refused.create("a/1")
+    told = refused.propose()
+    assert (told.outcome, ws.revision) == ("refused", 1)
+    ws.close()
+    clock.jump(seconds=-86_400)
+    clock.reboot()
+    assert open_again(clock=clock).agent("sales").put("a/2", n=1).at > told.at
+
+
 def test_s06_a_jump_of_the_wall_clock_neither_expires_nor_revives(open_again: Open, clock: ManualClock) -> None:
     ws = open_again(clock=clock)
     secret = ws.issue_key("alice", days=1).secret

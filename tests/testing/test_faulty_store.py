@@ -66,12 +66,12 @@ def test_nth_call_is_counted(store: FaultyStore) -> None:
 
 
 def test_other_calls_fail_on_either_side(store: FaultyStore) -> None:
-    row = KeyRow("k", "ops", digest("k"), 1, None)
+    row, head = KeyRow("k", "ops", digest("k"), 1, None), store.head()
     calls = {
         "turn": lambda: store.turn().__enter__(),
         "head": store.head,
         "snapshot": lambda: store.snapshot().__enter__(),
-        "keep": lambda: store.keep(0, []),
+        "keep": lambda: store.keep(head, []),
         "put_key": lambda: store.put_key(row),
         "index": lambda: store.index({}),
     }

@@ -66,7 +66,7 @@ class Coordinator:
         is changed, and so is seen to be another one afterwards.
         """
         known = self._head
-        if known is None or not known.is_same_place(head):
+        if known is not head and (known is None or not known.is_same_place(head)):
             return None
         state = self._cache.states.get(ref)
         return state if self._head is known else None
@@ -92,7 +92,7 @@ class Coordinator:
 
     def known_fields(self, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares, as of the head that records are recalled at."""
-        declared = self._compiled.kind(kind)
+        declared = self._compiled.kinds.get(kind)
         return declared.field_names if declared is not None else ()
 
     def fields_at(self, snapshot: Snapshot, kind: str) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class Coordinator:
         if round.entries:
             self._publish(round)
         elif round.answers:
-            self._store.keep(round.head().judged, round.answers)
+            self._store.keep(round.head(), round.answers)
         self._cache.shrink()
         return decisions
 

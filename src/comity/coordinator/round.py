@@ -158,8 +158,8 @@ class Round:
             at=self.view.now_us,
             definition=commit.definition,
             next=judgement.next,
-            records={"/".join(ref): state.version for ref, state in judgement.states.items()},
-            events=tuple([refs.event_id(revision, ordinal) for ordinal in range(len(events))]),
+            records={f"{ref[0]}/{ref[1]}": state.version for ref, state in judgement.states.items()},
+            events=tuple([f"{revision}.{ordinal}" for ordinal in range(len(events))]),
             findings=judgement.findings,
         )
 
@@ -227,9 +227,11 @@ def _named(submission: Submission) -> list[Ref]:
     """Return the records that a proposal names, as far as they are well-formed."""
     proposal = submission.proposal
     named = [change.record for change in proposal.changes]
-    named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
+    named += [read.record for read in proposal.reads if type(read) is not QueryRead]
     named += proposal.about
-    result = [ref for ref in map(refs.parse, named[:_NAMED]) if ref is not None]
+    if len(named) > _NAMED:
+        del named[_NAMED:]
+    result = [ref for ref in map(refs.parse, named) if ref is not None]
     if submission.caller.key is not None:
         result.append(("$agent", submission.caller.agent))
     return result

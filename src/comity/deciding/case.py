@@ -59,7 +59,7 @@ class Case:
 
     def kind(self, name: str) -> CompiledKind:
         """Return a kind, declared or not."""
-        return self.compiled.kind(name) or self.compiled.undeclared()
+        return self.compiled.kinds.get(name) or self.compiled.any_kind
 
 
 def identify(caller: Caller, compiled: Compiled) -> AgentDefinition:

@@ -83,6 +83,12 @@ class CompiledKind:
     blind_writes: BlindWrites
 
     @cached_property
+    def references(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields that refer to other records, each with the kind that it refers to."""
+        refer = ((name, field.definition.ref) for name, field in self.fields.items())
+        return tuple((name, kind) for name, kind in refer if kind)
+
+    @cached_property
     def field_names(self) -> tuple[str, ...]:
         """Return the names of the fields."""
         return tuple(self.fields)

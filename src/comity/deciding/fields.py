@@ -68,6 +68,10 @@ class CompiledField:
         except ValueError:
             return operand
 
+    def is_plainly_right(self, value: Any) -> bool:
+        """Tell at a glance that nothing is wrong with a normalised value; False means: look closer."""
+        return self.form == "plain" and (self.validator is None or self.validator.is_valid(value))
+
     def problems(self, value: Any) -> list[str]:
         """Return what is wrong with a normalised value, in words; null is never wrong here."""
         if value is None:

@@ -99,7 +99,7 @@ class _Drafting:
         return found
 
     def kind(self, name: str) -> CompiledKind:
-        return self.compiled.kind(name) or self.compiled.undeclared()
+        return self.compiled.kinds.get(name) or self.compiled.any_kind
 
     def apply(self, change: AnyChange) -> None:
         ref = refs.split(change.record)
@@ -197,14 +197,19 @@ class _Drafting:
         if record.life in ("absent", "deleted"):
             self.create(record, change)
         elif self._is_live(record):
-            cleared = dict.fromkeys(record.values.keys() - change.fields.keys()) if change.replace else {}
-            self._set_fields(record, {**cleared, **change.fields})
+            fields = change.fields
+            if change.replace:
+                fields = {**dict.fromkeys(record.values.keys() - fields.keys()), **fields}
+            self._set_fields(record, fields)
 
     def _set_fields(self, record: _Working, fields: Mapping[str, Any]) -> None:
         named = self.kind(record.ref[0]).named_events
-        groups: dict[str, dict[str, Any]] = {}
-        for name, value in fields.items():
-            groups.setdefault(named.get(name) or f"{record.ref[0]}.updated", {})[name] = value
+        updated = f"{record.ref[0]}.updated"
+        groups: dict[str, Mapping[str, Any]] = {updated: fields}
+        if named:
+            groups = {}
+            for name, value in fields.items():
+                groups[named.get(name, updated)] = {**groups.get(named.get(name, updated), {}), name: value}
         for event, values in groups.items():
             was: dict[str, Any] = {}
             for name, value in values.items():

@@ -221,8 +221,12 @@ class Store(Protocol):
         """Open a consistent read. Nested calls of one thread share the outer one."""
         ...
 
-    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
-        """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
+    def keep(self, head: Head, answers: Sequence[Answered]) -> None:
+        """Keep answers that made no commit: visible to all at once, without a sync of their own (S2).
+
+        Of ``head`` the count of the judged and the time that the answers tell are kept, each
+        unless a later one is kept already: time told in a refusal outlives the handle (S6).
+        """
         ...
 
     def put_key(self, row: KeyRow) -> None:

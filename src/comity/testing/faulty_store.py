@@ -107,10 +107,10 @@ class FaultyStore:
         with self.at("snapshot"), self._store.snapshot() as snapshot:
             yield snapshot
 
-    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
+    def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit."""
         with self.at("keep"):
-            self._store.keep(judged, answers)
+            self._store.keep(head, answers)
 
     def put_key(self, row: KeyRow) -> None:
         """Keep the hash of a key."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from comity.clock import StoreTime
 from comity.model.events import Answered, Commit, CommitPayload, Event, EventPayload
 from comity.model.proposals import Proposal
 from comity.model.records import LIFE, Life, RecordState
@@ -96,6 +97,12 @@ def moved(head: Head, entries: Sequence[Entry], answers: int = 0) -> Head:
         chain=head.chain if last is None else last.chain,
         judged=head.judged + len(entries) + answers,
     )
+
+
+def told(store: Store, judged: int, *, time: StoreTime | None = None) -> Head:
+    """Return the head that answers are kept with, once that many proposals have been judged."""
+    head = store.head()
+    return msgspec.structs.replace(head, judged=judged, time=time or head.time)
 
 
 def folded(entries: Sequence[Entry]) -> list[RecordState]:

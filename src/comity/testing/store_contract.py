@@ -25,7 +25,7 @@ from comity.model.events import Answered, Commit, Event
 from comity.model.filters import page_after, query
 from comity.model.records import RecordState
 from comity.store.contract import AnsweredFilter, Entry, EventFilter, KeyRow, Store
-from comity.testing.samples import SECOND_US, answered, append, commit, digest, entry, folded, moved, put, state
+from comity.testing.samples import SECOND_US, answered, append, commit, digest, entry, folded, moved, put, state, told
 
 OpenStore = Callable[[], Store]
 
@@ -408,30 +408,37 @@ class StoreContract:
             assert snapshot.answers([]) == {}
 
     def test_s7_first_answer_stays(self, store: Store) -> None:
-        store.keep(1, [answered("p", at=1)])
-        store.keep(2, [answered("p", at=2), answered("q", at=2)])
+        store.keep(told(store, 1), [answered("p", at=1)])
+        store.keep(told(store, 2), [answered("p", at=2), answered("q", at=2)])
         append(store, answers=[answered("p", at=3)])
         with store.snapshot() as snapshot:
             assert snapshot.answers(["p", "q"]) == {"p": answered("p", at=1), "q": answered("q", at=2)}
 
     def test_s2_kept_answers_are_seen_by_all_at_once(self, store: Store, other: Store) -> None:
-        store.keep(3, [answered("p")])
+        store.keep(told(store, 3), [answered("p")])
         with other.snapshot() as snapshot:
             assert (snapshot.head.revision, snapshot.head.judged) == (0, 3)
             assert list(snapshot.answers(["p"])) == ["p"]
-        other.keep(2, [])
+        other.keep(told(other, 2), [])
         with store.snapshot() as snapshot:
             assert snapshot.head.judged == 3
 
+    def test_s6_kept_time_only_goes_forward(self, store: Store, other: Store) -> None:
+        now = store.head().time.now_us
+        later, earlier = StoreTime(now + 2, "boot-9", 5, now - 3), StoreTime(now + 1, "boot-9", 6, now - 5)
+        for judged, time in enumerate((later, earlier), start=1):
+            store.keep(told(store, judged, time=time), [])
+        assert (other.head().time, other.head().judged) == (later, 2)
+
     def test_keep_within_a_turn(self, store: Store) -> None:
         with store.turn():
-            store.keep(1, [answered("p")])
+            store.keep(told(store, 1), [answered("p")])
         with store.turn(), store.batch() as batch:
             assert list(batch.answers(["p"])) == ["p"]
 
     def test_keep_within_a_batch_is_refused(self, store: Store) -> None:
         with store.batch(), pytest.raises(StoreError):
-            store.keep(1, [answered("p")])
+            store.keep(told(store, 1), [answered("p")])
 
     @pytest.mark.parametrize(
         ("chosen", "expected"),
@@ -445,9 +452,9 @@ class StoreContract:
         ],
     )
     def test_answered_are_chosen_newest_first(self, store: Store, chosen: AnsweredFilter, expected: list[str]) -> None:
-        store.keep(2, [answered("a", at=1, ordinal=1), answered("b", at=2, ordinal=2, agent="support")])
-        store.keep(4, [answered("c", at=2, ordinal=3, outcome="pending")])
-        store.keep(4, [answered("d", at=3, ordinal=4, agent="support")])
+        store.keep(told(store, 2), [answered("a", at=1, ordinal=1), answered("b", at=2, ordinal=2, agent="support")])
+        store.keep(told(store, 4), [answered("c", at=2, ordinal=3, outcome="pending")])
+        store.keep(told(store, 4), [answered("d", at=3, ordinal=4, agent="support")])
         with store.snapshot() as snapshot:
             assert [one.proposal for one in snapshot.answered(chosen)] == expected
 
@@ -487,9 +494,10 @@ class StoreContract:
 
     def test_closed_store_refuses(self, open_store: OpenStore) -> None:
         store = open_store()
+        head = store.head()
         store.close()
         store.close()
         with pytest.raises(StoreError):
             store.snapshot().__enter__()
         with pytest.raises(StoreError):
-            store.keep(0, [])
+            store.keep(head, [])

@@ -68,7 +68,7 @@ def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
         raise InvalidRequest(f"days: between 1 and {_MOST_DAYS}")
     if problem := refs.problem_of(f"{AGENT}/{request.agent}"):
         raise InvalidRequest(f"agent: {problem}")
-    now = engine.clock.wall_us()
+    now = engine.coordinator.time_at(engine.store.head()).now_us
     expires = now + request.days * _DAY_US if request.days is not None else None
     key = engine.entropy(6).hex()
     random = base64.urlsafe_b64encode(engine.entropy(32)).decode().rstrip("=")

@@ -67,6 +67,11 @@ def _proposed(decision: Decision) -> ProposedDecision:
 class IntentState(Writing[None]):
     """Hold what an intent knows, and turn it into requests; how these are sent is its subclasses' matter."""
 
+    decision: Decision | None = None
+    _incarnation: str | None = None
+    _id: str | None = None
+    _attempts = 0
+
     def __init__(
         self,
         session: Session,
@@ -84,16 +89,11 @@ class IntentState(Writing[None]):
         self._at = moment_of(at)
         self._assumptions: list[str] = []
         self._relies_on = [relies_on] if isinstance(relies_on, str) else list(relies_on)
-        self._incarnation: str | None = None
-        self._stale: tuple[Moved, ...] = ()
         self._not_after = deadline_of(not_after)
         self.action = action
         self.about = (about,) if isinstance(about, str) else tuple(about)
         self.reason = reason
         self.cause = cause
-        self.decision: Decision | None = None
-        self._id: str | None = None
-        self._attempts = 0
 
     @property
     def id(self) -> str:
@@ -104,8 +104,11 @@ class IntentState(Writing[None]):
 
     @property
     def stale(self) -> tuple[Moved, ...]:
-        """Return what of the reads so far had moved when the latest read was made."""
-        return self._stale
+        """Return what of the reads so far has moved by now; nothing ever does where they are pinned."""
+        oldest = self._memory.oldest
+        if oldest is None or self._at is not None:
+            return ()
+        return self._session.call(Stale(reads=self._memory.record_reads())).moved
 
     @property
     def changes(self) -> tuple[AnyChange, ...]:
@@ -131,23 +134,15 @@ class IntentState(Writing[None]):
         return Get(record=record, at=self._at)
 
     def _got(self, answer: RecordAnswer, fields: Sequence[str]) -> Record:
-        self._look_back(answer.revision)
         self._incarnation = answer.incarnation
         self._memory.hold(answer.record, answer.revision, fields)
-        return Record(answer, self._memory, fields, self._stale)
-
-    def _look_back(self, revision: int) -> None:
-        """Find out which of the reads so far have moved, if anything was committed since the first of them."""
-        oldest = self._memory.oldest
-        if self._at is None and oldest is not None and oldest < revision:
-            reads = self._memory.record_reads()
-            self._stale = self._session.call(Stale(reads=reads)).moved
+        return Record(answer, self._memory, fields, self)
 
     def _found(self, query: Query, answer: RecordsAnswer) -> Page:
-        self._look_back(answer.revision)
         self._incarnation = answer.incarnation
         self._memory.searched(query, answer.revision, [one.record.partition("/")[2] for one in answer.records])
-        return Page([Record(one, self._memory) for one in answer.records], answer.revision, answer.after)
+        records = [Record(one, self._memory, (), self) for one in answer.records]
+        return Page(records, answer.revision, answer.after)
 
     def _counted(self, query: Query, answer: CountAnswer) -> int:
         self._incarnation = answer.incarnation

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from comity.model.filters import Query
 from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
 from comity.workspace.changes import NO_OPTIONS, Options
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class _Seen:
@@ -46,10 +48,11 @@ class Memory:
         seen = self._seen.get(record)
         if seen is None:
             seen = self._seen[record] = _Seen()
-        if not fields:
-            seen.at_hand = max(seen.at_hand, revision)
-        for name in fields or ("",):
-            seen.fields[name] = revision
+        if fields:
+            seen.fields.update(dict.fromkeys(fields, revision))
+        else:
+            seen.at_hand = revision
+            seen.fields[""] = revision
 
     def note(self, record: str, revision: int, fields: Sequence[str] | None, *, whole: bool = True) -> None:
         """Note that fields were used, or every one (None), of a record that was at hand as a ``whole`` or in part."""
@@ -65,6 +68,17 @@ class Memory:
             if noted.get(name, -1) < revision:
                 noted[name] = revision
 
+    def use(self, record: str, revision: int, field: str, *, whole: bool) -> Mapping[str, Any]:
+        """Note that one field of a record at hand was used; return the values that are going to be set there."""
+        seen = self._seen.get(record)
+        if seen is None:
+            seen = self._seen[record] = _Seen()
+        if whole and seen.at_hand < revision:
+            seen.at_hand = revision
+        if seen.fields.get(field, -1) < revision:
+            seen.fields[field] = revision
+        return self._pending.get(record, _NOTHING)
+
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
         """Note the answer to a search."""
         if self.oldest is None:
@@ -77,12 +91,17 @@ class Memory:
 
     def record_reads(self) -> tuple[Read, ...]:
         """Return the reads of records."""
-        return tuple(read for record, seen in self._seen.items() for read in _reads(record, seen))
+        reads: list[Read] = []
+        for record, seen in self._seen.items():
+            reads += _reads(record, seen)
+        return tuple(reads)
 
     def reads(self) -> tuple[AnyRead, ...]:
         """Return everything that was read."""
-        was = tuple(Was(record, values) for record, values in self._was.items())
-        return (*self.record_reads(), *was, *self._queries)
+        reads = self.record_reads()
+        if self._was or self._queries:
+            reads = (*reads, *(Was(record, values) for record, values in self._was.items()), *self._queries)
+        return reads
 
     # -- changes
 
@@ -97,7 +116,12 @@ class Memory:
         if isinstance(change, (Put, Set)):
             self._pending.setdefault(change.record, {}).update(change.fields)
         last = self.changes[-1] if self.changes else None
-        if _can_join(last, change) and isinstance(last, (Put, Set)) and isinstance(change, (Put, Set)):
+        if (
+            last is not None
+            and _can_join(last, change)
+            and isinstance(last, (Put, Set))
+            and isinstance(change, (Put, Set))
+        ):
             self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
         else:
             self.changes.append(change)
@@ -108,8 +132,8 @@ class Memory:
         self._was.setdefault(record, {}).update(options.was)
 
 
-def _can_join(last: AnyChange | None, change: AnyChange) -> bool:
-    if last is None or last.record != change.record or type(last) is not type(change):
+def _can_join(last: AnyChange, change: AnyChange) -> bool:
+    if last.record != change.record or type(last) is not type(change):
         return False
     return not (getattr(last, "replace", False) or getattr(change, "replace", False))
 

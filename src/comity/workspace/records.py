@@ -16,6 +16,7 @@ from comity.workspace.changes import NO_OPTIONS, Changing, Options
 
 _WHOLE: Final = None
 _SHOWN: Final = ("live", "archived")
+_PLAIN: Final = frozenset({str, int, float, bool})
 
 
 class Collector(Protocol):
@@ -25,12 +26,25 @@ class Collector(Protocol):
         """Note that fields were used, or every one (None); ``whole`` tells that all were at hand."""
         ...
 
+    def use(self, record: str, revision: int, field: str, *, whole: bool) -> Mapping[str, Any]:
+        """Note that one field was used, and return the values that are going to be set."""
+        ...
+
     def pending(self, record: str) -> Mapping[str, Any]:
         """Return the values that are going to be set."""
         ...
 
     def change(self, change: AnyChange, options: Options) -> None:
         """Take a change of the record."""
+        ...
+
+
+class Staleness(Protocol):
+    """Know what of the reads of an intent has gone stale."""
+
+    @property
+    def stale(self) -> tuple[Moved, ...]:
+        """Return what has moved by now."""
         ...
 
 
@@ -46,20 +60,20 @@ class Record(Changing[None]):
     collected: ``is_collected`` says so, and it can't be changed.
     """
 
-    __slots__ = ("_answer", "_collector", "_fields", "_stale")
+    __slots__ = ("_answer", "_collector", "_fields", "_intent")
 
     def __init__(
         self,
         answer: RecordAnswer,
         collector: Collector | None,
         fields: Sequence[str] = (),
-        stale: tuple[Moved, ...] = (),
+        intent: Staleness | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "_answer", answer)
         put(self, "_collector", collector)
         put(self, "_fields", fields)
-        put(self, "_stale", stale)
+        put(self, "_intent", intent)
 
     # -- what it is
 
@@ -105,8 +119,8 @@ class Record(Changing[None]):
 
     @property
     def stale(self) -> tuple[Moved, ...]:
-        """Return what of the earlier reads of its intent had moved when this one was made."""
-        return self._stale
+        """Return what of the reads of its intent has moved by now: which field, from what to what, by whom and why."""
+        return () if self._intent is None else self._intent.stale
 
     # -- its fields
 
@@ -117,9 +131,10 @@ class Record(Changing[None]):
         answer, collector = self._answer, self._collector
         value = answer.values.get(field) if answer.life in _SHOWN else None
         if collector is not None:
-            collector.note(answer.record, answer.revision, (field,), whole=not self._fields)
-            value = collector.pending(answer.record).get(field, value)
-        return default if value is None else freeze(value)
+            value = collector.use(answer.record, answer.revision, field, whole=not self._fields).get(field, value)
+        if value is None:
+            return default
+        return value if type(value) in _PLAIN else freeze(value)
 
     def __getattr__(self, field: str) -> Any:
         if field[:2] == "__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from comity.errors import NotPermitted
@@ -55,24 +54,30 @@ class EmbeddedSession:
         return await self._engine.propose_async(request.proposal, self.caller, is_new=request.is_new, dry=request.dry)
 
 
-_forked: weakref.WeakSet[Engine] = weakref.WeakSet()
-_alive: weakref.WeakSet[Engine] = weakref.WeakSet()
+class _Forks:
+    """Know whether this process came out of a fork, and which engines were open then."""
+
+    has_forked = False
+    alive: weakref.WeakSet[Engine] = weakref.WeakSet()
+    forked: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 def watch_forks(engine: Engine) -> None:
     """Have an engine refused in children of this process: its locks and connections aren't theirs (S3)."""
-    _alive.add(engine)
+    _Forks.alive.add(engine)
 
 
 def refuse_after_fork(engine: Engine) -> None:
     """Raise NotPermitted in a process that was forked after the workspace was opened."""
-    if _forked and engine in _forked:
+    if _Forks.has_forked and engine in _Forks.forked:
         raise NotPermitted("this workspace was opened before the process was forked: open it again in the child")
 
 
-def _mark_forked(engines: Iterable[Engine]) -> None:
-    for engine in list(engines):
-        _forked.add(engine)
+def _mark_forked() -> None:
+    _Forks.has_forked = True
+    for engine in list(_Forks.alive):
+        _Forks.forked.add(engine)
 
 
-os.register_at_fork(after_in_child=lambda: _mark_forked(_alive))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)

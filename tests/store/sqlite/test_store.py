@@ -11,9 +11,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from comity.clock import SystemClock
+from comity.clock import StoreTime, SystemClock
 from comity.errors import StoreError, StoreFull, StoreUnavailable
 from comity.model.filters import query
+from comity.store.contract import Head
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Fault, FaultyStore, die
 from comity.testing.manual_clock import ManualClock
@@ -97,13 +98,16 @@ def exit_code_of(
     return process.exitcode
 
 
+NO_HEAD = Head("", 0, b"", 0, StoreTime())
+
+
 def use_everything(store: SqliteStore) -> None:
     uses: list[Callable[[], object]] = [
         store.snapshot,
         store.head,
         store.batch,
         store.turn,
-        lambda: store.keep(0, []),
+        lambda: store.keep(NO_HEAD, []),
         lambda: store.index({}),
     ]
     for use in uses:

@@ -30,9 +30,10 @@ def judge(case: Case) -> Iterator[Finding]:
     """Yield each assumption that doesn't hold now, and each guard that wouldn't hold after."""
     for source in case.proposal.assumptions:
         yield from _assumption(source, case)
+    kinds = case.compiled.kinds
     for ref, state in case.draft.states.items():
-        kind = case.compiled.kind(ref[0])
-        if kind is not None and kind.guards and state.is_live:
+        kind = kinds.get(ref[0])
+        if kind is not None and kind.guards and state.life == "live":
             yield from _guards(kind.guards, state, case)
 
 

@@ -18,9 +18,13 @@ from comity.model.texts import listed, suggestion
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield why this caller may not act: unknown, without the key it needs, or not an operator."""
-    yield from _known(case)
-    yield from _key(case)
-    yield from _operator(case)
+    if case.agent.kind == "human" or case.caller.key is not None:
+        yield from _key(case)
+    if case.compiled.agents.get(case.caller.agent) is not case.agent:
+        yield from _known(case)
+    for change in case.proposal.changes:
+        if type(change) is Emit:
+            yield from _operator(change, case)
 
 
 def _known(case: Case) -> Iterator[Finding]:
@@ -63,16 +67,15 @@ def _key(case: Case) -> Iterator[Finding]:
             )
 
 
-def _operator(case: Case) -> Iterator[Finding]:
-    for change in case.proposal.changes:
-        if not isinstance(change, Emit) or not refs.is_built_in(change.record):
-            continue
-        event = case.kind(change.record.partition("/")[0]).events.get(change.event)
-        if event is not None and "operator" in event.actors and not is_operator(case):
-            yield Finding(
-                "identity.not_operator",
-                f"{case.agent.name!r} may not do this: {change.event} is for a human with a key"
-                " (or the operating system's user, as long as no human has one).",
-                subject=change.record,
-                remedy="Ask a human who has a key.",
-            )
+def _operator(change: Emit, case: Case) -> Iterator[Finding]:
+    if not refs.is_built_in(change.record):
+        return
+    event = case.kind(change.record.partition("/")[0]).events.get(change.event)
+    if event is not None and "operator" in event.actors and not is_operator(case):
+        yield Finding(
+            "identity.not_operator",
+            f"{case.agent.name!r} may not do this: {change.event} is for a human with a key"
+            " (or the operating system's user, as long as no human has one).",
+            subject=change.record,
+            remedy="Ask a human who has a key.",
+        )

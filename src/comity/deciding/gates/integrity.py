@@ -11,6 +11,7 @@ from typing import Any
 
 from comity.clock import format_age
 from comity.deciding.case import Case
+from comity.deciding.fold import DraftEvent
 from comity.deciding.view import Ref
 from comity.model import refs
 from comity.model.decisions import Finding
@@ -20,27 +21,29 @@ from comity.model.texts import quote
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield what drafting met (missing records, referrers in the way), and references into the void."""
-    yield from case.draft.findings
+    draft, kinds = case.draft, case.compiled.kinds
+    yield from draft.findings
     revision = case.view.revision + 1
-    for ref, state in case.draft.states.items():
-        kind = case.compiled.kind(ref[0])
-        if kind is None or not state.is_live:
+    for ref, state in draft.states.items():
+        kind = kinds.get(ref[0])
+        if kind is None or not kind.references or not state.is_live:
             continue
         reborn = state.blame.get(LIFE) == revision
-        for name, field in kind.fields.items():
-            if field.definition.ref and (reborn or state.blame.get(name) == revision):
-                yield from _targets(f"{state.ref}.{name}", field.definition.ref, state.values.get(name), case)
-    yield from _references_in_events(case)
+        for name, target in kind.references:
+            if reborn or state.blame.get(name) == revision:
+                yield from _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
+    for event in draft.events:
+        if event.named:
+            yield from _references_in_event(event, case)
 
 
-def _references_in_events(case: Case) -> Iterator[Finding]:
-    for event in case.draft.events:
-        kind = case.compiled.kind(event.ref[0])
-        declared = kind.events.get(event.type) if kind and event.named else None
-        for name, field in declared.data.items() if declared else ():
-            if field.definition.ref:
-                value = event.payload.data.get(name)
-                yield from _targets(f"{event.type}.{name}", field.definition.ref, value, case)
+def _references_in_event(event: DraftEvent, case: Case) -> Iterator[Finding]:
+    kind = case.compiled.kind(event.ref[0])
+    declared = kind.events.get(event.type) if kind else None
+    for name, field in declared.data.items() if declared else ():
+        if field.definition.ref:
+            value = event.payload.data.get(name)
+            yield from _targets(f"{event.type}.{name}", field.definition.ref, value, case)
 
 
 def _targets(subject: str, kind: str, value: Any, case: Case) -> Iterator[Finding]:

@@ -24,8 +24,9 @@ from comity.model.values import same
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield each field, event or life that isn't this agent's to change."""
+    kinds = case.compiled.kinds
     for event in case.draft.events:
-        kind = case.compiled.kind(event.ref[0])
+        kind = kinds.get(event.ref[0])
         if kind is None or event.derived or event.ref[0].startswith("$"):
             continue
         if event.named:
@@ -41,15 +42,15 @@ def _named(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Findin
 
 
 def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
-    ref = "/".join(event.ref)
-    for name in event.changed():
+    for name in event.payload.was:
+        field = kind.fields.get(name)
         if name == LIFE:
             owners = life_owners(kind)
             is_free = event.life == "live" and event.type.endswith(".created") and not kind.owners
             if not is_free and not _owns(case, owners):
-                yield _other_domain(case, ref, _life_verb(event), owners)
-        elif name in kind.fields and _is_given(event, name, kind) and not _owns(case, kind.fields[name].owners):
-            yield _other_domain(case, f"{ref}.{name}", "write it", kind.fields[name].owners)
+                yield _other_domain(case, "/".join(event.ref), _life_verb(event), owners)
+        elif field is not None and not _owns(case, field.owners) and _is_given(event, name, kind):
+            yield _other_domain(case, f"{'/'.join(event.ref)}.{name}", "write it", field.owners)
 
 
 def _is_given(event: DraftEvent, name: str, kind: CompiledKind) -> bool:

@@ -28,6 +28,7 @@ from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, suggestion
 from comity.model.values import normalise
 
+_SETTING: Final = (proposals.Put, proposals.Set, proposals.Create)
 _DAY_US: Final = 86_400 * SECOND_US
 _FEW: Final = min(limits.CHANGES_PER_PROPOSAL, limits.READS_PER_PROPOSAL, limits.SUBJECTS_PER_PROPOSAL)
 _SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
@@ -233,17 +234,40 @@ def _changes(case: Case) -> Iterator[Finding]:
     normalised: list[AnyChange] = []
     warned: set[str] = set()
     for change in case.proposal.changes:
-        problem = refs.problem_of(change.record)
-        if problem:
+        ref = refs.parse(change.record) if type(change.record) is str else None
+        if ref is None:
+            problem = str(refs.problem_of(change.record))
             yield _invalid(f"{problem[:1].upper()}{problem[1:]}.", "Name the record as kind/id.")
             continue
-        kind_name = change.record.partition("/")[0]
-        declared = case.compiled.kind(kind_name)
+        kind_name = ref[0]
+        declared = case.compiled.kinds.get(kind_name)
+        if declared is not None and _is_normal(change, declared):
+            normalised.append(change)
+            continue
         if declared is None and kind_name not in warned:
             warned.add(kind_name)
             yield from _undeclared_kind(kind_name, case)
         yield from _change(change, case.kind(kind_name), declared is not None, case, normalised)
     case.changes = tuple(normalised)
+
+
+def _is_normal(change: AnyChange, kind: CompiledKind) -> bool:
+    """Tell at a glance that a change sets declared fields to values that are as they should be kept."""
+    if not isinstance(change, _SETTING) or len(change.fields) > limits.FIELDS_PER_RECORD or kind.name.startswith("$"):
+        return False
+    for name, value in change.fields.items():
+        field = kind.fields.get(name)
+        if field is None or field.form != "plain":
+            return False
+        if type(value) is str:
+            if not value.isascii() or "\0" in value:
+                return False
+        elif type(value) is int:
+            if not limits.INTEGER_MIN <= value <= limits.INTEGER_MAX:
+                return False
+        elif value is not None and type(value) is not bool:
+            return False
+    return True
 
 
 def _undeclared_kind(kind: str, case: Case) -> Iterator[Finding]:
@@ -394,11 +418,12 @@ def _unknown_field(record: str, name: str, declared: Mapping[str, CompiledField]
 
 
 def _states(case: Case) -> Iterator[Finding]:
-    for event in case.draft.events:
+    draft, kinds = case.draft, case.compiled.kinds
+    for event in draft.events:
         if len(event.encoded) > limits.RECORD_BYTES:
             yield from _size(event)
-    for ref, state in case.draft.states.items():
-        kind = case.compiled.kind(ref[0])
+    for ref, state in draft.states.items():
+        kind = kinds.get(ref[0])
         if kind is not None and state.is_live:
             yield from _declared_values(state, kind, case.view.record(ref), case.view.revision + 1)
         if len(state.values) > limits.FIELDS_PER_RECORD:
@@ -407,8 +432,10 @@ def _states(case: Case) -> Iterator[Finding]:
 
 def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState, revision: int) -> Iterator[Finding]:
     for name, changed in state.blame.items():
-        if changed == revision and name != LIFE and name in kind.fields:
-            yield from _declared_value(state.ref, kind.fields[name], state.values.get(name))
+        if changed == revision and (field := kind.fields.get(name)) is not None:
+            value = state.values.get(name)
+            if value is None or not field.is_plainly_right(value):
+                yield from _declared_value(state.ref, field, value)
     if state.life != before.life:
         yield from _brought_back(state, kind, revision)
 

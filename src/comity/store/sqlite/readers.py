@@ -88,13 +88,15 @@ class Readers:
 
     def head(self) -> Head:
         """Return the head as it is now, outside of any snapshot."""
-        connection = self._take()
+        connection = self._idle.pop() if self._idle else self._take()
         try:
             row = next(connection.execute(SELECT_HEAD))
         except DRIVER_ERRORS as failure:
             connection.close()
             raise translate(failure) from failure
-        self._give_back(connection)
+        self._idle.append(connection)
+        if self._is_closed:
+            self.close()
         latest = self._latest
         if latest is not None and latest[0] == row:
             return latest[1]

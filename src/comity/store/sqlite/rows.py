@@ -71,11 +71,12 @@ def head_of(row: Row) -> Head:
 
 def head_row(head: Head) -> Row:
     """Return a head as a row of HEAD columns."""
-    time = head.time
-    return (
-        head.incarnation, head.revision, head.chain, head.judged,
-        time.now_us, time.boot_id, time.boot_us, time.offset_us,
-    )  # fmt: skip
+    return (head.incarnation, head.revision, head.chain, head.judged, *time_row(head.time))
+
+
+def time_row(time: StoreTime) -> Row:
+    """Return store time as the columns of a head that hold it."""
+    return (time.now_us, time.boot_id, time.boot_us, time.offset_us)
 
 
 def record_of(row: Row) -> RecordState:

@@ -30,6 +30,7 @@ from comity.store.sqlite.readers import Readers
 from comity.store.sqlite.turn import Turn
 
 KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
+KEEP_TIME = "UPDATE head SET (now_us, boot_id, boot_us, offset_us) = (?, ?, ?, ?) WHERE now_us < ?"
 PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -145,11 +146,12 @@ class SqliteStore:
             self._readers.break_off(depth)  # An interrupt may have struck the ending of the snapshot.
 
     @translating
-    def keep(self, judged: int, answers: Sequence[Answered]) -> None:
+    def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         with self._write_in_turn(self._keeper):
             self._keeper.executemany(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
-            self._keeper.execute(KEEP_JUDGED, (judged,))
+            self._keeper.execute(KEEP_JUDGED, (head.judged,))
+            self._keeper.execute(KEEP_TIME, (*rows.time_row(head.time), head.time.now_us))
 
     @translating
     def put_key(self, row: KeyRow) -> None:
