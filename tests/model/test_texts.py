@@ -77,8 +77,9 @@ def test_what_does_not_fit_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("", 0), ("status", 2), ("you saw active", 4), ("a.b", 3), ("  ", 0), ("é", 1), ("{}[]", 4), ("1234567890", 3)],
-)
+    [("", 0), ("status", 2), ("you saw active", 4), ("a.b", 3), ("  ", 0), ("é", 1), ("{}[]", 4), ("1234567890", 3),
+     ("漢字です", 4), ("naïve", 3), ("a_bc", 1)],
+)  # fmt: skip
 def test_tokens(text: str, count: int) -> None:
     assert tokens(text) == count
 

@@ -57,6 +57,16 @@ def test_a_key_that_is_not_good_is_refused_without_telling_why(open_base: Open, 
         base.agent(agent, key=secret)
 
 
+def test_s06_a_key_expires_by_store_time_whatever_the_wall_clock_says(open_base: Open, clock: ManualClock) -> None:
+    base = open_base(AGENTS)
+    clock.jump(seconds=-10 * 86_400)
+    ann = base.agent("ann", key=base.issue_key("ann", days=1).secret)
+    assert ann.put("task/a").is_committed
+    clock.advance(seconds=86_400 + 7_200)
+    with pytest.raises(comity.Refused, match="key_revoked"):
+        ann.put("task/b")
+
+
 def test_a_handle_ends_with_its_key(open_base: Open) -> None:
     base = open_base(AGENTS)
     ann = base.agent("ann", key=base.issue_key("ann").secret)

@@ -8,7 +8,7 @@ import pytest
 
 import comity
 from comity import limits
-from comity.model.proposals import Proposal, Put
+from comity.model.proposals import Create, Delete, Proposal, Put
 from tests.verbs.conftest import Open
 
 
@@ -131,6 +131,46 @@ def test_a_commit_of_more_events_than_a_page_holds_is_undone_whole(
     answer = base.revert(agent="ann", since=1)
     assert not answer.left
     assert [record.id for record in base.find("task")] == ["z"]
+
+
+TREE = """
+[kinds.task.fields]
+parent = { ref = "task" }
+open   = { type = "integer" }
+"""
+
+
+@pytest.mark.parametrize("commits", [1, 3])
+def test_the_newest_work_is_undone_first_so_that_children_go_before_their_parents(
+    open_base: Open, commits: int
+) -> None:
+    """A child may be in another batch than its parent, which was changed again after the child was made."""
+    base = open_base(TREE)
+    ann = base.agent("ann")
+    names = [f"t{number:03}" for number in range(240)]
+    tasks = [Create(f"task/{name}", {"parent": above} if above else {}) for above, name in zip(["", *names], names)]
+    for start in range(0, 240, 240 // commits):
+        changes = tuple(tasks[start : start + 240 // commits])
+        assert ann.propose(Proposal(id=f"p{start}", changes=changes)).is_committed
+    ann.put("task/t000", open=1, was={"open": None})
+    answer = base.revert(agent="ann", since=1)
+    assert (answer.left, len(answer.decisions)) == ((), 3)
+    assert base.count("task", life="deleted") == 240
+    assert base.verify().is_clean
+
+
+def test_what_was_removed_comes_back_before_what_refers_to_it(open_base: Open) -> None:
+    base = open_base(TREE)
+    ann = base.agent("ann")
+    parents = tuple(Create(f"task/p{number:03}") for number in range(120))
+    children = tuple(Create(f"task/c{number:03}", {"parent": f"p{number:03}"}) for number in range(120))
+    assert ann.propose(Proposal(id="made", changes=(*parents, *children))).is_committed
+    since = base.revision
+    removals = tuple(Delete(change.record) for change in (*children, *parents))
+    assert ann.propose(Proposal(id="gone", changes=removals, accept=since)).is_committed
+    answer = base.revert(agent="ann", since=since)
+    assert (answer.left, len(answer.decisions)) == ((), 3)
+    assert base.count("task") == 240
 
 
 def test_there_must_be_something_to_undo(base: comity.Workspace) -> None:

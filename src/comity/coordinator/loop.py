@@ -29,6 +29,8 @@ class Coordinator:
         self._entropy = entropy
         self._cache = RecordCache(limits.CACHE_BYTES)
         self._head: Head | None = None
+        self.held: Head | None = None
+        """The head while it is held: nobody can move it, so a look into memory is as good as one into the store."""
         self._is_in_doubt = False
         self._time = StoreTime()
         self._kinds: dict[str, int] = {}
@@ -43,6 +45,7 @@ class Coordinator:
         try:
             return self._decide_in_turn(submissions)
         except BaseException as error:
+            self.held = None
             # An interrupt may strike just between the taking of the head and the block that gives
             # it back; what was taken is then held by the frames that it passed, until they are cleared.
             clear_frames(error.__traceback__)
@@ -125,6 +128,7 @@ class Coordinator:
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
             self._catch_up(batch)
+            self.held = self._head
             round = self._open_round(batch)
             round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
@@ -132,6 +136,7 @@ class Coordinator:
             if round.entries:
                 batch.append(round.head(), round.entries, list(round.view.drafted.values()), round.answers)
                 self._is_in_doubt = True
+            self.held = None
         self._is_in_doubt = was_in_doubt
         if round.entries:
             self._publish(round)
@@ -196,8 +201,9 @@ class Coordinator:
         self._kinds = {**self._kinds, **latest}
 
     def _forget(self) -> None:
-        self._cache.clear()
+        self.held = None
         self._head = None
+        self._cache.clear()
 
 
 def _unexpected(error: Exception, submission: Submission) -> OutcomeUnknown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from comity import limits
@@ -24,7 +24,6 @@ from comity.store.contract import Batch, Entry, Head
 DEFINITION: Ref = ("$definition", "current")
 _NAMED: Final = limits.CHANGES_PER_PROPOSAL + limits.READS_PER_PROPOSAL + limits.SUBJECTS_PER_PROPOSAL
 """Of records that a proposal within the limits can name; one beyond them is refused before any is looked at."""
-_SALTS: Final = 8
 
 
 class Round:
@@ -38,7 +37,6 @@ class Round:
         self._cache = cache
         self._time = time
         self._entropy = entropy
-        self._salts: Iterator[bytes] = iter(())
         self._chain = batch.head.chain
         self._judged = batch.head.judged
         self._stored: dict[str, Commit | Answered] = {}
@@ -129,7 +127,7 @@ class Round:
                 submission.caller.agent,
                 self.view.compiled.number,
                 judgement.outcome if judgement.outcome != "allowed" else "committed",
-                self._salt(),
+                self._entropy(codec.SALT_BYTES),
                 payload,
             )
         )
@@ -166,7 +164,7 @@ class Round:
     def _events(self, revision: int, judgement: Judgement) -> tuple[Event, ...]:
         events: list[Event] = []
         for ordinal, draft in enumerate(judgement.events):
-            salt = self._salt()
+            salt = self._entropy(codec.SALT_BYTES)
             digest = codec.payload_digest(salt, draft.encoded)
             events.append(
                 Event(
@@ -186,19 +184,10 @@ class Round:
             )
         return tuple(events)
 
-    def _salt(self) -> bytes:
-        """Return a salt; random bytes are asked for in larger pieces, because each asking is a call to the system."""
-        salt = next(self._salts, None)
-        if salt is None:
-            piece, size = self._entropy(_SALTS * codec.SALT_BYTES), codec.SALT_BYTES
-            self._salts = iter([piece[start : start + size] for start in range(0, len(piece), size)])
-            salt = next(self._salts)
-        return salt
-
     def _seal(self, submission: Submission, judgement: Judgement, revision: int, events: tuple[Event, ...]) -> Commit:
         proposal, caller, agent = submission.proposal, submission.caller, judgement.agent
         payload = codec.commit_payload(submission.encoded, judgement.findings)
-        salt = self._salt()
+        salt = self._entropy(codec.SALT_BYTES)
         facts = (
             revision,
             self.view.now_us,

@@ -10,7 +10,7 @@ from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.lane import Lane
 from comity.model.decisions import Decision
-from comity.model.ids import Entropy, make_id
+from comity.model.ids import Entropy, EntropyPool, make_id
 from comity.model.proposals import Caller, Proposal
 from comity.store.contract import Snapshot, Store
 
@@ -25,8 +25,8 @@ class Engine:
         self.store = store
         self.url = url
         self.clock = clock
-        self.entropy = entropy
-        self.coordinator = Coordinator(store, clock, entropy)
+        self.entropy = EntropyPool(entropy)
+        self.coordinator = Coordinator(store, clock, self.entropy)
         self.lane = Lane(self.coordinator.decide)
         with store.snapshot() as snapshot:
             self.coordinator.prime(snapshot)

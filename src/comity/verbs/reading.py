@@ -34,7 +34,7 @@ def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
     """Return one record; one that never was comes back as absent."""
     ref = refs.split(request.record)
     if request.at is None:
-        head = engine.store.head()
+        head = engine.coordinator.held or engine.store.head()
         state = engine.coordinator.recall(ref, head)
         if state is not None:
             return answer_of(state, head.revision, head.incarnation, engine.coordinator.known_fields(ref[0]))

@@ -2,7 +2,8 @@
 
 Per field, only the last change is undone, and only if it is one of those chosen: what
 someone else changed later is left alone and listed. The result is proposed like anything
-else, so guards, references and ownership hold; an operator may revert in any domain.
+else, so guards, references and ownership hold; an operator may revert in any domain. The
+newest work is undone first: what refers to a record goes before the record does.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ Ref = tuple[str, str]
 
 
 class Plan(msgspec.Struct):
-    """Be what a revert would do to one record: fields to put back, each as of a revision; what it leaves."""
+    """Be what a revert would do to one record: fields to put back, each as of a revision; what it leaves.
+
+    ``place`` is that of the event, in the log, by whose age it takes its turn.
+    """
 
     ref: Ref
+    place: tuple[int, int]
     fields: dict[str, int]
     differences: list[Difference]
     left: list[Left]
@@ -51,7 +56,7 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
         revision = snapshot.head.revision
         plans = [_plan(snapshot, ref, chosen) for ref, chosen in _by_record(events).items()]
     left = [one for plan in plans for one in plan.left]
-    todo = [plan for plan in plans if plan.fields]
+    todo = sorted((plan for plan in plans if plan.fields), key=lambda plan: plan.place, reverse=True)
     decisions: list[Decision] = []
     reverted: list[Difference] = []
     for start in range(0, len(todo), _BATCH):
@@ -80,7 +85,7 @@ def _by_record(events: Iterable[Event]) -> dict[Ref, list[Event]]:
 
 def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
     state = snapshot.records([ref]).get(ref) or RecordState(*ref)
-    plan = Plan(ref, {}, [], [])
+    plan = Plan(ref, _place(chosen), {}, [], [])
     revisions = {event.revision for event in chosen}
     touched = dict.fromkeys(name for event in chosen if event.payload for name in event.payload.was)
     if any(event.payload is None for event in chosen):
@@ -95,6 +100,16 @@ def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
         else:
             _plan_field(snapshot, state, name, revisions, plan)
     return plan
+
+
+def _place(chosen: Sequence[Event]) -> tuple[int, int]:
+    """Return the place of the last event that made or removed a record, because others refer to it only while it lives.
+
+    A record that was merely changed has that of its last change.
+    """
+    lives = [event for event in chosen if event.payload is not None and LIFE in event.payload.was]
+    last = (lives or chosen)[-1]
+    return last.revision, last.ordinal
 
 
 def _author(snapshot: Snapshot, revision: int) -> str:

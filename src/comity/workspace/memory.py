@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -115,16 +115,10 @@ class Memory:
             self._take_was(change.record, options)
         if isinstance(change, (Put, Set)):
             self._pending.setdefault(change.record, {}).update(change.fields)
-        last = self.changes[-1] if self.changes else None
-        if (
-            last is not None
-            and _can_join(last, change)
-            and isinstance(last, (Put, Set))
-            and isinstance(change, (Put, Set))
-        ):
-            self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
-        else:
-            self.changes.append(change)
+            if self.changes and _can_join(last := self.changes[-1], change):
+                self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
+                return
+        self.changes.append(change)
 
     def _take_was(self, record: str, options: Options) -> None:
         if msgspec.structs.replace(options, was={}) != NO_OPTIONS:
@@ -132,7 +126,8 @@ class Memory:
         self._was.setdefault(record, {}).update(options.was)
 
 
-def _can_join(last: AnyChange, change: AnyChange) -> bool:
+def _can_join(last: AnyChange, change: Put | Set) -> TypeGuard[Put | Set]:
+    """Tell whether two changes that follow one another set fields of one record in the same way."""
     if last.record != change.record or type(last) is not type(change):
         return False
     return not (getattr(last, "replace", False) or getattr(change, "replace", False))

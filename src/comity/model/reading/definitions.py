@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args
 
 from comity import limits
@@ -22,6 +23,8 @@ from comity.model.definition import (
 )
 from comity.model.proposals import AgentKind
 from comity.model.reading.keywords import KEYWORDS, REFUSED, read_schema, refusal
+from comity.model.reading.names import nearest
+from comity.model.reading.partial import Reading, Unread, left_out, names_in
 from comity.model.reading.problems import Problems
 from comity.model.reading.sections import Section, describe
 from comity.model.records import Life
@@ -37,9 +40,14 @@ LEADS_TO: Final[tuple[Life, ...]] = ("live", "archived", "deleted")
 ACTORS: Final = ("operator",)
 
 ROOT_KEYS: Final = ("name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions")
+AGENT_KEYS: Final = ("role", "kind")
 KIND_KEYS: Final = ("owner", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
 DATA_KEYS: Final = ("required", "ref")
 FIELD_KEYS: Final = ("required", "default", "owner", "ref", "on_removal", "event")
+ALL_DATA_KEYS: Final = (*DATA_KEYS, *sorted(KEYWORDS))
+ALL_FIELD_KEYS: Final = (*FIELD_KEYS, *sorted(KEYWORDS))
+APART_KEYS: Final = frozenset({"owner", "on_removal", "event"})
+"""Of a field, what has nothing to do with the values that it holds."""
 EVENT_KEYS: Final = ("owner", "data", "then")
 TRANSITION_KEYS: Final = ("lives", "leads_to", "actors")
 
@@ -63,31 +71,46 @@ def read_definition(source: str, *, origin: str = "comity.toml") -> Definition:
     >>> definition.kinds[0].fields[0].schema
     {'type': 'string'}
     """
+    return _whole(read_partly(source, origin=origin))
+
+
+def read_partly(source: str, *, origin: str = "comity.toml") -> Reading:
+    """Return what of a TOML text can be read as a definition, with the problems of the rest.
+
+    Raises InvalidDefinition only where the text can't be taken apart: it is no TOML, or too large.
+    """
     return _read(source, origin, is_built_in=False)
 
 
 def read_built_in(source: str, *, origin: str) -> Definition:
     """Return a definition of Comity's own kinds: their names begin with ``$``, their events are transitions."""
-    return _read(source, origin, is_built_in=True)
+    return _whole(_read(source, origin, is_built_in=True))
 
 
-def _read(source: str, origin: str, *, is_built_in: bool) -> Definition:
+def _whole(reading: Reading) -> Definition:
+    reading.problems.raise_any()
+    return reading.definition
+
+
+def _read(source: str, origin: str, *, is_built_in: bool) -> Reading:
     problems = Problems(source, origin)
     root = Section(_parse(source, problems), (), problems)
-    root.allow(ROOT_KEYS, hints=ROOT_HINTS)
+    unread = Unread(root.allow(ROOT_KEYS, hints=ROOT_HINTS))
     agents = _read_agents(root.section("agents"))
+    unread.owners.update(left_out(root.table.get("agents"), (agent.name for agent in agents)))
+    kinds = _KindReader(problems, unread, agents, is_built_in=is_built_in).kinds(root.section("kinds"))
+    unread.kinds.update(left_out(root.table.get("kinds"), (kind.name for kind in kinds)))
     definition = Definition(
         name=_read_name(root),
         agents=agents,
-        kinds=_KindReader(problems, agents, is_built_in=is_built_in).kinds(root.section("kinds")),
+        kinds=kinds,
         actions=_read_actions(root.section("actions")),
         freshness=root.choice("freshness", FRESHNESS),
         blind_writes=root.optional_choice("blind_writes", BLIND_WRITES),
-        undeclared=root.choice("undeclared", UNDECLARED),
+        undeclared=_read_undeclared(root),
         source=source,
     )
-    problems.raise_any()
-    return definition
+    return Reading(definition, problems, unread)
 
 
 def _parse(source: str, problems: Problems) -> dict[str, Any]:
@@ -122,6 +145,18 @@ def _read_name(root: Section) -> str:
     return root.name("name", "name") or "workspace"
 
 
+def _read_undeclared(root: Section) -> Literal["refuse", "allow"]:
+    """Return whether undeclared kinds are allowed; where that can't be read they are, so that none is called unknown."""
+    undeclared = root.choice("undeclared", UNDECLARED)
+    return "allow" if "undeclared" in _meant(root, ROOT_KEYS) else undeclared
+
+
+def _meant(section: Section, keys: Sequence[str]) -> set[str | int]:
+    """Return the keys of a table with something wrong; a misspelt one counts as the one that is nearest."""
+    wrong = section.problems.keys_at(section.path)
+    return {nearest(str(key), keys) or key for key in wrong}
+
+
 def _check_count(section: Section, limit: int, what: str) -> None:
     if len(section.table) > limit:
         section.problems.add(section.path, f"{len(section.table)} {what}, of at most {limit}")
@@ -129,17 +164,17 @@ def _check_count(section: Section, limit: int, what: str) -> None:
 
 def _read_agents(section: Section) -> tuple[AgentDefinition, ...]:
     _check_count(section, limits.AGENTS, "agents")
-    return tuple(
-        _read_agent(name, entry)
-        for name, entry in section.sections(example='{ role = "sales" }')
-        if entry.is_name(name, "agent")
-    )
+    entries = section.sections(example='{ role = "sales" }')
+    agents = (_read_agent(name, entry) for name, entry in entries if entry.is_name(name, "agent"))
+    return tuple(agent for agent in agents if agent is not None)
 
 
-def _read_agent(name: str, entry: Section) -> AgentDefinition:
-    entry.allow(("role", "kind"))
-    role = entry.name("role", "role") or name
-    return AgentDefinition(name=name, role=role, kind=entry.choice("kind", AGENT_KINDS))
+def _read_agent(name: str, entry: Section) -> AgentDefinition | None:
+    """Return an agent, or None where its role can't be read: without it, nothing about it can be judged."""
+    entry.allow(AGENT_KEYS)
+    role = entry.name("role", "role")
+    agent = AgentDefinition(name=name, role=role or name, kind=entry.choice("kind", AGENT_KINDS))
+    return agent if _meant(entry, AGENT_KEYS) <= {"kind"} else None
 
 
 def _read_actions(section: Section) -> tuple[ActionDefinition, ...]:
@@ -155,8 +190,11 @@ def _read_actions(section: Section) -> tuple[ActionDefinition, ...]:
 class _KindReader:
     """Read kinds and what is in them, with the agents at hand that owners are checked against."""
 
-    def __init__(self, problems: Problems, agents: tuple[AgentDefinition, ...], *, is_built_in: bool) -> None:
+    def __init__(
+        self, problems: Problems, unread: Unread, agents: tuple[AgentDefinition, ...], *, is_built_in: bool
+    ) -> None:
         self.problems = problems
+        self.unread = unread
         self.is_built_in = is_built_in
         self.owners = {name for agent in agents for name in (agent.name, agent.role)}
 
@@ -175,48 +213,64 @@ class _KindReader:
     def kind(self, name: str, entry: Section) -> KindDefinition:
         stray = {key for key, value in entry.table.items() if isinstance(value, dict) and key not in KIND_KEYS}
         hints = {key: f"unknown key {key!r}; fields stand in [kinds.{name}.fields]" for key in stray}
-        entry.allow(KIND_KEYS, hints=hints)
-        return KindDefinition(
+        self.unread.fields[name].update(names_in(entry.allow(KIND_KEYS, hints=hints)))
+        kind = KindDefinition(
             name=name,
             owner=self.owner(entry),
-            fields=self.fields(entry.section("fields"), is_data=False),
+            fields=self.fields(name, entry),
             guards=self.guards(entry),
-            events=self.events(entry.section("events")),
+            events=self.events(name, entry.section("events")),
             indexes=self.indexes(entry),
             freshness=entry.optional_choice("freshness", FRESHNESS),
             blind_writes=entry.optional_choice("blind_writes", BLIND_WRITES),
         )
+        self.note_owner(entry, KIND_KEYS)
+        return kind if _has_table(entry, "fields") else KindDefinition(name=name)
+
+    def note_owner(self, entry: Section, keys: Sequence[str]) -> None:
+        """Remember a table whose owner can't be read."""
+        if "owner" in _meant(entry, keys):
+            self.unread.ownership.add(entry.path)
 
     def owner(self, entry: Section) -> tuple[str, ...]:
         names = entry.names("owner", "owner")
         if entry.table.get("owner") == []:
             entry.problem("owner", "an empty list would let nobody write; leave 'owner' out to let everyone")
         for name in names:
-            if self.owners and name not in self.owners:
+            if self.owners and name not in self.owners | self.unread.owners:
                 message = f"{name!r} is neither an agent nor a role of [agents]"
                 entry.problem("owner", message, given=name, choices=sorted(self.owners))
         return names
 
-    def fields(self, section: Section, *, is_data: bool) -> tuple[FieldDefinition, ...]:
+    def fields(self, kind: str, holder: Section, key: Literal["fields", "data"] = "fields") -> tuple[FieldDefinition, ...]:
+        """Return the fields of a kind, or the data that one of its events carries."""
+        section = holder.section(key)
         _check_count(section, limits.FIELDS_PER_RECORD, "fields")
-        fields: list[FieldDefinition] = []
-        for name, entry in section.sections(example='{ type = "string" }'):
-            if entry.is_name(name, "field"):
-                fields.append(self.data(name, entry) if is_data else self.field(name, entry))
-        return tuple(fields)
+        read = self.data if key == "data" else self.field
+        entries = section.sections(example='{ type = "string" }')
+        fields = tuple(read(name, entry) for name, entry in entries if entry.is_name(name, "field"))
+        self.unread.fields[kind].update(left_out(holder.table.get(key), (field.name for field in fields)))
+        return fields
+
+    def note_contents(self, entry: Section, keys: Sequence[str]) -> None:
+        """Remember a field of which something can't be read that tells what values it holds."""
+        if _meant(entry, keys) - APART_KEYS:
+            self.unread.contents[entry.path] = self.problems.keys_at(entry.path)
 
     def data(self, name: str, entry: Section) -> FieldDefinition:
-        entry.allow((*DATA_KEYS, *sorted(KEYWORDS)), hints=SCHEMA_HINTS | DATA_HINTS)
-        return FieldDefinition(
+        entry.allow(ALL_DATA_KEYS, hints=SCHEMA_HINTS | DATA_HINTS)
+        field = FieldDefinition(
             name=name,
             schema=read_schema(entry.table, entry.path, self.problems),
             required=_read_required(entry),
             ref=entry.name("ref", "kind"),
         )
+        self.note_contents(entry, ALL_DATA_KEYS)
+        return field
 
     def field(self, name: str, entry: Section) -> FieldDefinition:
-        entry.allow((*FIELD_KEYS, *sorted(KEYWORDS)), hints=SCHEMA_HINTS)
-        return FieldDefinition(
+        entry.allow(ALL_FIELD_KEYS, hints=SCHEMA_HINTS)
+        field = FieldDefinition(
             name=name,
             schema=read_schema(entry.table, entry.path, self.problems),
             required=_read_required(entry),
@@ -226,6 +280,9 @@ class _KindReader:
             on_removal=self.on_removal(entry),
             event=entry.name("event", "event"),
         )
+        self.note_owner(entry, ALL_FIELD_KEYS)
+        self.note_contents(entry, ALL_FIELD_KEYS)
+        return field
 
     def on_removal(self, entry: Section) -> OnRemoval:
         if "on_removal" in entry.table and "ref" not in entry.table:
@@ -247,21 +304,25 @@ class _KindReader:
             entry.problem("guards", f"{len(guards)} guards, of at most {limits.GUARDS_PER_KIND}")
         return tuple(guards)
 
-    def events(self, section: Section) -> tuple[EventDefinition, ...]:
+    def events(self, kind: str, section: Section) -> tuple[EventDefinition, ...]:
         entries = section.sections(example='{ then = { open_tickets = "record.open_tickets + 1" } }')
-        return tuple(self.event(name, entry) for name, entry in entries if entry.is_name(name, "event"))
+        return tuple(self.event(kind, name, entry) for name, entry in entries if entry.is_name(name, "event"))
 
-    def event(self, name: str, entry: Section) -> EventDefinition:
-        entry.allow((*EVENT_KEYS, *TRANSITION_KEYS) if self.is_built_in else EVENT_KEYS)
-        return EventDefinition(
+    def event(self, kind: str, name: str, entry: Section) -> EventDefinition:
+        keys = (*EVENT_KEYS, *TRANSITION_KEYS) if self.is_built_in else EVENT_KEYS
+        self.unread.fields[kind].update(names_in(entry.allow(keys)))
+        then = _read_consequences(entry.section("then"))
+        event = EventDefinition(
             name=name,
             owner=self.owner(entry),
-            data=self.fields(entry.section("data"), is_data=True),
-            then=_read_consequences(entry.section("then")),
+            data=self.fields(kind, entry, "data"),
+            then=then if _has_table(entry, "data") else {},
             lives=_read_lives(entry) if self.is_built_in else ("live",),
             leads_to=entry.choice("leads_to", LEADS_TO) if self.is_built_in else "live",
             actors=_read_actors(entry) if self.is_built_in else (),
         )
+        self.note_owner(entry, keys)
+        return event
 
     def indexes(self, entry: Section) -> tuple[tuple[str, ...], ...]:
         value = entry.table.get("indexes", [])
@@ -272,6 +333,11 @@ class _KindReader:
         if len(value) > limits.INDEXES_PER_KIND:
             entry.problem("indexes", f"{len(value)} indexes, of at most {limits.INDEXES_PER_KIND}")
         return tuple(tuple(item) for item in value)
+
+
+def _has_table(entry: Section, key: str) -> bool:
+    """Tell whether what names are looked up in is a table, or missing; if not, nobody knows what isn't there."""
+    return isinstance(entry.table.get(key, {}), dict)
 
 
 def _is_list_of_texts(value: object) -> bool:

@@ -21,12 +21,15 @@ class Problems:
         self._origin = origin
         self._places: Places | None = None
         self._found: list[tuple[int, str]] = []
+        self._wrong: dict[Path, set[str | int]] = {}
 
     def add(self, path: Path, message: str, *, given: str | None = None, choices: Iterable[str] = ()) -> None:
         """Note a problem; with ``given``, suggest the nearest of ``choices`` for it."""
         suggestion = None if given is None else nearest(given, choices)
         if suggestion is not None:
             message += f'; did you mean "{suggestion}"?'
+        for depth, key in enumerate(path):
+            self._wrong.setdefault(path[:depth], set()).add(key)
         if self._places is None:
             self._places = Places(self._source)
         self._note(self._places.line(path), format_path(path), message)
@@ -34,6 +37,10 @@ class Problems:
     def add_at(self, line: int | None, message: str) -> None:
         """Note a problem of the text itself, at a line if it is known."""
         self._note(line, "", message)
+
+    def keys_at(self, path: Path) -> frozenset[str | int]:
+        """Return the keys of a table at which, or below which, something is wrong."""
+        return frozenset(self._wrong.get(path, ()))
 
     def raise_any(self) -> None:
         """Raise InvalidDefinition with all problems in the order of their lines, if there are any."""

@@ -25,9 +25,10 @@ class Section:
         self.path = path
         self.problems = problems
 
-    def allow(self, keys: Sequence[str], *, hints: dict[str, str] | None = None) -> None:
-        """Note every key that isn't among ``keys``; ``hints`` says more about some of them."""
-        for key in self.table.keys() - set(keys):
+    def allow(self, keys: Sequence[str], *, hints: dict[str, str] | None = None) -> dict[str, Any]:
+        """Note every key that isn't among ``keys``, and return what they hold; ``hints`` says more about some."""
+        strays = {key: value for key, value in self.table.items() if key not in keys}
+        for key in strays:
             hint = (hints or {}).get(key)
             if hint is not None:
                 self.problem(key, hint)
@@ -35,6 +36,7 @@ class Section:
                 is_list_helpful = len(keys) <= 12 and nearest(key, keys) is None
                 message = f"unknown key {key!r}" + (f"; there are {', '.join(keys)}" if is_list_helpful else "")
                 self.problem(key, message, given=key, choices=keys)
+        return strays
 
     def problem(self, key: str, message: str, *, given: str | None = None, choices: Sequence[str] = ()) -> None:
         """Note a problem at a key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import apsw
@@ -15,20 +16,40 @@ from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.snapshot import SqliteSnapshot
 
+ROWS_AT_ONCE: Final = (64, 8, 1)
+"""In how many rows at once a statement puts them: a step each, in which other threads of the process can run."""
 
-def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT") -> str:
-    """Return the statement that puts a row of columns, written ``prefix.column, …``, into a table."""
+Statements = dict[int, str]
+"""The statement for so many rows at once."""
+
+
+def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT", then: str = "") -> Statements:
+    """Return the statements that put rows of columns, written ``prefix.column, …``, into a table."""
     names = columns.replace(prefix, "")
-    return f"{verb} INTO {table} ({names}) VALUES ({', '.join('?' * (names.count(',') + 1))})"
+    row = f"({', '.join('?' * (names.count(',') + 1))})"
+    return {count: f"{verb} INTO {table} ({names}) VALUES {', '.join([row] * count)}{then}" for count in ROWS_AT_ONCE}
+
+
+def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequence[rows.Row]) -> None:
+    """Put rows into a table, many in one step."""
+    start = 0
+    for count in ROWS_AT_ONCE:
+        while len(lines) - start >= count:
+            values = lines[start] if count == 1 else tuple(chain.from_iterable(lines[start : start + count]))
+            connection.execute(statements[count], values)
+            start += count
 
 
 INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
 INSERT_EVENT: Final = _inserting("events", rows.EVENT, "e.")
 INSERT_ANSWER: Final = _inserting("answers", rows.ANSWER, "a.", "INSERT OR IGNORE")
-PUT_RECORD: Final = (
-    f"{_inserting('records', rows.RECORD, 'r.')} ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
+PUT_RECORD: Final = _inserting(
+    "records",
+    rows.RECORD,
+    "r.",
+    then=" ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
     " life = excluded.life, born = excluded.born, revision = excluded.revision,"
-    ' "values" = excluded."values", blame = excluded.blame'
+    ' "values" = excluded."values", blame = excluded.blame',
 )
 MOVE_HEAD: Final = (
     f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -55,12 +76,10 @@ class SqliteBatch(SqliteSnapshot):
         if self._has_appended:
             raise StoreError("a batch appends once; open another one")
         self._has_appended = True
-        execute = self._connection.executemany
-        execute(INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
-        execute(INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
-        execute(PUT_RECORD, [rows.record_row(state) for state in records])
-        if answers:
-            execute(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+        put_rows(self._connection, INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
+        put_rows(self._connection, INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
+        put_rows(self._connection, PUT_RECORD, [rows.record_row(state) for state in records])
+        put_rows(self._connection, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
         self._move(head, len(entries))
 
     def _move(self, head: Head, commits: int) -> None:

@@ -15,7 +15,7 @@ from comity.errors import StoreError
 from comity.model.events import Answered
 from comity.store.contract import Head, KeyRow, Snapshot
 from comity.store.sqlite import indexes, rows
-from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch
+from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch, put_rows
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
 from comity.store.sqlite.opening import (
     CACHE_KIB,
@@ -149,7 +149,7 @@ class SqliteStore:
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         with self._write_in_turn(self._keeper):
-            self._keeper.executemany(INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+            put_rows(self._keeper, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
             self._keeper.execute(KEEP_JUDGED, (head.judged,))
             self._keeper.execute(KEEP_TIME, (*rows.time_row(head.time), head.time.now_us))
 
