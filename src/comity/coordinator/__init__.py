@@ -10,7 +10,8 @@ another (S3); the memory of records is bounded and never trusted without the hea
 Forbidden here: knowing what any check is about, or where the store keeps its data.
 """
 
+from comity.coordinator.entropy import EntropyPool
 from comity.coordinator.loop import Coordinator
 from comity.coordinator.submissions import Submission, submit
 
-__all__ = ["Coordinator", "Submission", "submit"]
+__all__ = ["Coordinator", "EntropyPool", "Submission", "submit"]

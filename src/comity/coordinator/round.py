@@ -216,7 +216,7 @@ def _named(submission: Submission) -> list[Ref]:
     """Return the records that a proposal names, as far as they are well-formed."""
     proposal = submission.proposal
     named = [change.record for change in proposal.changes]
-    named += [read.record for read in proposal.reads if type(read) is not QueryRead]
+    named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
     if len(named) > _NAMED:
         del named[_NAMED:]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from comity.clock import Clock, parse_time
-from comity.coordinator import Coordinator, Submission, submit
+from comity.coordinator import Coordinator, EntropyPool, Submission, submit
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.lane import Lane
 from comity.model.decisions import Decision
-from comity.model.ids import Entropy, EntropyPool, make_id
+from comity.model.ids import Entropy, make_id
 from comity.model.proposals import Caller, Proposal
 from comity.store.contract import Snapshot, Store
 
