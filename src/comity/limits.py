@@ -48,6 +48,12 @@ NOT_AFTER_DAYS: Final = 30
 # Queries
 CONDITIONS_PER_QUERY: Final = 20
 ORDERS_PER_QUERY: Final = 5
+FACTS_PER_PROPOSAL: Final = 10_000
+"""Of records, past states, authors and searches that judging one proposal may have to look up."""
+QUERY_READS_PER_PROPOSAL: Final = 50
+"""Of searches and counts that a proposal rests on: each may have to be done again."""
+ASSUMPTION_COMBINATIONS: Final = 100
+"""Of subjects on which one assumption is judged."""
 QUERY_RECORDS: Final = 1_000
 """Of records in one page of ``find``, and of members in a query read."""
 QUERY_RECORDS_DEFAULT: Final = 100

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comity.deciding.compile import Compiled, compile_definition
+from comity.deciding.compile import Compiled, compile_definition, load_definition
 from comity.errors import InvalidDefinition, InvalidExpression
 from comity.model.reading import read_definition
 from comity.model.reading.keywords import KEYWORDS
@@ -278,6 +280,144 @@ def test_all_problems_are_told_at_once() -> None:
     assert [problem.split()[0] for problem in problems_of(source)] == [f"comity.toml:{line}" for line in (2, 3, 6)]
 
 
+WRONG_IN_ALL_WAYS = """\
+freshnes = "seen"
+
+[agents]
+sales   = { role = "seller" }
+support = {}
+
+[kinds.ticket.fields]
+priority = { minimum = "x" }
+title    = { type = "string", owner = "sale" }
+seats    = { type = "integer", owner = "seller" }
+status   = { type = "string" }
+
+[[kinds.ticket.guards]]
+name  = "closed is final"
+check = "before.statsu != 'closed'"
+
+[kinds.ticket.events.Moved]
+owner = "support"
+then  = { seats = "1", title = "'x'" }
+"""
+
+
+def told(source: str) -> list[str]:
+    """Return what is said about a text that is loaded."""
+    with pytest.raises(InvalidDefinition) as caught:
+        load_definition(source, 1)
+    return list(caught.value.problems)
+
+
+def places(source: str) -> list[str]:
+    """Return the places of what is said: line and path."""
+    return [problem.removeprefix("comity.toml:").partition(": ")[0] for problem in told(source)]
+
+
+def test_one_load_tells_the_problems_of_text_names_schemas_expressions_and_owners() -> None:
+    found = told(WRONG_IN_ALL_WAYS)
+    assert found[:3] == [
+        "comity.toml:1 freshnes: unknown key 'freshnes'; did you mean \"freshness\"?",
+        'comity.toml:8 kinds.ticket.fields.priority.minimum: "x" is not of type "number"',
+        "comity.toml:9 kinds.ticket.fields.title.owner: 'sale' is neither an agent nor a role of [agents]; did you "
+        'mean "sales"?',
+    ]
+    assert found[3].startswith("comity.toml:15 kinds.ticket.guards[0].check: ticket has no field 'statsu'")
+    assert found[4:] == [
+        "comity.toml:19 kinds.ticket.events.Moved.then.seats: Moved may be emitted by support, who may not write "
+        "'seats': it belongs to seller",
+    ]
+
+
+def test_a_text_that_is_no_toml_is_all_that_is_told() -> None:
+    assert places(WRONG_IN_ALL_WAYS + "x = = 1\n") == ["20"]
+
+
+def test_a_right_text_is_loaded_as_it_is_read_and_compiled() -> None:
+    assert load_definition(CRM, 7).definition == read_definition(CRM)
+    assert load_definition(CRM, 7).number == 7
+    with pytest.raises(InvalidDefinition, match=r"^crm\.toml:1 a: "):
+        load_definition("a = 1", 1, origin="crm.toml")
+
+
+GUARD = "[[kinds.c.guards]]\nname = 'g'\ncheck = "
+UNREADABLE = {
+    "[kinds]\nd = 3\n[kinds.c.fields]\na = { ref = 'd' }\nb = { ref = 'e' }": ["2 kinds.d", "5 kinds.c.fields.b.ref"],
+    "[kind.d.fields]\n[kinds.c.fields]\na = { ref = 'd' }\nb = { ref = 'e' }": ["1 kind", "4 kinds.c.fields.b.ref"],
+    "undeclard = 'allow'\n" + KIND + "a = { ref = 'd' }": ["1 undeclard"],
+    "undeclared = 'alow'\n" + KIND + "a = { ref = 'd' }": ["1 undeclared"],
+    # fields
+    KIND + "a = 'string'\n" + GUARD + "'after.a > 1'": ["2 kinds.c.fields.a"],
+    KIND + "a = 'string'\n" + GUARD + "'after.b > 1'": ["2 kinds.c.fields.a", "5 kinds.c.guards[0].check"],
+    KIND + "a = { typ = 'integer' }\n" + GUARD + "'after.a > 1 && after.b'": [
+        "2 kinds.c.fields.a.typ",
+        "5 kinds.c.guards[0].check",
+    ],
+    KIND + "a = { type = 'integr', default = 1 }\n" + GUARD + "'after.a > 1'": ["2 kinds.c.fields.a.type"],
+    KIND + "a = { required = 'yes', type = 'integer' }\n" + GUARD + "'after.a > 1'": ["2 kinds.c.fields.a.required"],
+    KIND + "a = { minimun = 1, pattern = '(' }": ["2 kinds.c.fields.a.minimun", "2 kinds.c.fields.a.pattern"],
+    KIND + "a = { ref = 'c', typ = 'array', required = true, on_removal = 'detach' }": ["2 kinds.c.fields.a.typ"],
+    "[kinds.c]\nindexes = [['a'], ['b']]\n[kinds.c.feilds]\na = {}\n" + GUARD + "'after.a == 1'": [
+        "2 kinds.c.indexes[1]",
+        "3 kinds.c.feilds",
+    ],
+    "[kinds.c]\nindexes = [['a']]\nfields = 3\n" + GUARD + "'after.a == 1'": ["3 kinds.c.fields"],
+    "[kind.c.fields]\na = {}\n" + GUARD + "'after.a == 1'": ["1 kind"],
+    KIND + "a_b = {}\naB = {}\n" + GUARD + "'after.aB == 1'": ["3 kinds.c.fields.aB"],
+    # kinds that can't be told apart
+    "[kinds.c-d.fields]\n[kinds.c_d.fields]\na = {}\n[[kinds.c_d.guards]]\nname = 'g'\ncheck = 'after.a == after.b'": [
+        "2 kinds.c_d",
+        "6 kinds.c_d.guards[0].check",
+    ],
+    "[kinds.agent.fields]\na = {}\n[[kinds.agent.guards]]\nname = 'g'\ncheck = 'after.a == agent.id'": [
+        "1 kinds.agent"
+    ],
+    # events
+    KIND + "n = { type = 'integer' }\n[kinds.c.events.E]\ndata = { x = 1 }\nthen = { n = 'event.x', m = '1' }": [
+        "4 kinds.c.events.E.data.x",
+        "5 kinds.c.events.E.then.m",
+    ],
+    KIND + "n = { type = 'integer' }\n[kinds.c.events.E]\ndat = { x = {} }\nthen = { n = 'event.x' }": [
+        "4 kinds.c.events.E.dat"
+    ],
+    KIND + "n = { type = 'integer' }\n[kinds.c.events.E]\ndata = 3\nthen = { n = 'event.x' }": [
+        "4 kinds.c.events.E.data"
+    ],
+    KIND + "n = { typ = 'integer' }\nm = 3\n[kinds.c.events.E]\nthen = { n = 'null', m = 'null' }": [
+        "2 kinds.c.fields.n.typ",
+        "3 kinds.c.fields.m",
+    ],
+    # owners
+    "[agents]\nann = 'sales'\nbob = {}\n" + KIND + "a = { owner = 'sales' }\nb = { owner = 'bib' }": [
+        "2 agents.ann",
+        "6 kinds.c.fields.b.owner",
+    ],
+    "[agents]\nann = { rol = 'sales' }\nbob = {}\n" + KIND + "a = { owner = 'sales', required = true }\n"
+    "b = { owner = 'bob' }\n[kinds.c.events.E]\nowner = 'ann'\nthen = { a = '1' }\n"
+    "[kinds.c.events.F]\nowner = 'sales'\nthen = { b = '1' }\n[kinds.c.events.G]\nthen = { b = '1' }": [
+        "2 agents.ann.rol",
+        "14 kinds.c.events.G.then.b",
+    ],
+    "[agents]\nann = { role = 'sales', kind = 'humn' }\nbob = {}\n" + KIND + "a = { owner = 'bob' }\n"
+    "[kinds.c.events.E]\nowner = 'sales'\nthen = { a = '1' }": ["2 agents.ann.kind", "8 kinds.c.events.E.then.a"],
+    AGENTS + KIND + "a = { ownr = 'sales', required = true }\nb = { owner = 'support', required = true }\n"
+    "[kinds.c.events.E]\nowner = 'sales'\nthen = { a = '1', b = '2' }": [
+        "5 kinds.c.fields.a.ownr",
+        "9 kinds.c.events.E.then.b",
+    ],
+    AGENTS + "[kinds.c]\nowner = 3\n[kinds.c.fields]\na = { owner = 'sales', required = true }\n"
+    "[kinds.c.events.E]\nthen = { a = '1' }": ["5 kinds.c.owner"],
+    AGENTS + KIND + "a = { owner = 'sales', minimum = 'x' }\n[kinds.c.events.E]\nowner = 'support'\n"
+    "then = { a = '1' }": ["5 kinds.c.fields.a.minimum", "8 kinds.c.events.E.then.a"],
+}
+
+
+@pytest.mark.parametrize("source", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_nothing_is_said_about_what_refers_to_a_part_that_could_not_be_read(source: str) -> None:
+    assert places(source) == UNREADABLE[source]
+
+
 def test_references_to_undeclared_kinds_need_undeclared_kinds_to_be_allowed() -> None:
     source = KIND + "a = { ref = 'd' }"
     compiled = compile_definition(read_definition(f"undeclared = 'allow'\n{source}"), 1)
@@ -322,6 +462,22 @@ def definitions(draw: st.DrawFn) -> str:
         lines += [f"[kinds.{kind}.events.E.then]"]
         lines += [f'{field} = "{draw(EXPRESSION_TEXTS)}"' for field in fields[:1]]
     return "\n".join(lines)
+
+
+@given(definitions(), st.integers(0, 400), st.text(alphabet="[]{}=\"'.,\n# a3", max_size=4))
+def test_a_damaged_definition_is_loaded_or_refused(source: str, start: int, damage: str) -> None:
+    damaged = source[:start] + damage + source[start + len(damage) :]
+    found = problems_in(lambda: load_definition(damaged, 1))
+    assert all(problem.startswith("comity.toml") for problem in found)
+    assert problems_in(lambda: read_definition(damaged)) <= found
+
+
+def problems_in(load: Callable[[], object]) -> set[str]:
+    try:
+        load()
+    except InvalidDefinition as error:
+        return set(error.problems)
+    return set()
 
 
 @given(definitions())

@@ -30,8 +30,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comity.deciding.compile import compile_definition
-from comity.model.reading import read_definition
+from comity.deciding.compile import load_definition
 
 COMMAND_TIMEOUT_S = 120
 FENCE = re.compile(r"^(?P<indent> {0,8})(?P<ticks>```+)(?P<info>[^`]*)$")
@@ -192,7 +191,7 @@ class Page:
 
     def _read_toml(self, block: Block) -> None:
         if block.file_name == "comity.toml":
-            compile_definition(read_definition(block.text, origin=self._place(block)), 1)
+            load_definition(block.text, 1, origin=self._place(block))
         else:
             tomllib.loads(block.text)
 

@@ -56,7 +56,7 @@ def test_a_dry_run_changes_nothing(base: comity.Workspace, tmp_path: Path) -> No
 
 def test_every_problem_is_named_with_its_place(base: comity.Workspace, tmp_path: Path) -> None:
     with pytest.raises(comity.InvalidDefinition) as caught:
-        apply(base, tmp_path, '[kinds.task.fields]\nn = { typ = "integer" }\nm = { ref = 1 }\n')
+        apply(base, tmp_path, '[kinds.task.fields]\nn = { typ = "integer" }\nm = { ref = "tusk" }\n')
     assert [problem.partition(" ")[0] for problem in caught.value.problems] == ["new.toml:2", "new.toml:3"]
 
 

@@ -147,8 +147,7 @@ def test_the_newest_work_is_undone_first_so_that_children_go_before_their_parent
     """A child may be in another batch than its parent, which was changed again after the child was made."""
     base = open_base(TREE)
     ann = base.agent("ann")
-    names = [f"t{number:03}" for number in range(240)]
-    tasks = [Create(f"task/{name}", {"parent": above} if above else {}) for above, name in zip(["", *names], names)]
+    tasks = [Create("task/t000"), *(Create(f"task/t{n:03}", {"parent": f"t{n - 1:03}"}) for n in range(1, 240))]
     for start in range(0, 240, 240 // commits):
         changes = tuple(tasks[start : start + 240 // commits])
         assert ann.propose(Proposal(id=f"p{start}", changes=changes)).is_committed

@@ -43,10 +43,11 @@ class RecordCache:
             self._put(ref, state)
 
     def put_while(self, ref: Ref, state: RecordState, is_current: Callable[[], bool]) -> None:
-        """Hold a record that was read, if its moment is still the current one."""
+        """Hold a record that was read, if there is one and its moment is still the current one."""
         with self._lock:
-            if ref not in self.states and is_current():
+            if state.version and ref not in self.states and is_current():
                 self._put(ref, state)
+                self._shrink()
 
     def _put(self, ref: Ref, state: RecordState) -> None:
         size = _OVERHEAD_BYTES + len(encode(state.values)) + 24 * len(state.blame)
@@ -77,10 +78,14 @@ class RecordCache:
 
     def shrink(self) -> None:
         """Let the oldest entries go until the bound is kept."""
-        while self._bytes > self._most_bytes and self.states:
+        if self._bytes > self._most_bytes:
             with self._lock:
-                for ref in list(islice(self.states, _LEAVING)):
-                    del self.states[ref]
-                    self._bytes -= self._sizes.pop(ref)
-                    if self._bytes <= self._most_bytes:
-                        return
+                self._shrink()
+
+    def _shrink(self) -> None:
+        while self._bytes > self._most_bytes and self.states:
+            for ref in list(islice(self.states, _LEAVING)):
+                del self.states[ref]
+                self._bytes -= self._sizes.pop(ref)
+                if self._bytes <= self._most_bytes:
+                    return

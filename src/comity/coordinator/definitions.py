@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from comity.deciding.compile import Compiled, compile_definition
-from comity.model.definition import Definition
-from comity.model.reading import read_definition
+from comity.deciding.compile import Compiled, load_definition
 
 
 @lru_cache(maxsize=8)
 def compiled_of(source: str, number: int) -> Compiled:
     """Return the definition of a source; number 0 is the empty one of a new workspace."""
-    return compile_definition(read_definition(source) if number else Definition(), number)
+    return load_definition(source if number else "", number)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
-from comity.deciding.pipeline import Judgement, judge, unjudgeable
 from comity.deciding.view import (
+    Ask,
     Author,
     AuthorNeed,
     ChangedNeed,
     CountNeed,
     EventNeed,
     FindNeed,
-    Missing,
     Need,
     PastNeed,
+    RecordNeed,
     Ref,
-    View,
 )
-from comity.errors import StoreError
-from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
 from comity.store.contract import EventFilter, Snapshot
 
@@ -27,30 +25,16 @@ Keep = Callable[[Ref, RecordState], None]
 """Take a record that was fetched, where the view finds it."""
 
 
-def judge_with(snapshot: Snapshot, proposal: Proposal, caller: Caller, view: View, keep: Keep) -> Judgement:
-    """Return a judgement, supplying what the view lacks; ``keep`` takes the records fetched.
+def asking(snapshot: Snapshot, keep: Keep) -> Ask:
+    """Return the function that answers a view's needs; ``keep`` takes the records fetched."""
 
-    Raises StoreError; whatever else goes wrong refuses this proposal, and it alone (S3).
-    """
-    while True:
-        try:
-            return judge(proposal, caller, view)
-        except Missing as missing:
-            need = missing.need
-        try:
-            supply(snapshot, need, view, keep)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a fact that can't be had concerns only who asked for it
-            return unjudgeable(error, caller, view)
+    def ask(need: Need) -> object:
+        fact = _fetch(snapshot, need)
+        if isinstance(need, RecordNeed):
+            keep(need.ref, cast("RecordState", fact))
+        return fact
 
-
-def supply(snapshot: Snapshot, need: Need, view: View, keep: Keep) -> None:
-    """Fetch one fact and hand it to the view."""
-    if isinstance(need, (PastNeed, FindNeed, CountNeed, AuthorNeed, ChangedNeed, EventNeed)):
-        view.supply(need, _fetch(snapshot, need))
-    else:
-        keep(need.ref, record_of(snapshot, need.ref))
+    return ask
 
 
 def record_of(snapshot: Snapshot, ref: Ref) -> RecordState:
@@ -72,8 +56,8 @@ def _fetch(snapshot: Snapshot, need: Need) -> object:
             return snapshot.changed_since(revision, limit)
         case EventNeed(revision, ordinal):
             return snapshot.event(revision, ordinal) is not None
-        case _:
-            return record_of(snapshot, need.ref)
+        case RecordNeed(ref):
+            return record_of(snapshot, ref)
 
 
 def author_of(snapshot: Snapshot, ref: Ref, field: str, revision: int) -> Author:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from traceback import clear_frames
 
@@ -9,6 +10,7 @@ from comity import limits
 from comity.clock import Clock, StoreTime
 from comity.coordinator.cache import RecordCache
 from comity.coordinator.definitions import compiled_of
+from comity.coordinator.facts import asking
 from comity.coordinator.round import DEFINITION, Round
 from comity.coordinator.submissions import Submission
 from comity.deciding.compile import Compiled
@@ -33,6 +35,7 @@ class Coordinator:
         """The head while it is held: nobody can move it, so a look into memory is as good as one into the store."""
         self._is_in_doubt = False
         self._time = StoreTime()
+        self._telling = threading.Lock()
         self._kinds: dict[str, int] = {}
         self._compiled = compiled_of("", 0)
 
@@ -88,10 +91,11 @@ class Coordinator:
 
     def time_at(self, head: Head) -> StoreTime:
         """Return the store time of this moment; never earlier than one told before, committed or not (S6)."""
-        told = self._time
-        last = head.time if head.time.now_us >= told.now_us else told
-        self._time = last.advance(self._clock)
-        return self._time
+        with self._telling:
+            told = self._time
+            last = head.time if head.time.now_us >= told.now_us else told
+            self._time = last.advance(self._clock)
+            return self._time
 
     def known_fields(self, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares, as of the head that records are recalled at."""
@@ -133,12 +137,12 @@ class Coordinator:
             round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
             was_in_doubt = self._is_in_doubt
-            if round.entries:
+            if round.is_acknowledging:
                 batch.append(round.head(), round.entries, list(round.view.drafted.values()), round.answers)
                 self._is_in_doubt = True
             self.held = None
         self._is_in_doubt = was_in_doubt
-        if round.entries:
+        if round.is_acknowledging:
             self._publish(round)
         elif round.answers:
             self._store.keep(round.head(), round.answers)
@@ -155,6 +159,7 @@ class Coordinator:
             incarnation=head.incarnation,
             now_us=time.now_us,
             kind_revisions=self._kinds,
+            ask=asking(batch, self._cache.put),
         )
         return Round(batch, view, self._cache, time, self._entropy)
 

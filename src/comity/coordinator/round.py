@@ -9,9 +9,8 @@ from comity import limits
 from comity.clock import StoreTime
 from comity.coordinator.cache import RecordCache
 from comity.coordinator.definitions import compiled_of
-from comity.coordinator.facts import judge_with
 from comity.coordinator.submissions import Submission
-from comity.deciding.pipeline import Judgement, next_move
+from comity.deciding.pipeline import Judgement, judge, next_move
 from comity.deciding.view import Ref, View
 from comity.model import codec, refs
 from comity.model.decisions import Decision, Finding
@@ -54,6 +53,11 @@ class Round:
         if used:
             self._stored = self._batch.answers(used)
 
+    @property
+    def is_acknowledging(self) -> bool:
+        """Tell whether anyone is told "committed", even of nothing to change: that must be durable."""
+        return bool(self.entries) or any(answer.outcome == "committed" for answer in self.answers)
+
     def head(self) -> Head:
         """Return the head that the batch leads to."""
         return Head(self._batch.head.incarnation, self.view.revision, self._chain, self._judged, self._time)
@@ -62,7 +66,7 @@ class Round:
         """Return the answer to one proposal: a repeat's, or a judgement's."""
         if not submission.dry and (repeated := self._repeat(submission)) is not None:
             return repeated
-        judgement = judge_with(self._batch, submission.proposal, submission.caller, self.view, self._cache.put)
+        judgement = judge(submission.proposal, submission.caller, self.view)
         if submission.dry:
             return self._check(submission, judgement)
         self._judged += 1

@@ -1,13 +1,15 @@
 """Checking a definition as a whole, and making it ready for judging.
 
-:mod:`comity.model.reading` has found what is wrong with the text; here it is found whether
-schemas, expressions, references and owners make sense together. All problems are told at
-once, with the places that reading would give them.
+:mod:`comity.model.reading` finds what is wrong with the text; here it is found whether
+schemas, expressions, references and owners make sense together. All problems of both are
+told at once, with their places: where a text can't be read in parts, the rest is judged,
+and nothing is said about what refers to the parts that are lacking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache, lru_cache
 
 from comity import limits
@@ -33,7 +35,7 @@ from comity.model.definition import (
     GuardDefinition,
     KindDefinition,
 )
-from comity.model.reading import Path, Problems
+from comity.model.reading import Path, Problems, Reading, Unread, mentions, read_partly
 from comity.model.reading.sections import quoted
 
 __all__ = [
@@ -44,12 +46,30 @@ __all__ = [
     "CompiledKind",
     "Referrer",
     "compile_definition",
+    "load_definition",
 ]
 
 EVENT_ROOTS = ("at", "by")
 """What every event carries besides its declared data."""
 
 Fields = Mapping[str, CompiledField]
+
+ANYTHING = FieldType("any")
+UNKNOWN = FieldType("any", nullable=False)
+"""The type of a field of which something is wrong: expressions that use it are right, however they do."""
+
+
+def load_definition(source: str, number: int, *, origin: str = "comity.toml") -> Compiled:
+    r"""Return the definition that a TOML text describes, ready for judging.
+
+    ``number`` is its version in the workspace's log; ``origin`` is what messages call the
+    text. Raises InvalidDefinition with every problem of the text and of what it means, in
+    the order of their lines; of a text that is no TOML only this is told.
+
+    >>> load_definition('[kinds.ticket.fields]\ntitle = { type = "string" }', 1).kinds["ticket"].field_names
+    ('title',)
+    """
+    return _compile(read_partly(source, origin=origin), number)
 
 
 def compile_definition(definition: Definition, number: int, *, origin: str = "comity.toml") -> Compiled:
@@ -58,7 +78,16 @@ def compile_definition(definition: Definition, number: int, *, origin: str = "co
     ``number`` is its version in the workspace's log. Raises InvalidDefinition with every
     problem; ``origin`` is what the messages call its text.
     """
-    declared, environment = _compile_kinds(definition, origin)
+    return _compile(_as_read(definition, origin), number)
+
+
+def _as_read(definition: Definition, origin: str) -> Reading:
+    return Reading(definition, Problems(definition.source, origin), Unread())
+
+
+def _compile(reading: Reading, number: int) -> Compiled:
+    definition = reading.definition
+    declared, environment = _compile_kinds(reading)
     return Compiled(
         definition=definition,
         number=number,
@@ -72,23 +101,17 @@ def compile_definition(definition: Definition, number: int, *, origin: str = "co
     )
 
 
-def _compile_kinds(definition: Definition, origin: str) -> tuple[dict[str, CompiledKind], Environment]:
-    """Return a definition's own kinds, and the environment that their expressions were compiled in."""
-    problems = Problems(definition.source, origin)
-    _check_names(definition, problems)
-    problems.raise_any()
-    consent = Consent({agent.name: agent for agent in definition.agents})
-    compiler = _KindCompiler(definition, problems, consent)
-    fields = {kind.name: compiler.fields(kind) for kind in definition.kinds}
-    environment = Environment({_root(name): _types(declared) for name, declared in fields.items()})
-    kinds = {kind.name: compiler.kind(kind, fields[kind.name], environment) for kind in definition.kinds}
-    problems.raise_any()
-    return kinds, environment
+def _compile_kinds(reading: Reading) -> tuple[dict[str, CompiledKind], Environment]:
+    """Return a definition's own kinds, and the environment that assumptions about them are compiled in."""
+    compiler = _KindCompiler(reading)
+    kinds = {kind.name: compiler.kind(kind) for kind in reading.definition.kinds}
+    reading.problems.raise_any()
+    return kinds, Environment({_root(name): _types(kind.fields) for name, kind in kinds.items()})
 
 
 @cache
 def _built_in_kinds() -> Mapping[str, CompiledKind]:
-    return _compile_kinds(built_in(), "built_in.toml")[0]
+    return _compile_kinds(_as_read(built_in(), "built_in.toml"))[0]
 
 
 def _root(kind: str) -> str:
@@ -129,31 +152,37 @@ def _referrers(kinds: Iterable[CompiledKind]) -> dict[str, tuple[Referrer, ...]]
 # -- names
 
 
-def _check_names(definition: Definition, problems: Problems) -> None:
+def _check_names(definition: Definition, problems: Problems) -> frozenset[Path]:
+    """Note the names that expressions can't use, and return the paths of the fields among them."""
     taken: dict[str, str] = {}
+    alike: list[Path] = []
     for kind in definition.kinds:
         path: Path = ("kinds", kind.name)
         variable = variable_name(_root(kind.name))
         if variable in RESERVED_NAMES:
             problems.add(path, f"{variable!r} means something else in expressions; take another name")
         _check_apart(taken, protobuf_key(variable), kind.name, path, problems)
-        _check_members(kind.fields, (*path, "fields"), problems)
+        alike.extend(_check_members(kind.fields, (*path, "fields"), problems))
         for event in kind.events:
-            _check_members(event.data, (*path, "events", event.name, "data"), problems)
+            alike.extend(_check_members(event.data, (*path, "events", event.name, "data"), problems))
+    return frozenset(alike)
 
 
-def _check_members(fields: Iterable[FieldDefinition], path: Path, problems: Problems) -> None:
+def _check_members(fields: Iterable[FieldDefinition], path: Path, problems: Problems) -> Iterator[Path]:
     taken: dict[str, str] = {}
     for field in fields:
-        _check_apart(taken, protobuf_key(field.name), field.name, (*path, field.name), problems)
+        here: Path = (*path, field.name)
+        if not _check_apart(taken, protobuf_key(field.name), field.name, here, problems):
+            yield here
 
 
-def _check_apart(taken: dict[str, str], key: str, name: str, path: Path, problems: Problems) -> None:
+def _check_apart(taken: dict[str, str], key: str, name: str, path: Path, problems: Problems) -> bool:
     other = taken.setdefault(key, name)
     if other != name:
         problems.add(
             path, f"{name!r} and {other!r} differ only in '_', '-' or case, and expressions can't tell them apart"
         )
+    return other == name
 
 
 # -- kinds
@@ -162,14 +191,18 @@ def _check_apart(taken: dict[str, str], key: str, name: str, path: Path, problem
 class _KindCompiler:
     """Compile kinds one by one, noting problems."""
 
-    def __init__(self, definition: Definition, problems: Problems, consent: Consent) -> None:
-        self.definition = definition
-        self.problems = problems
-        self.consent = consent
-        self.kind_names = [kind.name for kind in definition.kinds]
+    def __init__(self, reading: Reading) -> None:
+        self.definition = reading.definition
+        self.problems = reading.problems
+        self.unread = reading.unread
+        self.alike = _check_names(self.definition, self.problems)
+        self.consent = Consent({agent.name: agent for agent in self.definition.agents}, self.unread.owners)
+        self.kind_names = [kind.name for kind in self.definition.kinds]
 
-    def kind(self, kind: KindDefinition, fields: Fields, environment: Environment) -> CompiledKind:
-        """Return a kind whose fields are compiled already."""
+    def kind(self, kind: KindDefinition) -> CompiledKind:
+        """Return a kind without what can't be compiled; its expressions see the fields of no other."""
+        fields = self.fields(kind)
+        environment = Environment({_root(kind.name): _types(fields)})
         self.check_indexes(kind, fields)
         self.check_named_events(kind)
         self.check_creation(kind, fields)
@@ -197,29 +230,49 @@ class _KindCompiler:
         """Return the fields of a kind, those left out that can't be compiled."""
         path: Path = ("kinds", kind.name, "fields")
         found: dict[str, CompiledField] = {}
-        for definition in kind.fields:
+        for definition in self.told_apart(kind, kind.fields, path):
             field = self.field(definition, kind.owner, (*path, definition.name))
             self.check_removal(field, (*path, definition.name))
             self.check_default(field, (*path, definition.name))
             found[definition.name] = field
         return found
 
+    def told_apart(
+        self, kind: KindDefinition, fields: Iterable[FieldDefinition], path: Path
+    ) -> Iterator[FieldDefinition]:
+        """Yield the fields that expressions can tell apart; the others are noted already, and can't be referred to."""
+        for field in fields:
+            if (*path, field.name) in self.alike:
+                self.unread.fields[kind.name].add(field.name)
+            else:
+                yield field
+
     def field(self, definition: FieldDefinition, owners: tuple[str, ...], path: Path) -> CompiledField:
-        """Return a field; one whose schema is wrong is noted, and compiled as if it could hold anything."""
-        self.check_ref(definition, path)
-        faults = list(schemas.schema_problems(schemas.effective_schema(definition)))
+        """Return a field; one that is wrong is noted, and compiled as if it could hold anything."""
+        if definition.ref is not None:
+            self.check_ref(definition.ref, path)
+        wrong = self.unread.contents.get(path)
+        if wrong is None:
+            self.check_ref_type(definition, path)
+            schema = schemas.effective_schema(definition)
+        else:
+            schema = {key: value for key, value in definition.schema.items() if key not in wrong}
+        faults = list(schemas.schema_problems(schema))
         for place, message in faults:
             self.problems.add((*path, *place), message)
-        if faults:
-            return compile_field(FieldDefinition(name=definition.name), owners)
-        return compile_field(definition, owners)
+        if wrong is None and not faults:
+            return compile_field(definition, owners)
+        blank = FieldDefinition(name=definition.name, owner=definition.owner)
+        return replace(compile_field(blank, owners), type=UNKNOWN)
 
-    def check_ref(self, field: FieldDefinition, path: Path) -> None:
+    def check_ref(self, kind: str, path: Path) -> None:
+        is_known = kind in self.kind_names or kind in self.unread.kinds
+        if not is_known and self.definition.undeclared == "refuse":
+            self.problems.add((*path, "ref"), f"there is no kind {kind!r}", given=kind, choices=self.kind_names)
+
+    def check_ref_type(self, field: FieldDefinition, path: Path) -> None:
         if field.ref is None:
             return
-        if field.ref not in self.kind_names and self.definition.undeclared == "refuse":
-            message = f"there is no kind {field.ref!r}"
-            self.problems.add((*path, "ref"), message, given=field.ref, choices=self.kind_names)
         schema = schemas.effective_schema(field)
         items = schema.get("items") if schema["type"] == "array" else schema
         if not isinstance(items, dict) or items.get("type") != "string":
@@ -249,7 +302,8 @@ class _KindCompiler:
             if len(set(index)) < len(index) or index in kind.indexes[:position]:
                 self.problems.add(path, f"{quoted(index)} is named twice")
             for name in index:
-                self.check_indexed(name, fields, path)
+                if name not in self.unread.fields[kind.name]:
+                    self.check_indexed(name, fields, path)
 
     def check_indexed(self, name: str, fields: Fields, path: Path) -> None:
         field = fields.get(name)
@@ -268,10 +322,21 @@ class _KindCompiler:
 
     def check_creation(self, kind: KindDefinition, fields: Fields) -> None:
         needed = [field for field in fields.values() if field.definition.required and field.default is None]
+        if ("kinds", kind.name) in self.unread.ownership or not all(self.is_owned(kind, field) for field in needed):
+            return
         if not self.consent.can_create(frozenset(kind.owner), needed):
             names = ", ".join(f"{field.name} ({' or '.join(sorted(field.owners)) or 'everyone'})" for field in needed)
             message = f"nobody may create one: no agent may write all that is required: {names}"
             self.problems.add(("kinds", kind.name), f"{message}; give a default, or a common owner")
+
+    def is_owned(self, kind: KindDefinition, field: CompiledField) -> bool:
+        """Tell whether it is known who owns a field."""
+        return self.has_owner(kind, ("kinds", kind.name, "fields", field.name), field.definition.owner)
+
+    def has_owner(self, kind: KindDefinition, path: Path, owner: tuple[str, ...]) -> bool:
+        """Tell whether an owner could be read: that of the path itself, or where it names none, that of the kind."""
+        is_kind_read = ("kinds", kind.name) not in self.unread.ownership
+        return path not in self.unread.ownership and (bool(owner) or is_kind_read)
 
     # -- guards
 
@@ -293,8 +358,13 @@ class _KindCompiler:
         try:
             return CompiledGuard(guard.name, guard.why, environment.guard(_root(kind.name), guard.check))
         except InvalidExpression as error:
-            self.problems.add((*path, "check"), explain(error))
+            self.note_expression(kind, guard.check, (*path, "check"), error)
             return None
+
+    def note_expression(self, kind: KindDefinition, source: str, path: Path, error: InvalidExpression) -> None:
+        """Note what is wrong with an expression, unless it looks at something that couldn't be read."""
+        if not mentions(source, self.unread.fields[kind.name]):
+            self.problems.add(path, explain(error))
 
 
 class _EventCompiler:
@@ -330,8 +400,9 @@ class _EventCompiler:
 
     def data(self) -> dict[str, CompiledField]:
         found: dict[str, CompiledField] = {}
-        for definition in self.event.data:
-            path: Path = (*self.path, "data", definition.name)
+        path: Path = (*self.path, "data")
+        for definition in self.kinds.told_apart(self.kind, self.event.data, path):
+            path = (*self.path, "data", definition.name)
             if definition.name in EVENT_ROOTS:
                 self.problems.add(path, f"every event has {definition.name!r} already; take another name")
             else:
@@ -343,17 +414,22 @@ class _EventCompiler:
     ) -> Expression | None:
         path: Path = (*self.path, "then", name)
         field = self.fields.get(name)
-        if field is None:
+        if field is not None:
+            self.check_consent(field, path)
+        elif name not in self.kinds.unread.fields[self.kind.name]:
             self.problems.add(path, f"there is no field {name!r}", given=name, choices=self.fields)
             return None
-        self.check_consent(field, path)
+        target = ANYTHING if field is None or field.type is UNKNOWN else field.type
         try:
-            return environment.consequence(_root(self.kind.name), types, source, field.type)
+            return environment.consequence(_root(self.kind.name), types, source, target)
         except InvalidExpression as error:
-            self.problems.add(path, explain(error))
+            self.kinds.note_expression(self.kind, source, path, error)
             return None
 
     def check_consent(self, field: CompiledField, path: Path) -> None:
+        is_emitter_known = self.kinds.has_owner(self.kind, self.path, self.event.owner)
+        if not is_emitter_known or not self.kinds.is_owned(self.kind, field):
+            return
         lacking = self.kinds.consent.lacking(self.owners, field.owners)
         if lacking:
             self.problems.add(

@@ -14,24 +14,33 @@ from comity.model.definition import AgentDefinition
 
 
 class Consent:
-    """Know which declared agents the names of owners stand for."""
+    """Know which declared agents the names of owners stand for.
 
-    def __init__(self, agents: Mapping[str, AgentDefinition]) -> None:
+    Of names ``in_doubt`` that isn't known: nothing is said against them.
+    """
+
+    def __init__(self, agents: Mapping[str, AgentDefinition], in_doubt: Set[str] = frozenset()) -> None:
         self._agents = agents.values()
+        self._in_doubt = in_doubt
 
     def lacking(self, emitters: Set[str], owners: Set[str]) -> list[str]:
         """Return those of ``emitters`` who may not write what ``owners`` own; ``everyone`` if no emitter is named."""
-        if not owners:
+        if not owners or owners & self._in_doubt:
             return []
         if not emitters:
             return ["everyone"]
         allowed = self._members(owners)
         return sorted(
-            name for name in emitters - owners if not (members := self._members({name})) or not members <= allowed
+            name
+            for name in emitters - owners - self._in_doubt
+            if not (members := self._members({name})) or not members <= allowed
         )
 
     def can_create(self, owners: Set[str], needed: Iterable[CompiledField]) -> bool:
         """Tell whether some declared agent may create a record and write every field that it needs."""
+        needed = list(needed)
+        if any(names & self._in_doubt for names in (owners, *(field.owners for field in needed))):
+            return True
         able = self._members(owners) if owners else {agent.name for agent in self._agents}
         for field in needed:
             if field.owners:

@@ -7,7 +7,7 @@ carries its after-image, replaying evaluates no expression and repeats no rule (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -354,33 +354,53 @@ class _Drafting:
     # -- what follows from a removal
 
     def derive(self) -> None:
-        """Carry removals on to the records that refer to what was removed (S36)."""
+        """Carry removals on to the records that refer to what was removed (S36), a level at a time."""
         removed = dict.fromkeys(event.ref for event in self.result.events if _removes(event))
-        pending = [ref for ref in removed if self.record(ref).life in ("archived", "deleted")]
+        level = [ref for ref in removed if self.record(ref).life in ("archived", "deleted")]
         derived = 0
-        while pending:
-            target = pending.pop(0)
-            for referrer in self.compiled.referrers.get(target[0], ()):
-                found = self._referring(referrer, target)
-                derived += len(found)
-                if derived > limits.DERIVED_WRITES:
-                    self._refuse_too_broad(target, derived)
-                    return
-                pending += self._follow(referrer, target, found)
+        while level:
+            pairs = [
+                pair for referrer, targets in self._referrers(level) for pair in self._referring(referrer, targets)
+            ]
+            derived += sum(len(found) for _, _, found in pairs)
+            if derived > limits.DERIVED_WRITES:
+                self._refuse_too_broad(level[0], derived)
+                return
+            level = [ref for referrer, target, found in pairs for ref in self._follow(referrer, target, found)]
 
-    def _referring(self, referrer: Referrer, target: Ref) -> list[RecordState]:
-        where = (Condition(referrer.field, "has" if referrer.is_list else "=", target[1]),)
-        query = Query(referrer.kind, where, limit=limits.DERIVED_WRITES + 1)
-        return self.view.find(query, self._states())
+    def _referrers(self, level: list[Ref]) -> Iterator[tuple[Referrer, list[Ref]]]:
+        """Yield each field that may refer to what was removed, with what it may refer to."""
+        by_kind: dict[str, list[Ref]] = {}
+        for ref in level:
+            by_kind.setdefault(ref[0], []).append(ref)
+        for kind, targets in by_kind.items():
+            for referrer in self.compiled.referrers.get(kind, ()):
+                yield referrer, targets
+
+    def _referring(self, referrer: Referrer, targets: list[Ref]) -> Iterator[tuple[Referrer, Ref, list[RecordState]]]:
+        """Yield the records that refer to each target; single references are found in one search."""
+        drafted = {ref: self._state(record) for ref, record in self.working.items() if ref[0] == referrer.kind}
+        if referrer.is_list:
+            for target in targets:
+                yield referrer, target, self._find(referrer, Condition(referrer.field, "has", target[1]), drafted)
+            return
+        ids = [target[1] for target in targets]
+        by_id: dict[str, list[RecordState]] = {}
+        for state in self._find(referrer, Condition(referrer.field, "in", ids), drafted):
+            by_id.setdefault(state.values[referrer.field], []).append(state)
+        for target in targets:
+            if target[1] in by_id:
+                yield referrer, target, by_id[target[1]]
+
+    def _find(self, referrer: Referrer, condition: Condition, drafted: Mapping[Ref, RecordState]) -> list[RecordState]:
+        query = Query(referrer.kind, (condition,), limit=limits.DERIVED_WRITES + 1)
+        return self.view.find(query, drafted)
 
     def finish(self) -> Draft:
         """Return what was drafted, with the states that it leads to."""
         changed = dict.fromkeys(event.ref for event in self.result.events)
         self.result.states = {ref: self._state(self.working[ref]) for ref in changed}
         return self.result
-
-    def _states(self) -> dict[Ref, RecordState]:
-        return {ref: self._state(record) for ref, record in self.working.items()}
 
     def _state(self, record: _Working) -> RecordState:
         unchanged = self.view.record(record.ref)

@@ -11,7 +11,8 @@ from comity import limits
 from comity.deciding.case import Case, identify
 from comity.deciding.fold import DraftEvent
 from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
-from comity.deciding.view import Missing, Ref, View
+from comity.deciding.view import Missing, Ref, TooBroad, View
+from comity.errors import StoreError
 from comity.model.codec import encode
 from comity.model.decisions import Finding, Outcome
 from comity.model.definition import AgentDefinition
@@ -37,14 +38,17 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
     """Return the judgement of a proposal on a view.
 
-    Raises :class:`comity.deciding.view.Missing` where the view lacks a fact; supply it and
-    judge again. A gate that fails otherwise refuses this proposal, and it alone (S3).
+    Raises StoreError where a fact can't be had for now. A gate that fails otherwise
+    refuses this proposal, and it alone (S3).
     """
+    view.asked = 0
     case = Case(proposal, caller, view)
     try:
         findings = _ask(case)
-    except Missing:
+    except (Missing, StoreError):
         raise
+    except TooBroad:
+        return _refusal(_too_broad(), caller, view)
     except Exception as error:  # noqa: BLE001 - whatever a check does, only this proposal may suffer
         return unjudgeable(error, caller, view)
     refused = any(finding.severity != "warn" for finding in findings)
@@ -73,6 +77,18 @@ def unjudgeable(error: Exception, caller: Caller, view: View) -> Judgement:
         f"A check failed on this proposal: {type(error).__name__}: {str(error)[:200]}.",
         remedy="Propose something else, and report this: it is a fault of Comity.",
     )
+    return _refusal(finding, caller, view)
+
+
+def _too_broad() -> Finding:
+    return Finding(
+        "shape.too_broad",
+        f"Judging it would take a look at more than {limits.FACTS_PER_PROPOSAL} records and events.",
+        remedy="Split it into smaller proposals, or read and refer to less.",
+    )
+
+
+def _refusal(finding: Finding, caller: Caller, view: View) -> Judgement:
     return Judgement("refused", identify(caller, view.compiled), (finding,), (), {}, next_move([finding]))
 
 

@@ -1,18 +1,19 @@
 """What a proposal is judged on: the state of this very moment.
 
 A :class:`View` lies over what the coordinator fetched (*facts*) and what the batch before
-this proposal did (*drafted*). It fetches nothing itself: what it lacks it asks for by
-raising :class:`Missing`; the coordinator supplies the fact and has the proposal judged
-again (S29). So judging stays pure, and can be repeated on any state of any time.
+this proposal did (*drafted*). It fetches nothing itself: what it lacks it asks for, by a
+function that the coordinator hands in, up to a bound (S29). So judging stays pure, and can
+be repeated on any state of any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from comity import limits
 from comity.deciding.compile import Compiled
 from comity.model import filters
 from comity.model.codec import encode
@@ -95,8 +96,16 @@ class Drafted(Protocol):
         ...
 
 
+Ask = Callable[[Need], Any]
+"""Answer a need, as of the head that the view shows."""
+
+
+class TooBroad(Exception):
+    """Tell that a proposal would have more looked at than ``limits.FACTS_PER_PROPOSAL``."""
+
+
 class Missing(Exception):
-    """Ask the coordinator for a fact."""
+    """Tell that a view lacks a fact, and has nobody to ask."""
 
     def __init__(self, need: Need) -> None:
         super().__init__(need)
@@ -107,9 +116,12 @@ class View:
     """Show the state at the head, with what the batch did so far.
 
     ``revision`` is that of the last commit, drafted ones included; ``now_us`` store time.
+    ``asked`` counts the facts that were asked for; whoever judges a proposal starts it at 0.
     """
 
     __slots__ = (
+        "_ask",
+        "asked",
         "authors",
         "compiled",
         "drafted",
@@ -131,7 +143,10 @@ class View:
         incarnation: str,
         now_us: int,
         kind_revisions: Mapping[str, int],
+        ask: Ask | None = None,
     ) -> None:
+        self._ask = ask
+        self.asked = 0
         self.compiled = compiled
         self.records = records
         self.revision = revision
@@ -145,10 +160,8 @@ class View:
 
     def record(self, ref: Ref) -> RecordState:
         """Return a record; one that never was is absent, with version 0."""
-        state = self.drafted.get(ref) or self.records.get(ref)
-        if state is None:
-            raise Missing(RecordNeed(ref))
-        return state
+        state: RecordState | None = self.drafted.get(ref) or self.records.get(ref)
+        return self.ask(RecordNeed(ref)) if state is None else state
 
     def past(self, ref: Ref, revision: int) -> RecordState:
         """Return a record as of a revision."""
@@ -170,9 +183,7 @@ class View:
         """Return how many records meet a query's conditions now."""
         total: int = self._fact(CountNeed(query))
         for ref, state in self._changed(query.kind, None).items():
-            stored = self.records.get((query.kind, ref))
-            if stored is None:
-                raise Missing(RecordNeed((query.kind, ref)))
+            stored: RecordState = self.records.get((query.kind, ref)) or self.ask(RecordNeed((query.kind, ref)))
             total += filters.matches(query, state) - filters.matches(query, stored)
         return total
 
@@ -196,8 +207,17 @@ class View:
         kept = [state for state in stored if (state.kind, state.id) not in self.drafted]
         return kept + list(self.drafted.values())
 
+    def ask(self, need: Need) -> Any:
+        """Return a fact that isn't at hand; raises TooBroad beyond the bound, Missing with nobody to ask."""
+        if self._ask is None:
+            raise Missing(need)
+        self.asked += 1
+        if self.asked > limits.FACTS_PER_PROPOSAL:
+            raise TooBroad
+        return self._ask(need)
+
     def supply(self, need: Need, fact: object) -> None:
-        """Take a fact that was asked for."""
+        """Take a fact, for all who need it later on."""
         self.facts[encode(need)] = fact
 
     def accept(
@@ -211,10 +231,10 @@ class View:
             self.kind_revisions[kind] = self.revision
 
     def _fact(self, need: Need) -> Any:
-        try:
-            return self.facts[encode(need)]
-        except KeyError:
-            raise Missing(need) from None
+        key = encode(need)
+        if key not in self.facts:
+            self.facts[key] = self.ask(need)
+        return self.facts[key]
 
     def _changed(self, kind: str, extra: Mapping[Ref, RecordState] | None) -> dict[str, RecordState]:
         changed = {ref[1]: state for ref, state in self.drafted.items() if ref[0] == kind}

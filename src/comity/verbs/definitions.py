@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from comity.deciding.compile import Compiled, compile_definition
+from comity.deciding.compile import Compiled, load_definition
 from comity.deciding.fitting import misfits
 from comity.errors import InvalidDefinition
 from comity.model.decisions import Decision
 from comity.model.definition import Definition
 from comity.model.proposals import Caller, Emit, Proposal
-from comity.model.reading import read_definition
 from comity.operations import Apply, ApplyAnswer, DefinitionAnswer, ShowDefinition
 from comity.verbs.engine import Engine
 
@@ -26,9 +25,9 @@ def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
     at under it (S26). Raises InvalidDefinition with every problem of the text, and with the
     records that don't fit.
     """
-    definition = read_definition(request.source, origin=request.origin)
     current = engine.definition()
-    compiled = compile_definition(definition, current.number + 1, origin=request.origin)
+    compiled = load_definition(request.source, current.number + 1, origin=request.origin)
+    definition = compiled.definition
     changes = tuple(_changes(current.definition, definition))
     if current.number and current.definition.source == request.source:
         return ApplyAnswer(number=current.number, is_changed=False)

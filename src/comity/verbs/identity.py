@@ -33,9 +33,9 @@ _MOST_DAYS: Final = 3_650
 
 
 def os_user() -> Caller:
-    """Return the operating system's user as a caller."""
+    """Return the operating system's user as a caller, under a name that no declared agent is likely to have."""
     name = getpass.getuser()
-    return Caller(name if refs.AGENT.match(name) else "os", "os_user")
+    return Caller(f"os:{name}" if refs.AGENT.match(name) else "os:user", "os_user")
 
 
 def authenticate(engine: Engine, agent: str, secret: str) -> Caller:

@@ -14,12 +14,11 @@ from itertools import islice
 
 from comity import limits
 from comity.deciding.case import Case
-from comity.deciding.compile import Compiled, compile_definition
+from comity.deciding.compile import Compiled, load_definition
 from comity.deciding.fitting import misfits
 from comity.deciding.fold import DraftEvent
 from comity.errors import InvalidDefinition
 from comity.model.decisions import Finding
-from comity.model.reading import read_definition
 
 SUBJECT = "$definition/current"
 
@@ -43,7 +42,7 @@ def _judge(event: DraftEvent, case: Case) -> Iterator[Finding]:
         )
         return
     try:
-        compiled = compile_definition(read_definition(data["source"]), current + 1)
+        compiled = load_definition(data["source"], current + 1)
     except InvalidDefinition as error:
         yield Finding("definition.invalid", str(error)[:2000], SUBJECT, remedy="Correct these lines, then apply again.")
         return

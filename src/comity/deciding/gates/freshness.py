@@ -315,8 +315,9 @@ def _query(read: QueryRead, case: Case) -> Iterator[Finding]:
 
 
 def _members(seen: tuple[str, ...], now: list[str], ordered: bool) -> str | None:
-    appeared = [name for name in now if name not in set(seen)]
-    left = [name for name in seen if name not in set(now)]
+    had, has = set(seen), set(now)
+    appeared = [name for name in now if name not in had]
+    left = [name for name in seen if name not in has]
     if appeared or left:
         parts = [f"now also {listed(appeared, 3)}"] if appeared else []
         return "; ".join([*parts, *([f"no longer {listed(left, 3)}"] if left else [])])

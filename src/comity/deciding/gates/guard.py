@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 from typing import Any, Final
 
+from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.compile import CompiledGuard
 from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
@@ -22,7 +24,6 @@ from comity.model.decisions import Finding
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, show
 
-_COMBINATIONS: Final = 100
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -54,15 +55,15 @@ def _assumption(source: str, case: Case) -> Iterator[Finding]:
             yield _fails(f"The assumption {source!r} names {name}, and no subject is of that kind.", None, remedy)
             return
         choices.append(matching)
-    combinations = list(product(*choices))
-    if len(combinations) > _COMBINATIONS:
+    combinations = prod(map(len, choices))
+    if combinations > limits.ASSUMPTION_COMBINATIONS:
         yield Finding(
             "shape.too_broad",
-            f"The assumption {source!r} would be judged on {len(combinations)} combinations of subjects.",
-            remedy=f"Name fewer subjects; at most {_COMBINATIONS} combinations are judged.",
+            f"The assumption {source!r} would be judged on {combinations} combinations of subjects.",
+            remedy=f"Name fewer subjects; at most {limits.ASSUMPTION_COMBINATIONS} combinations are judged.",
         )
         return
-    for subjects in combinations:
+    for subjects in product(*choices):
         yield from _holds(source, expression, subjects, case)
 
 

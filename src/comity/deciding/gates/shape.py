@@ -179,6 +179,9 @@ def _cause(cause: str, case: Case) -> Iterator[Finding]:
 
 
 def _reads(case: Case) -> Iterator[Finding]:
+    searches = sum(isinstance(read, proposals.QueryRead) for read in case.proposal.reads)
+    if searches > limits.QUERY_READS_PER_PROPOSAL:
+        yield _too_large(f"It rests on {searches} searches; at most {limits.QUERY_READS_PER_PROPOSAL} are allowed.")
     is_changed = False
     normalised: list[proposals.AnyRead] = []
     for read in case.proposal.reads:

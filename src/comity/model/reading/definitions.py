@@ -146,9 +146,11 @@ def _read_name(root: Section) -> str:
 
 
 def _read_undeclared(root: Section) -> Literal["refuse", "allow"]:
-    """Return whether undeclared kinds are allowed; where that can't be read they are, so that none is called unknown."""
-    undeclared = root.choice("undeclared", UNDECLARED)
-    return "allow" if "undeclared" in _meant(root, ROOT_KEYS) else undeclared
+    """Return whether undeclared kinds are allowed. Where that can't be read they are: none is then called unknown."""
+    undeclared: Literal["refuse", "allow"] = root.choice("undeclared", UNDECLARED)
+    if "undeclared" in _meant(root, ROOT_KEYS):
+        return "allow"
+    return undeclared
 
 
 def _meant(section: Section, keys: Sequence[str]) -> set[str | int]:
@@ -237,12 +239,14 @@ class _KindReader:
         if entry.table.get("owner") == []:
             entry.problem("owner", "an empty list would let nobody write; leave 'owner' out to let everyone")
         for name in names:
-            if self.owners and name not in self.owners | self.unread.owners:
+            if self.owners and name not in self.owners and name not in self.unread.owners:
                 message = f"{name!r} is neither an agent nor a role of [agents]"
                 entry.problem("owner", message, given=name, choices=sorted(self.owners))
         return names
 
-    def fields(self, kind: str, holder: Section, key: Literal["fields", "data"] = "fields") -> tuple[FieldDefinition, ...]:
+    def fields(
+        self, kind: str, holder: Section, key: Literal["fields", "data"] = "fields"
+    ) -> tuple[FieldDefinition, ...]:
         """Return the fields of a kind, or the data that one of its events carries."""
         section = holder.section(key)
         _check_count(section, limits.FIELDS_PER_RECORD, "fields")

@@ -61,7 +61,9 @@ def names_in(value: object) -> Iterator[str]:
 def left_out(held: object, read: Iterable[str]) -> Iterator[str]:
     """Yield the names in what should be a table of entries, without those of the entries that were read."""
     names = frozenset(read)
-    return names_in({name: entry for name, entry in held.items() if name not in names} if isinstance(held, dict) else held)
+    return names_in(
+        {name: entry for name, entry in held.items() if name not in names} if isinstance(held, dict) else held
+    )
 
 
 def mentions(expression: str, names: Iterable[str]) -> bool:

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+SHORTEST_PAUSE_S: Final = 0.000_05
+LONGEST_PAUSE_S: Final = 0.01
+PACE: Final = 32
+"""The part of what was waited so far that is waited again before the next look."""
+
+
+def wait_until(is_done: Callable[[], bool], patience_s: float) -> None:
+    """Return once something is done; raises TimeoutError where it isn't in time.
+
+    The system's locks can't be waited for with a deadline, so they are looked at again and
+    again: often at first, as a turn takes about as long as a sync, and seldom later on.
+    """
+    waited = 0.0
+    while not is_done():
+        if waited >= patience_s:
+            raise TimeoutError(f"nobody made room within {patience_s:g} s")
+        pause = min(max(waited / PACE, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+        time.sleep(pause)
+        waited += pause
 
 
 class Line(Protocol):
@@ -13,8 +35,8 @@ class Line(Protocol):
         """Tell whether first come is first served."""
         ...
 
-    def wait(self, file: int) -> int:
-        """Wait for one's turn and return the ticket that was drawn for it."""
+    def wait(self, file: int, patience_s: float) -> int:
+        """Wait for one's turn and return the ticket that was drawn for it; raises TimeoutError where it is too long."""
         ...
 
     def end(self, file: int, ticket: int) -> None:
@@ -31,7 +53,7 @@ class NoLine:
 
     is_fair = False
 
-    def wait(self, file: int) -> int:
+    def wait(self, file: int, patience_s: float) -> int:
         """Return at once."""
         return 0
 

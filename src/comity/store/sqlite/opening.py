@@ -98,6 +98,16 @@ def connect(file: Path, synchronous: str, cache_kib: int) -> apsw.Connection:
     return connection
 
 
+def is_up_to_date(connection: apsw.Connection) -> bool:
+    """Tell whether a base can be used as it is. It is a plain read, so no writer holds it up.
+
+    Raises StoreUnsupported and StoreDamaged as :func:`pending_migrations` does.
+    """
+    if next(iter(connection.execute("PRAGMA journal_mode")))[0] != "wal":
+        return False
+    return not pending_migrations(read_migrations("comity.store.sqlite"), _receipts(connection))
+
+
 def prepare(connection: apsw.Connection, file: Path, clock: Clock) -> None:
     """Make the base if the file is empty, bring its schema up to date, refuse what isn't ours."""
     known = read_migrations("comity.store.sqlite")

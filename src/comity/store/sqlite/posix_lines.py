@@ -5,6 +5,8 @@ from. It is locked exclusively from the drawing to the end of the turn, so waiti
 one's turn is to wait until no earlier byte is locked. The bytes lie beyond the end of the
 file and take no room. The turn itself is a byte as well: who finds it free and nobody in
 line takes it without a ticket, which is the usual case and costs two calls to the system.
+Who waits looks again and again, in steps: a wait that the system itself ends knows no
+deadline, and a process that is stopped in its turn would be waited for without end.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import struct
 import sys
 from typing import Final
 
-from comity.store.sqlite.lines import Line
+from comity.store.sqlite.lines import Line, wait_until
 
 _FLOCK: Final = struct.Struct("@hhqqi0q")
 _COUNTER: Final = struct.Struct("<Q")
@@ -33,23 +35,18 @@ class TicketLine:
 
     is_fair = True
 
-    def wait(self, file: int) -> int:
+    def wait(self, file: int, patience_s: float) -> int:
         """Draw a ticket, wait until all earlier ones are done, and return it."""
         if self._is_free(file):
             return _NO_TICKET
+        wait_until(lambda: _takes(file, 0), patience_s)
         ticket = self._draw(file)
-        if ticket and not self._are_done(file, ticket):
-            _lock(file, fcntl.F_RDLCK, _FIRST + ticket - 1)
-            _lock(file, fcntl.F_RDLCK, _FIRST, ticket)
-            _lock(file, fcntl.F_UNLCK, _FIRST, ticket)
-        _lock(file, fcntl.F_WRLCK, _TURN)
+        wait_until(lambda: (not ticket or self._are_done(file, ticket)) and _takes(file, _TURN), patience_s)
         return ticket
 
     def _is_free(self, file: int) -> bool:
         """Take the turn if nobody has it and nobody waits for it; those who wait are never overtaken."""
-        try:
-            _lock(file, fcntl.F_WRLCK, _TURN, command=fcntl.F_OFD_SETLK)
-        except BlockingIOError:
+        if not _takes(file, _TURN):
             return False
         if self._are_done(file, _TO_THE_END):
             return True
@@ -57,7 +54,7 @@ class TicketLine:
         return False
 
     def _draw(self, file: int) -> int:
-        _lock(file, fcntl.F_WRLCK, 0)
+        """Return the next number, its ticket locked; the counter is ours, and free for the next one afterwards."""
         drawn = os.pread(file, _COUNTER.size, 0)
         ticket = int(_COUNTER.unpack(drawn)[0]) if len(drawn) == _COUNTER.size else 0
         _lock(file, fcntl.F_WRLCK, _FIRST + ticket)
@@ -81,7 +78,16 @@ class TicketLine:
         _lock(file, fcntl.F_UNLCK, 0, _TO_THE_END)
 
 
-def _lock(file: int, kind: int, start: int, length: int = 1, *, command: int = fcntl.F_OFD_SETLKW) -> bytes:
+def _takes(file: int, start: int) -> bool:
+    """Take the lock of a byte if nobody has it; tell whether it was taken."""
+    try:
+        _lock(file, fcntl.F_WRLCK, start)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock(file: int, kind: int, start: int, length: int = 1, *, command: int = fcntl.F_OFD_SETLK) -> bytes:
     return fcntl.fcntl(file, command, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
 
 
@@ -90,10 +96,17 @@ class PlainLine:
 
     is_fair = False
 
-    def wait(self, file: int) -> int:
+    def wait(self, file: int, patience_s: float) -> int:
         """Wait until nobody else has the lock."""
-        fcntl.flock(file, fcntl.LOCK_EX)
+        wait_until(lambda: self._is_free(file), patience_s)
         return 0
+
+    def _is_free(self, file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def end(self, file: int, ticket: int) -> None:
         """Give the lock back; all tickets are the same."""

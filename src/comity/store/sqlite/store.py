@@ -24,6 +24,7 @@ from comity.store.sqlite.opening import (
     check_owner,
     check_path,
     connect,
+    is_up_to_date,
     prepare,
 )
 from comity.store.sqlite.readers import Readers
@@ -68,8 +69,9 @@ class SqliteStore:
             check_owner(writer, file)
             turn = Turn(file.with_name(file.name + "-turn"))
             failed.callback(turn.close)
-            with turn:
-                prepare(writer, file, clock)
+            if not is_up_to_date(writer):
+                with turn:
+                    prepare(writer, file, clock)
             store = cls(file, writer, connect(file, "NORMAL", READER_CACHE_KIB), turn)
             failed.pop_all()
             return store

@@ -12,7 +12,7 @@ their place, which excludes but promises no order; Windows has neither, and leav
 SQLite's own lock, which stays the safety net everywhere.
 
 A process that is stopped (SIGSTOP) in its turn keeps the others waiting until it goes on
-or dies: it would keep SQLite's lock as well.
+or dies: it would keep SQLite's lock as well. They wait for ``limits.STORE_BUSY_S``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ import weakref
 from pathlib import Path
 from types import TracebackType
 
-from comity.errors import StoreError
+from comity import limits
+from comity.errors import StoreError, StoreUnavailable
 from comity.store.sqlite.failures import translate
 from comity.store.sqlite.lines import Line
 
@@ -39,8 +40,9 @@ _open_turns: weakref.WeakSet[Turn] = weakref.WeakSet()
 class Turn:
     """Be a process's place in the line for one base. Enter it with ``with``.
 
-    Threads of the process that enter it wait for one another. Raises StoreError if a
-    thread enters it twice, or a process that got it by a fork does.
+    Threads of the process that enter it wait for one another. Raises StoreUnavailable if the
+    turn doesn't come within ``limits.STORE_BUSY_S``, StoreError if a thread enters it twice,
+    or a process that got it by a fork does.
     """
 
     def __init__(self, path: Path, line: Line | None = None) -> None:
@@ -64,12 +66,15 @@ class Turn:
         if self.is_mine:
             raise StoreError("this thread is in its turn already")
         try:
-            self._lock.acquire()
+            if not self._lock.acquire(timeout=limits.STORE_BUSY_S):
+                raise TimeoutError
             if self._file < 0:
                 raise StoreError("this base is closed, or was opened before a fork")
-            self._ticket = self._line.wait(self._file)
+            self._ticket = self._line.wait(self._file, limits.STORE_BUSY_S)
         except BaseException as failure:
             self.break_off()
+            if isinstance(failure, TimeoutError):
+                raise _too_long() from None
             if isinstance(failure, OSError):
                 raise translate(failure) from failure
             raise
@@ -105,6 +110,13 @@ class Turn:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def _too_long() -> StoreUnavailable:
+    return StoreUnavailable(
+        f"another writer has kept its turn at this file for {limits.STORE_BUSY_S:g} s: it may be stopped (SIGSTOP, a"
+        " debugger), and goes on or ends by itself or by your hand; nothing was changed, try again"
+    )
 
 
 def _abandon_turns() -> None:
