@@ -41,6 +41,7 @@ from comity.errors import (
     StoreUnavailable,
     StoreUnsupported,
     UnknownAgent,
+    UnproposedChanges,
     UnreadDecision,
 )
 from comity.model.decisions import Decision, Finding, Moved
@@ -82,6 +83,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUnsupported",
     "UnknownAgent",
+    "UnproposedChanges",
     "UnreadDecision",
     "Workspace",
     "open",

@@ -11,7 +11,7 @@
     │   ├── InvalidDefinition   a definition with problems; names them all, each with its place
     │   ├── InvalidExpression   a CEL expression with a problem, with its position
     │   └── LimitExceeded       larger than a bound of ``comity.limits``
-    ├── NotFound                a record, revision, event or kind that isn't there
+    ├── NotFound                a record, revision, event, kind, field or file that isn't there
     ├── NotPermitted            the caller may not do this
     │   └── UnknownAgent        no such agent is declared; names the nearest one
     ├── DefinitionChanged       the definition given differs from the one in the base
@@ -210,6 +210,10 @@ class StoreUnsupported(StoreError):
 
 class UnreadDecision(Warning):
     """Warn that the answer of ``propose()`` was dropped without a look at it."""
+
+
+class UnproposedChanges(Warning):
+    """Warn that an intent was dropped with changes that it never proposed."""
 
 
 class DefinitionDiffers(Warning):

@@ -159,7 +159,7 @@ def test_s23_that_a_key_was_issued_is_in_the_log_and_its_hash_is_not(crm: comity
     answer = crm.issue_key("ops", reason="ops needs one")
     events = crm.history("$agent/ops").events
     assert [(event.type, event.reason) for event in events] == [("key_issued", "ops needs one")]
-    secret = answer.secret.split("_", 2)[2]
+    secret = answer.key.split("_", 2)[2]
     crm.close()
     assert secret.encode() not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
@@ -168,7 +168,7 @@ def test_s23_that_a_key_was_issued_is_in_the_log_and_its_hash_is_not(crm: comity
 
 
 def test_s25_each_commit_tells_how_its_author_was_known(crm: comity.Workspace) -> None:
-    key = crm.issue_key("ops").secret
+    key = crm.issue_key("ops").key
     crm.agent("sales").create("customer/a", name="A")
     crm.agent("ops", key=key).set("customer/a", health="good")
     assert [event.known for event in crm.history(oldest_first=True).events] == ["os_user", "os_user", "claimed", "key"]
@@ -180,14 +180,14 @@ def test_s25_each_commit_tells_how_its_author_was_known(crm: comity.Workspace) -
 
 def test_s25_a_human_needs_its_key(crm: comity.Workspace) -> None:
     assert codes(propose(crm.agent("ops"), Create("note/1"))) == ["identity.key_needed"]
-    key = crm.issue_key("ops").secret
+    key = crm.issue_key("ops").key
     assert codes(propose(crm.agent("ops"), Create("note/1"))) == ["identity.key_needed"]
     assert propose(crm.agent("ops", key=key), Create("note/1")).is_committed
 
 
 @pytest.mark.parametrize("name", ["sales", "ops", "nobody"])
 def test_s25_a_wrong_key_is_refused_without_telling_what_is_wrong(crm: comity.Workspace, name: str) -> None:
-    key = crm.issue_key("ops").secret
+    key = crm.issue_key("ops").key
     wrong = [key[:-1] + ("A" if key[-1] != "A" else "B"), "comity_" + "0" * 12 + key[19:], "", "x", key.upper()]
     messages: set[str] = set()
     for secret in [*wrong, *([key] if name != "ops" else [])]:
@@ -198,10 +198,10 @@ def test_s25_a_wrong_key_is_refused_without_telling_what_is_wrong(crm: comity.Wo
 
 
 def test_s25_a_key_that_was_replaced_or_revoked_is_no_longer_good(crm: comity.Workspace) -> None:
-    first = crm.issue_key("ops").secret
+    first = crm.issue_key("ops").key
     ops = crm.agent("ops", key=first)
     assert propose(ops, Create("note/1")).is_committed
-    second = ops.issue_key("ops").secret
+    second = ops.issue_key("ops").key
     assert codes(propose(ops, Create("note/2"))) == ["identity.key_revoked"]
     with pytest.raises(comity.NotPermitted):
         crm.agent("ops", key=first)
@@ -212,7 +212,7 @@ def test_s25_a_key_that_was_replaced_or_revoked_is_no_longer_good(crm: comity.Wo
 
 def test_s25_a_key_expires(open_again: Open, define: Define, clock: ManualClock) -> None:
     ws = open_again(definition=define(CRM), clock=clock)
-    key = ws.issue_key("ops", days=2).secret
+    key = ws.issue_key("ops", days=2).key
     ops = ws.agent("ops", key=key)
     clock.advance(seconds=2 * 86_400 - 1)
     assert propose(ops, Create("note/1")).is_committed
@@ -222,7 +222,7 @@ def test_s25_a_key_expires(open_again: Open, define: Define, clock: ManualClock)
 
 
 def test_s25_with_a_human_in_charge_the_system_user_is_no_operator(crm: comity.Workspace, define: Define) -> None:
-    key = crm.issue_key("ops").secret
+    key = crm.issue_key("ops").key
     with pytest.raises(comity.Refused) as refused:
         crm.issue_key("sales")
     assert codes(refused.value.decision) == ["identity.not_operator"]
@@ -242,7 +242,7 @@ def test_s25_the_key_of_an_agent_that_is_no_human_locks_nobody_out(crm: comity.W
 
 def test_s25_the_key_of_one_who_is_no_longer_declared_locks_nobody_out(open_again: Open, define: Define) -> None:
     ws = open_again()
-    ghost = ws.agent("ghost", key=ws.issue_key("ghost").secret)
+    ghost = ws.agent("ghost", key=ws.issue_key("ghost").key)
     assert ghost.apply(define(CRM)).is_changed
     assert codes(propose(ghost, Create("note/1"))) == ["identity.unknown"]
     assert ws.issue_key("ops").key

@@ -183,7 +183,7 @@ def test_s06_time_told_in_a_refusal_outlives_a_restart(open_again: Open, clock: 
 
 def test_s06_a_jump_of_the_wall_clock_neither_expires_nor_revives(open_again: Open, clock: ManualClock) -> None:
     ws = open_again(clock=clock)
-    secret = ws.issue_key("alice", days=1).secret
+    secret = ws.issue_key("alice", days=1).key
     alice = ws.agent("alice", key=secret)
     clock.jump(seconds=10 * 86_400)
     assert alice.put("a/1", n=1).is_committed

@@ -18,15 +18,15 @@ def test_s25_a_human_works_with_a_key_and_only_with_it(open_base: Open) -> None:
     with pytest.raises(comity.Refused, match="key_needed"):
         base.agent("ann").put("task/a")
     issued = base.issue_key("ann", reason="new here")
-    assert base.agent("ann", key=issued.secret).put("task/a").is_committed
+    assert base.agent("ann", key=issued.key).put("task/a").is_committed
     assert base.history("task/a").events[0].known == "key"
     (human,) = [one for one in base.agents().agents if one.agent == "ann"]
-    assert (human.key, human.key_status) == (issued.key, "active")
+    assert (human.key_id, human.key_status) == (issued.key_id, "active")
 
 
 def test_the_secret_is_nowhere_in_the_file(open_base: Open, tmp_path: Path) -> None:
     base = open_base(AGENTS)
-    secret = base.issue_key("ann").secret.rpartition("_")[2].encode()
+    secret = base.issue_key("ann").key.rpartition("_")[2].encode()
     base.close()
     assert all(secret not in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
 
@@ -37,7 +37,7 @@ def test_the_secret_is_nowhere_in_the_file(open_base: Open, tmp_path: Path) -> N
 def test_a_key_that_is_not_good_is_refused_without_telling_why(open_base: Open, clock: ManualClock, wrong: str) -> None:
     base = open_base(AGENTS)
     issued = base.issue_key("ann", days=1)
-    secret, agent = issued.secret, "ann"
+    secret, agent = issued.key, "ann"
     match wrong:
         case "truncated":
             secret = secret[:-1]
@@ -60,7 +60,7 @@ def test_a_key_that_is_not_good_is_refused_without_telling_why(open_base: Open, 
 def test_s06_a_key_expires_by_store_time_whatever_the_wall_clock_says(open_base: Open, clock: ManualClock) -> None:
     base = open_base(AGENTS)
     clock.jump(seconds=-10 * 86_400)
-    ann = base.agent("ann", key=base.issue_key("ann", days=1).secret)
+    ann = base.agent("ann", key=base.issue_key("ann", days=1).key)
     assert ann.put("task/a").is_committed
     clock.advance(seconds=86_400 + 7_200)
     with pytest.raises(comity.Refused, match="key_revoked"):
@@ -69,7 +69,7 @@ def test_s06_a_key_expires_by_store_time_whatever_the_wall_clock_says(open_base:
 
 def test_a_handle_ends_with_its_key(open_base: Open) -> None:
     base = open_base(AGENTS)
-    ann = base.agent("ann", key=base.issue_key("ann").secret)
+    ann = base.agent("ann", key=base.issue_key("ann").key)
     ann.put("task/a")
     ann.revoke_key("ann", reason="left")
     with pytest.raises(comity.Refused, match="key_revoked"):

@@ -46,13 +46,13 @@ class ListAgents(Request, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be one agent."""
+    """Be one agent. ``key_id`` names its last key, ``key_status`` tells whether that one is ``active`` or ``revoked``."""
 
     agent: str
     role: str
     kind: AgentKind
     is_declared: bool
-    key: str | None = None
+    key_id: str | None = None
     key_status: str | None = None
     key_expires_at: str | None = None
 
@@ -72,11 +72,11 @@ class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False)
 
 
 class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be a new key. ``secret`` is shown this once and kept nowhere."""
+    """Be a new key. ``key`` itself is shown this once and kept nowhere; ``key_id`` is its name in the log."""
 
     agent: str
+    key_id: str
     key: str
-    secret: str
     expires_at: str | None = None
 
 

@@ -77,7 +77,7 @@ def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
     decision = _emit(engine, caller, request.agent, "key_issued", {"key": key, "expires_at": shown}, request.reason)
     if not decision.is_committed:
         raise Refused(decision)
-    return KeyAnswer(agent=request.agent, key=key, secret=f"comity_{key}_{random}", expires_at=shown)
+    return KeyAnswer(agent=request.agent, key_id=key, key=f"comity_{key}_{random}", expires_at=shown)
 
 
 def revoke_key(engine: Engine, caller: Caller, request: RevokeKey) -> Decision:
@@ -108,7 +108,7 @@ def agents(engine: Engine, caller: Caller, request: ListAgents) -> AgentsAnswer:
                 role=one.role if one else name,
                 kind=one.kind if one else "human",
                 is_declared=one is not None,
-                key=values.get("key"),
+                key_id=values.get("key"),
                 key_status=values.get("key_status"),
                 key_expires_at=values.get("key_expires_at"),
             )

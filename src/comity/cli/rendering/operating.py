@@ -39,7 +39,7 @@ def agents(request: Request, answer: AgentsAnswer) -> Iterator[RenderableType]:
     """Yield who may act."""
     made = table("agent", "role", "kind", "declared", "key", "expires")
     for one in answer.agents:
-        key = f"{one.key} ({one.key_status})" if one.key else ""
+        key = f"{one.key_id} ({one.key_status})" if one.key_id else ""
         expires = moment(one.key_expires_at) if one.key_expires_at else ""
         made.add_row(
             Text(one.agent, style="bold"), one.role, one.kind, "yes" if one.is_declared else "no", key, expires
@@ -51,10 +51,10 @@ def agents(request: Request, answer: AgentsAnswer) -> Iterator[RenderableType]:
 
 
 def key(request: Request, answer: KeyAnswer) -> Iterator[RenderableType]:
-    """Yield a new key's secret, this once."""
+    """Yield a new key, this once."""
     until = f", good until {moment(answer.expires_at)}" if answer.expires_at else ""
     yield good(f"A key for {answer.agent}{until}. It is shown this once and kept nowhere:")
-    yield Text(f"  {answer.secret}", style="bold")
+    yield Text(f"  {answer.key}", style="bold")
     yield dim("Give it to its owner, who puts it into a file for --key-file, or into COMITY_KEY.")
 
 
