@@ -9,7 +9,7 @@ import pytest
 from comity.cli import exits
 from comity.cli.rendering import RENDERINGS
 from comity.operations import OPERATIONS, Operation, RecordAnswer
-from tests.cli.conftest import Run
+from tests.cli.conftest import Result, Run
 
 DEFINITION = """
 name = "crm"
@@ -57,15 +57,12 @@ CALLS: dict[str, tuple[str, ...]] = {
     "definition": ("definition",),
     "agents": ("agents", "list"),
     "issue_key": ("agents", "key", "ops"),
-    "revoke_key": ("agents", "revoke", "ops"),
+    "revoke_key": ("agents", "revoke", "ops", "--as", "ops", "--key-file", "key"),
     "import": ("import", "rows.csv", "--kind", "customer"),
     "export": ("export", "out.ndjson"),
     "stats": ("stats",),
 }
 """A call for every row of the table."""
-
-REFUSED = {"revoke_key"}
-"""The call that the workspace of the tests refuses."""
 
 
 @pytest.fixture
@@ -76,6 +73,13 @@ def files(crm: Run) -> Run:
     return crm
 
 
+def call(run: Run, operation: Operation, *more: str) -> Result:
+    """Make the call of a row, and first what it needs beside the files."""
+    if operation.name == "revoke_key":
+        Path("key").write_text(run("agents", "key", "ops", "--json").json["key"])
+    return run(*CALLS[operation.name], *more)
+
+
 def test_every_row_has_a_call_here_and_a_rendering() -> None:
     rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
     assert {operation.name for operation in rows} == set(CALLS)
@@ -84,18 +88,15 @@ def test_every_row_has_a_call_here_and_a_rendering() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_every_command_answers_people(files: Run, operation: Operation) -> None:
-    result = files(*CALLS[operation.name])
-    expected = exits.NOT_COMMITTED if operation.name in REFUSED else exits.OK
-    assert (result.code, bool(result.out), bool(result.err)) == (expected, not expected, bool(expected)), result
-    assert "Traceback" not in result.err
+    result = call(files, operation)
+    assert (result.code, bool(result.out), result.err) == (exits.OK, True, "")
     assert "\x1b" not in result.out
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_every_command_answers_programs_with_its_struct(files: Run, operation: Operation) -> None:
-    result = files(*CALLS[operation.name], "--json")
-    assert result.code == (exits.NOT_COMMITTED if operation.name in REFUSED else exits.OK), result
-    assert result.err == ""
+    result = call(files, operation, "--json")
+    assert (result.code, result.err) == (exits.OK, "")
     msgspec.json.decode(result.out, type=operation.answer)
 
 
@@ -193,17 +194,17 @@ def test_agents_keys_and_variables(crm: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert crm("apply").code == 0
     assert "did you mean 'sales'" in crm("get", "customer/acme", "--as", "sale").err
     assert crm("put", "x/1", "--as", "ops").code == 1
-    secret = crm("agents", "key", "ops", "--json").json["secret"]
-    Path("key").write_text(f"{secret}\n")
+    key = crm("agents", "key", "ops", "--json").json["key"]
+    Path("key").write_text(f"{key}\n")
     assert crm("put", "x/1", "--as", "ops", "--key-file", "key").code == 0
-    monkeypatch.setenv("COMITY_KEY", secret)
+    monkeypatch.setenv("COMITY_KEY", key)
     assert "not whose" in crm("put", "x/2").err
     monkeypatch.setenv("COMITY_AGENT", "ops")
     assert crm("put", "x/2").code == 0
     assert crm("history", "x/2", "--json").json["events"][0]["known"] == "key"
     assert crm("agents", "revoke", "ops").code == 0
     assert crm("put", "x/3").code == 4
-    assert secret not in crm("agents", "list", "--json", "--as", "sales", "--key-file", "nokey").out
+    assert key not in crm("agents", "list", "--json", "--as", "sales", "--key-file", "nokey").out
 
 
 # -- what people see
@@ -211,7 +212,7 @@ def test_agents_keys_and_variables(crm: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_conflict_says_what_moved_and_what_to_do(crm: Run) -> None:
     told = crm("set", "customer/acme", "status=lost", "--was", "status=active", "--as", "sales").err
-    for text in ("Conflict", "active", "at_risk", "support", '"escalation T-42"', "accept=4"):
+    for text in ("Conflict", "active", "at_risk", "support", '"escalation T-42"', "--accept 4"):
         assert text in told
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import comity
-from comity.cli.demo import grounds, is_proven, run, stage
+from comity.cli.demo import is_proven, run, stage
 from comity.cli.demo.audit import Audit
 from comity.cli.demo.desk import GONE, Desk, Entry, read_journal
 from comity.cli.demo.evidence import Evidence, dangling_references, lost_writes
@@ -139,7 +139,7 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="--folder"):
         run(tmp_path)
     with pytest.raises(InvalidRequest, match="isn't a folder"):
-        grounds.clear(tmp_path / "with" / "precious.txt")
+        run(tmp_path / "with" / "precious.txt")
     assert (tmp_path / "with" / "precious.txt").read_text() == "mine"
 
 

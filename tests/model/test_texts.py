@@ -10,7 +10,7 @@ from hypothesis import example, given
 
 from comity import limits
 from comity.model.decisions import Decision, Finding, Moved
-from comity.model.texts import explain_decision, listed, quote, show, suggestion, tokens
+from comity.model.texts import explain_decision, explain_moved, listed, quote, show, suggestion, tokens
 
 NASTY = st.one_of(
     st.text(max_size=300),
@@ -63,6 +63,22 @@ def test_a_conflict_is_told_from_the_reader_s_side() -> None:
         "Unchanged: health.\n"
         "Next: Decide again."
     )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "text"),
+    [
+        ("live", "deleted", "it was live when you read it, now deleted, by support 0 s ago"),
+        ("absent", "live", "it was absent when you read it, now live, by support 0 s ago"),
+    ],
+)
+def test_existence_that_moved_is_told_in_words(was: str, now: str, text: str) -> None:
+    moved = Moved("customer/acme", "$life", was, now, "support", 0, "2.0")
+    assert explain_moved(moved, 0) == text
+    finding = Finding("freshness.changed", "", "customer/acme", moved=(moved,), unchanged=("$life", "status"))
+    decision = Decision(id="p", outcome="refused", revision=2, at=0, definition=1, next="Look.", findings=(finding,))
+    assert text in decision.explain()
+    assert "$life" not in str(decision)
 
 
 def test_what_does_not_fit_is_counted() -> None:

@@ -227,9 +227,9 @@ def test_s25_with_a_human_in_charge_the_system_user_is_no_operator(crm: comity.W
         crm.issue_key("sales")
     assert codes(refused.value.decision) == ["identity.not_operator"]
     changed = define(CRM + "\n[kinds.lead.fields]\nname = { type = 'string' }\n", "new.toml")
-    answer = crm.apply(changed)
-    assert answer.decision is not None
-    assert codes(answer.decision) == ["identity.not_operator"]
+    with pytest.raises(comity.Refused) as refused:
+        crm.apply(changed)
+    assert codes(refused.value.decision) == ["identity.not_operator"]
     done = crm.agent("ops", key=key).apply(changed)
     assert done.is_changed
     assert done.number == 2
@@ -292,9 +292,9 @@ def test_s26_a_change_names_what_it_replaces(crm: comity.Workspace, define: Defi
     second = define(CRM + "\n# second\n", "second.toml")
     third = define(CRM + "\n# third\n", "third.toml")
     assert crm.apply(second, replaces=1).number == 2
-    stale = crm.apply(third, replaces=1)
-    assert stale.decision is not None
-    assert codes(stale.decision) == ["definition.replaced"]
+    with pytest.raises(comity.Refused) as stale:
+        crm.apply(third, replaces=1)
+    assert codes(stale.value.decision) == ["definition.replaced"]
     assert crm.definition().number == 2
     assert crm.apply(second).is_changed is False
     assert crm.apply(third, dry=True).is_changed

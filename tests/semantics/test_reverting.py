@@ -285,10 +285,11 @@ def test_s36_one_record_that_can_not_be_undone_does_not_hold_up_the_others(acme:
 def test_s36_undoing_needs_the_owners_or_an_operator(acme: comity.Workspace) -> None:
     sales, support, product = acme.agent("sales"), acme.agent("support"), acme.agent("product")
     bad = sales.set("customer/acme", name="Wrong", status="at_risk", was={"name": "Acme", "status": "active"})
-    refused = product.revert(commit=bad.revision)
-    assert len(refused.left) == 2
-    assert refused.reverted == ()
-    assert support.revert(commit=bad.revision).reverted == ()
+    looked = product.revert(commit=bad.revision, dry=True)
+    assert (len(looked.left), looked.reverted) == (2, ())
+    for other in (product, support):
+        with pytest.raises(comity.Refused, match="ownership.other_domain"):
+            other.revert(commit=bad.revision)
     assert acme.get("customer/acme").name == "Wrong"
     assert reverted(acme.revert(commit=bad.revision)) != []
     assert (acme.get("customer/acme").name, acme.get("customer/acme").status) == ("Acme", "active")
@@ -298,7 +299,8 @@ def test_s36_with_a_human_in_charge_the_system_user_undoes_nothing_in_others_dom
     sales = acme.agent("sales")
     bad = sales.set("customer/acme", name="Wrong", was={"name": "Acme"})
     ops = acme.agent("ops", key=acme.issue_key("ops").key)
-    assert acme.revert(commit=bad.revision).reverted == ()
+    with pytest.raises(comity.Refused, match="ownership.other_domain"):
+        acme.revert(commit=bad.revision)
     assert acme.get("customer/acme").name == "Wrong"
     assert ops.revert(commit=bad.revision).left == ()
     assert acme.get("customer/acme").name == "Acme"

@@ -41,10 +41,11 @@ def test_s26_the_records_must_fit(base: comity.Workspace, tmp_path: Path) -> Non
 
 def test_s26_the_version_replaced_must_be_the_one_in_force(base: comity.Workspace, tmp_path: Path) -> None:
     apply(base, tmp_path, FIRST)
-    answer = apply(base, tmp_path, SECOND, replaces=0)
-    assert answer.decision is not None
-    assert [one.code for one in answer.decision.findings] == ["definition.replaced"]
-    assert not answer.is_changed
+    with pytest.raises(comity.Refused) as refused:
+        apply(base, tmp_path, SECOND, replaces=0)
+    assert [one.code for one in refused.value.decision.findings] == ["definition.replaced"]
+    answer = apply(base, tmp_path, SECOND, replaces=0, dry=True)
+    assert (answer.number, answer.is_changed) == (1, False)
     assert apply(base, tmp_path, SECOND, replaces=1).number == 2
 
 
@@ -63,7 +64,7 @@ def test_every_problem_is_named_with_its_place(base: comity.Workspace, tmp_path:
 def test_agents_may_not_apply(open_base: Open, tmp_path: Path) -> None:
     base = open_base()
     (tmp_path / "new.toml").write_text(FIRST, encoding="utf-8")
-    answer = base.agent("ann").apply(tmp_path / "new.toml")
-    assert answer.decision is not None
-    assert [one.code for one in answer.decision.refusals] == ["identity.not_operator"]
-    assert not answer.is_changed
+    with pytest.raises(comity.Refused) as refused:
+        base.agent("ann").apply(tmp_path / "new.toml")
+    assert [one.code for one in refused.value.decision.refusals] == ["identity.not_operator"]
+    assert base.definition().number == 0

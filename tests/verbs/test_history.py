@@ -76,7 +76,7 @@ def test_limit_history_page(filled: comity.Workspace, monkeypatch: pytest.Monkey
 
 def test_everything_as_of_a_moment(filled: comity.Workspace) -> None:
     def shown(moment: Any, target: str | None = None, *filters: str) -> dict[str, Any]:
-        return {one.record: one.values for one in filled.at(moment, target, *filters).records}
+        return {one.ref: dict(one) for one in filled.at(moment, target, *filters)}
 
     assert shown(3) == {"memo/m": {"text": "x"}, "task/a": {"n": 2}}
     assert shown(5) == {"task/a": {"n": 2}}
@@ -88,7 +88,7 @@ def test_everything_as_of_a_moment(filled: comity.Workspace) -> None:
 
 def test_limit_query_records_of_a_past_state(filled: comity.Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "QUERY_RECORDS", 2)
-    assert len(filled.at(3, limit=2).records) == 2
+    assert len(filled.at(3, limit=2)) == 2
     with pytest.raises(comity.LimitExceeded, match="between 1 and 2"):
         filled.at(3, limit=3)
 

@@ -91,3 +91,50 @@ def test_what_no_key_can_be_issued_for(open_base: Open, agent: str, days: int | 
     with pytest.raises(comity.InvalidRequest):
         base.issue_key(agent, days=days)
     assert base.revision == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "code", "words"),
+    [("anne", "identity.unknown", "did you mean 'ann'"), ("bot", "identity.not_human", "keys are for humans")],
+)
+def test_s25_keys_are_for_declared_humans(open_base: Open, agent: str, code: str, words: str) -> None:
+    base = open_base(AGENTS)
+    with pytest.raises(comity.Refused, match=words) as refused:
+        base.issue_key(agent)
+    assert [finding.code for finding in refused.value.decision.findings] == [code]
+    assert base.issue_key("ann").key
+
+
+def test_s25_without_a_definition_a_name_with_a_key_is_its_holder_s(open_base: Open, clock: ManualClock) -> None:
+    base = open_base()
+    assert base.agent("ann").put("task/a").is_committed
+    issued = base.issue_key("ann", days=1)
+    with pytest.raises(comity.Refused, match="'ann' has a key, and acts only with it"):
+        base.agent("ann").put("task/b")
+    assert base.agent("ann", key=issued.key).put("task/b").is_committed
+    assert base.agent("bob").put("task/c").is_committed
+    clock.advance(seconds=86_400)
+    assert base.agent("ann").put("task/d").is_committed
+
+
+def test_the_first_key_says_what_it_ends_and_later_ones_do_not(open_base: Open) -> None:
+    base = open_base(AGENTS + '[agents.bob]\nkind = "human"\n')
+    first = base.issue_key("ann")
+    assert [(finding.code, finding.severity) for finding in first.findings] == [("identity.last_door", "warn")]
+    assert base.agent("ann", key=first.key).issue_key("bob").findings == ()
+
+
+def test_s23_once_the_last_key_is_revoked_the_system_s_user_is_the_operator_again(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    ann = base.agent("ann", key=base.issue_key("ann").key)
+    assert ann.revoke_key("ann").is_committed
+    assert base.issue_key("ann").findings[0].code == "identity.last_door"
+
+
+def test_a_key_that_never_was_is_not_found(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    with pytest.raises(comity.NotFound, match="'bot' never had a key"):
+        base.revoke_key("bot")
+    base.issue_key("ann")
+    with pytest.raises(comity.NotFound, match="did you mean 'ann'"):
+        base.revoke_key("anna")

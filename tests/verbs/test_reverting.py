@@ -112,7 +112,9 @@ def test_an_agent_may_undo_only_in_its_own_domain(open_base: Open) -> None:
     ann, bob = base.agent("ann"), base.agent("bob")
     ann.create("task/a", x=1)
     ann.put("task/a", x=2, was={"x": 1})
-    answer = bob.revert(commit=3)
+    with pytest.raises(comity.Refused, match="belongs to ann"):
+        bob.revert(commit=3)
+    answer = bob.revert(commit=3, dry=True)
     assert not answer.reverted
     assert "belongs to ann" in answer.left[0].why
     assert ann.revert(commit=3).reverted

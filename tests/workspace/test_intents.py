@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +166,168 @@ def test_s6_a_deadline_that_is_over_is_refused(tmp_path: Path) -> None:
         for wrong in ("soon", ""):
             with pytest.raises(comity.InvalidRequest):
                 base.agent("ann").intent(not_after=wrong)
+
+
+Open = Callable[[comity.Agent], tuple[comity.Intent, comity.Record]]
+
+
+def left(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
+    edit = ann.edit("task/a")
+    with edit as record:
+        record.n = 2
+    return edit.intent, record
+
+
+def left_unchanged(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
+    with ann.intent() as intent:
+        record = intent.get("task/a")
+    return intent, record
+
+
+def withdrawn(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
+    intent = ann.intent()
+    with pytest.raises(ZeroDivisionError), intent:  # noqa: PT012 - the block is what is tested
+        record = intent.get("task/a")
+        raise ZeroDivisionError
+    return intent, record
+
+
+def proposed(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
+    intent = ann.intent()
+    record = intent.get("task/a")
+    record.n = 2
+    assert intent.propose().is_committed
+    return intent, record
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [(left, "has committed"), (left_unchanged, "has ended"), (withdrawn, "was withdrawn"), (proposed, "has committed")],
+)
+def test_s19_an_ended_intent_takes_no_more_changes(base: comity.Workspace, end: Open, says: str) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", n=1)
+    intent, record = end(ann)
+    changes: list[Callable[[], object]] = [
+        lambda: setattr(record, "n", 4),
+        lambda: record.add(n=1),
+        lambda: intent.set("task/a", n=4),
+        lambda: intent.assume("task.n == 1"),
+        lambda: intent.rely_on("task/a"),
+    ]
+    for change in changes:
+        with pytest.raises(comity.InvalidRequest, match=f"{says}.*open a new one"):
+            change()
+    assert record.n in (1, 2)
+
+
+def test_s19_a_refused_intent_can_be_repaired_after_its_block(base: comity.Workspace) -> None:
+    ann, bob = base.agent("ann"), base.agent("bob")
+    ann.put("task/a", n=1)
+    edit = ann.edit("task/a")
+    with pytest.raises(comity.Conflict) as conflict, edit as record:  # noqa: PT012 - the block is what is tested
+        record.n = record.n + 1
+        bob.put("task/a", n=5, was={"n": 1})
+    with pytest.raises(comity.InvalidRequest, match="has ended"):
+        record.n = 9
+    assert edit.intent.propose(accept=conflict.value.decision.revision).is_committed
+
+
+def test_s19_what_was_withdrawn_is_not_proposed_any_more(base: comity.Workspace) -> None:
+    intent = base.agent("ann").intent()
+    with pytest.raises(ZeroDivisionError), intent:  # noqa: PT012 - the block is what is tested
+        intent.put("task/a", n=1)
+        raise ZeroDivisionError
+    with pytest.raises(comity.InvalidRequest, match="was withdrawn"):
+        intent.propose()
+    assert base.revision == 0
+
+
+def test_s19_changes_dropped_unproposed_warn(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    with pytest.warns(comity.UnproposedChanges, match=r"changes of task/a that it never proposed"):
+        ann.intent().put("task/a", n=1)
+    with pytest.warns(comity.UnproposedChanges):
+        ann.intent().get("task/a").n = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asked = ann.intent()
+        asked.put("task/a", n=1)
+        assert asked.check().is_allowed
+        del asked
+        ann.intent().get("task/a")
+
+
+DECLARED = "[kinds.item]\nfreshness = 'relied'\n[kinds.item.fields]\ntitle = {}\nstock = {}\n"
+
+
+@pytest.fixture
+def items(base: comity.Workspace, tmp_path: Path) -> comity.Workspace:
+    (tmp_path / "comity.toml").write_text(DECLARED, encoding="utf-8")
+    base.apply(tmp_path / "comity.toml")
+    ann = base.agent("ann")
+    ann.put("item/bolt", title="Bolt", stock=1)
+    ann.put("item/bolt.title", title="a dot in its id")
+    return base
+
+
+def test_s30_a_mistyped_field_asked_for_by_name_is_told_at_once(items: comity.Workspace) -> None:
+    intent = items.agent("ann").intent()
+    with pytest.raises(comity.NotFound, match="item has no field 'titel'; did you mean 'title'"):
+        intent.get("item/bolt", "titel")
+    assert intent._memory.reads() == ()
+    assert intent.get("item/bolt", "title").title == "Bolt"
+
+
+def test_s11_what_is_relied_on_must_be_there_to_rely_on(items: comity.Workspace) -> None:
+    ann = items.agent("ann")
+    for record in ("item/bolt", "item/bolt.title", "item/none"):
+        ann.intent(relies_on=record).rely_on(record, f"{record}.stock")
+    with pytest.raises(comity.InvalidReference, match="write kind/id"):
+        ann.intent().rely_on("bolt")
+    for path in ("item/bolt.titel", "item/none.titel"):
+        with pytest.raises(comity.NotFound, match="did you mean 'title'"):
+            ann.intent(relies_on=[path])
+    intent = ann.intent()
+    assert not intent.get("item/bolt.titel").exists
+    intent.rely_on("item/bolt.titel")
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"reason": 5}, "reason: a text is wanted, not int"),
+    ({"action": 5}, "action: a text"),
+    ({"cause": b"1.0"}, "cause: a text is wanted, not bytes"),
+    ({"about": [5]}, "a record is addressed by a text"),
+    ({"relies_on": [5]}, "a record is addressed by a text"),
+    ({"at": 1.5}, "a moment is a revision"),
+    ({"not_after": True}, "no RFC 3339 time"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), WRONG)
+def test_an_argument_of_a_wrong_type_is_refused_at_once(
+    base: comity.Workspace, options: dict[str, Any], says: str
+) -> None:
+    """Nothing that can't be read again gets into the log."""
+    with pytest.raises(comity.InvalidRequest, match=says):
+        base.agent("ann").intent(**options)
+
+
+def test_what_an_intent_is_told_later_must_be_of_the_right_type(base: comity.Workspace) -> None:
+    intent: Any = base.agent("ann").intent()
+    for call in (
+        lambda: intent.assume(5),
+        lambda: intent.rely_on(5),
+        lambda: intent.put(("item", "bolt"), n=1),
+        lambda: intent.get("item/bolt", 5),
+        lambda: intent.get("item/bolt")[5],
+        lambda: intent.add("item/bolt", n="many"),
+        lambda: intent.add("item/bolt", n=float("nan")),
+        lambda: intent.emit("item/bolt", 5),
+        lambda: intent.propose(accept="1"),
+        lambda: intent.find("item", 5),
+    ):
+        with pytest.raises(comity.InvalidRequest):
+            call()
+    assert intent.propose().is_committed
+    assert base.refusals().refusals == ()

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
 
+import comity
 from comity.model.filters import Query
 from comity.model.proposals import Add, Put, QueryRead, Read, Set, Was
-from comity.workspace.changes import Options
+from comity.workspace.changes import NO_OPTIONS, Options
 from comity.workspace.memory import Memory
+
+
+def asked() -> Memory:
+    """Return a memory whose changes may be dropped without a warning."""
+    memory = Memory()
+    memory.is_asked = True
+    return memory
 
 
 def test_s10_a_record_shown_and_not_used_counts_as_existing() -> None:
@@ -49,7 +58,7 @@ def test_s10_fields_asked_for_by_name_show_no_others() -> None:
 
 
 def test_searches_and_beliefs_are_reads_too() -> None:
-    memory = Memory()
+    memory = asked()
     memory.searched(Query("a"), 3, ["1", "2"])
     memory.counted(Query("a"), 3, 2)
     memory.change(Set("a/1", {"x": 1}), Options(was={"x": 0}))
@@ -62,7 +71,7 @@ def test_searches_and_beliefs_are_reads_too() -> None:
 
 
 def test_sets_that_follow_one_another_become_one() -> None:
-    memory = Memory()
+    memory = asked()
     for change in (
         Set("a/1", {"x": 1}),
         Set("a/1", {"y": 2}),
@@ -76,7 +85,7 @@ def test_sets_that_follow_one_another_become_one() -> None:
 
 
 def test_a_replacing_put_stands_alone() -> None:
-    memory = Memory()
+    memory = asked()
     memory.change(Put("a/1", {"x": 1}), Options())
     memory.change(Put("a/1", {"y": 1}, replace=True), Options())
     assert len(memory.changes) == 2
@@ -86,3 +95,22 @@ def test_a_replacing_put_stands_alone() -> None:
 def test_what_belongs_to_the_intent_goes_with_no_single_change(options: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="belong to the intent"):
         Memory().change(Set("a/1", {"x": 1}), Options(**options))
+
+
+def test_changes_that_were_never_judged_are_warned_about() -> None:
+    memory = Memory()
+    for number in range(4):
+        memory.change(Set(f"a/{number}", {"x": 1}), NO_OPTIONS)
+    with pytest.warns(comity.UnproposedChanges, match="changes of a/0, a/1, a/2 and 1 more that it never proposed"):
+        del memory
+
+
+def test_an_ended_memory_takes_no_more_and_says_why() -> None:
+    memory = Memory()
+    memory.change(Set("a/1", {"x": 1}), NO_OPTIONS)
+    memory.ended = "it is over"
+    with pytest.raises(comity.InvalidRequest, match="it is over"):
+        memory.change(Set("a/1", {"x": 2}), NO_OPTIONS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del memory

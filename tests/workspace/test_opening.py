@@ -57,6 +57,30 @@ def test_what_this_version_cannot_open() -> None:
             comity.open(url)
 
 
+def test_what_is_no_path_opens_and_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for wrong in (None, 5, b"crm.db", tmp_path.iterdir()):
+        with pytest.raises(comity.InvalidRequest, match="url: a path is a text"):
+            comity.open(wrong)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_path_like_opens(tmp_path: Path) -> None:
+    class Named:
+        def __fspath__(self) -> str:
+            return str(tmp_path / "base.db")
+
+    with comity.open(Named()) as base:
+        assert base.url == str(tmp_path / "base.db")
+
+
+def test_a_definition_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(comity.NotFound, match=r"there is no file .*nope\.toml"):
+        comity.open(tmp_path / "base.db", definition=tmp_path / "nope.toml")
+    with pytest.raises(comity.InvalidRequest, match="directory"):
+        comity.open(tmp_path / "base.db", definition=tmp_path)
+
+
 def test_s25_with_agents_declared_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with comity.open(tmp_path / "base.db", definition=definition(tmp_path, "[agents]\nsales = {}\n")) as base:
         with pytest.raises(comity.UnknownAgent, match="did you mean 'sales'"):

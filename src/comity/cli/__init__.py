@@ -2,10 +2,25 @@
 
 Promises: what a command can do is what its row in :mod:`comity.operations` says, no more
 and no less; exit codes are stable (:mod:`comity.cli.exits`); ``--json`` prints one JSON
-document; no error of Comity's ends in a traceback; what other agents wrote can't steer the
-terminal. Forbidden here: deciding anything, and knowing where a workspace keeps its data.
+document; no error of Comity's and no Ctrl-C ends in a traceback; what other agents wrote
+can't steer the terminal. Forbidden here: deciding anything, and knowing where a workspace
+keeps its data.
 """
 
-from comity.cli.app import main
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        # Loaded here and not above: it takes a moment, in which an interrupt is no fault either.
+        return int(import_module("comity.cli.app").main(argv))
+    except KeyboardInterrupt:
+        return _INTERRUPTED

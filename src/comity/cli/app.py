@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(words, output)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        output.complain(exits.Fault("interrupted", ": ".join(["interrupted", *map(str, interrupt.args)]), "reread"))
         return exits.INTERRUPTED
     except BrokenPipeError:
         # What is left in the buffer would raise once more when the interpreter closes it.
@@ -84,7 +85,14 @@ def _path(error: CycloptsError) -> Sequence[str]:
 
 def build_app(output: Output) -> App:
     """Return the application; its commands print to ``output`` and return their exit codes."""
-    app = App(name="comity", help=HELP, version=__version__, help_format="plaintext", help_epilogue=_epilogue())
+    app = App(
+        name="comity",
+        help=HELP,
+        version=__version__,
+        help_format="plaintext",
+        help_epilogue=_epilogue(),
+        suppress_keyboard_interrupt=False,  # It is told in one place, here, with what it carries.
+    )
     parts: dict[str, App] = {}
     for operation in OPERATIONS:
         if "cli" in operation.surfaces:
@@ -154,7 +162,7 @@ def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, 
     """Carry out one operation, print its answer, return the exit code."""
     request = request_of(operation, arguments)
     may_make = operation.permission in WRITES
-    with opened(access, may_make=may_make) as speaker, output.progress(operation.summary) as progress:
+    with opened(access, may_make=may_make) as speaker, output.progress(operation.name) as progress:
         answer = speaker.answer(request, progress)
     output.show(request, answer)
     return exits.code_of_answer(answer)

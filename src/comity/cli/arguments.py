@@ -8,6 +8,7 @@ all words that are left, and which are read from a file. They are said here.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,8 +19,10 @@ from cyclopts import Parameter
 from msgspec import Meta
 
 from comity import operations
+from comity.clock import SystemClock
 from comity.errors import InvalidRequest, NotFound
-from comity.model.codec import decode_proposal
+from comity.model.codec import read_proposal
+from comity.model.ids import make_id
 from comity.model.proposals import Read
 from comity.operations import Operation, Request
 
@@ -72,6 +75,9 @@ WORDS: Final = {
     "reads": "RECORD@REVISION[:FIELD,FIELD]",
 }
 """What the words that are left look like."""
+
+LISTS: Final = frozenset({operations.Include, operations.Exclude, operations.Append})
+"""The requests whose fields are lists: one value stands for a list of one."""
 
 STDIN: Final = "-"
 _Positional = inspect.Parameter.POSITIONAL_ONLY
@@ -143,8 +149,12 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     for field in msgspec.structs.fields(operation.request):
         if field.name in values and get_origin(_bare(field.type)) is dict:
             values[field.name] = pairs(values[field.name])
+    if operation.request in LISTS:
+        values["fields"] = {name: as_list(value) for name, value in values.get("fields", {}).items()}
     if "reads" in values:
         values["reads"] = tuple([read_of(word) for word in values["reads"]])
+    if "order" in values:
+        values["order"] = tuple([field for word in values["order"] for field in word.split(",")])
     return operation.request(**values)
 
 
@@ -158,7 +168,7 @@ def _read(request: type[Request], file: str) -> dict[str, Any]:
     text = read_text(file)
     if request is operations.Apply:
         return {"source": text, "origin": Path(file).name}
-    return {"proposal": decode_proposal(text)}
+    return {"proposal": read_proposal(text, id=make_id(SystemClock(), os.urandom))}
 
 
 def read_text(file: str) -> str:
@@ -167,8 +177,10 @@ def read_text(file: str) -> str:
         return sys.stdin.read() if file == STDIN else Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFound(f"there is no file {file!r}") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{file} is no text in UTF-8") from None
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{file}: {error}") from None
+        raise InvalidRequest(f"{file}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def usage_of(operation: Operation) -> str:
@@ -203,7 +215,7 @@ def pairs(words: Iterable[str]) -> dict[str, Any]:
 
     A value is JSON where it parses as JSON, else a text; ``@name.json`` is what a file holds.
 
-    >>> pairs(["status=active", "tickets=2", 'zip="04109"', "tier=null"])
+    >>> pairs(["status=active", "tickets = 2", 'zip="04109"', "tier=null"])
     {'status': 'active', 'tickets': 2, 'zip': '04109', 'tier': None}
     """
     found: dict[str, Any] = {}
@@ -216,10 +228,21 @@ def pairs(words: Iterable[str]) -> dict[str, Any]:
 
 def _split(words: Iterable[str]) -> Iterator[tuple[str, str]]:
     for word in words:
-        name, sign, value = word.partition("=")
+        left, sign, value = word.partition("=")
+        name = left.strip()
         if not sign or not name:
             raise InvalidRequest(f"{word[:80]!r} should be name=value, such as status=active")
-        yield name, value
+        # Spaces on both sides of the sign are between the words, as in a condition.
+        yield name, value.strip() if left != name else value
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return the elements that a value stands for: its own, or itself.
+
+    >>> as_list(["a", "b"]), as_list("a")
+    (['a', 'b'], ['a'])
+    """
+    return value if isinstance(value, list) else [value]
 
 
 def value_of(word: str) -> Any:

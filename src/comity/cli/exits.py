@@ -32,10 +32,10 @@ BROKEN_PIPE: Final = 141
 
 MEANINGS: Final[dict[int, str]] = {
     OK: "done",
-    NOT_COMMITTED: "a proposal was refused, or met a conflict: the answer says why and what to do",
+    NOT_COMMITTED: "a proposal was refused, or met a conflict, whatever check it was: the answer says why",
     INVALID: "the call itself is wrong",
     NOT_FOUND: "a record, revision, kind or file that isn't there",
-    NOT_PERMITTED: "this agent may not do this, or is unknown, or its key is wrong",
+    NOT_PERMITTED: "nobody may act under this name: the agent is unknown, or the key isn't its own",
     STORE: "the store failed; nothing was half-done",
     PROBLEMS: "a verification found problems, or lines of an import were not taken",
     INTERRUPTED: "interrupted (Ctrl-C)",

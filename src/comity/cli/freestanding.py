@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,11 +12,12 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from comity import __version__
-from comity.cli import demo, exits
+from comity.cli import exits
 from comity.cli.output import Output
 from comity.errors import InvalidRequest
 from comity.verbs.draft import draft_from, template
 
+DEMO_FOLDER: Final = Path("comity-demo")
 _JSON: Final = Parameter(name="--json", negative=(), show_default=False, help="print one JSON document")
 
 
@@ -46,11 +48,12 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
 
     def play(
         *,
-        folder: Annotated[Path, Parameter(help="where its files go")] = demo.FOLDER,
+        folder: Annotated[Path, Parameter(help="where its files go")] = DEMO_FOLDER,
         as_json: Annotated[bool, _JSON] = False,
     ) -> int:
         """Play three agents on the same records, first without Comity, then with it."""
-        return demo.run(folder, as_json=as_json)
+        # Loaded for this command alone: three agents and their stage are no part of the others.
+        return int(import_module("comity.cli.demo").run(folder, as_json=as_json))
 
     def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
         """Show the versions of Comity and of what it stands on."""

@@ -16,6 +16,7 @@ from rich.text import Text
 from comity.cli.exits import Fault, FaultDocument
 from comity.cli.rendering import is_complaint, render
 from comity.cli.rendering.harmless import Harmless, clean
+from comity.cli.rendering.options import as_options
 from comity.operations import Export, Request
 from comity.verbs.engine import Progress as Told
 
@@ -51,7 +52,7 @@ class Output:
             _write_json(FaultDocument(fault), to_error=True)
             return
         console = _console(to_error=True)
-        console.print(Text.assemble(("error: ", "bold red"), clean(fault.message)), soft_wrap=True)
+        console.print(Text.assemble(("error: ", "bold red"), clean(as_options(fault.message))), soft_wrap=True)
 
     @contextmanager
     def progress(self, title: str) -> Generator[Told | None, None, None]:
@@ -61,9 +62,12 @@ class Output:
             yield None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(title, total=None, visible=False)
-            yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+        try:
+            with Progress(*columns, console=console, transient=True) as bar:
+                task = bar.add_task(title, total=None, visible=False)
+                yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+        finally:
+            console.show_cursor()  # An interrupt while the bar begins leaves it hidden.
 
 
 def _console(*, to_error: bool = False) -> Console:

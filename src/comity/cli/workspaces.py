@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from comity.cli.arguments import read_text
-from comity.errors import InvalidRequest, NotFound
+from comity.errors import InvalidRequest, NotFound, StoreError
 from comity.store.sqlite.opening import is_base
 from comity.workspace import Agent, Workspace, open
 
@@ -39,21 +39,36 @@ class Access(msgspec.Struct, frozen=True):
 def opened(access: Access, *, may_make: bool) -> Generator[Workspace | Agent, None, None]:
     """Open the workspace and give the handle of who acts: the agent named, or the system's user.
 
-    Raises NotFound for a file that isn't there, unless ``may_make``.
+    Raises NotFound for a file that isn't there or is empty, unless ``may_make``, and the
+    store's errors with the name of the file.
     """
     name = access.agent or os.environ.get(AGENT_VARIABLE) or None
     key = access.key
     if key is not None and name is None:
         raise InvalidRequest(f"a key is shown, but not whose: say it with --as NAME or {AGENT_VARIABLE}")
-    with open(_file(access.db or os.environ.get(DB_VARIABLE) or None, may_make)) as workspace:
+    with _open(_file(access.db or os.environ.get(DB_VARIABLE) or None, may_make)) as workspace:
         yield workspace if name is None else workspace.agent(name, key=key)
+
+
+def _open(file: str) -> Workspace:
+    try:
+        return open(file)
+    except StoreError as error:
+        if Path(file).name in str(error):
+            raise
+        raise type(error)(f"{file[:200]}: {error}") from error
 
 
 def _file(named: str | None, may_make: bool) -> str:
     if named is None:
         return str(_only_workspace(Path.cwd()))
-    if not may_make and "://" not in named and not os.path.exists(os.path.expanduser(named)):
+    if may_make or "://" in named or "\0" in named:
+        return named
+    path = os.path.expanduser(named)
+    if not os.path.exists(path):
         raise NotFound(f"there is no file {named[:200]!r}")
+    if os.path.isfile(path) and not os.path.getsize(path) and not is_base(Path(path)):
+        raise NotFound(f"{named[:200]!r} is empty: the first write makes a workspace of it")
     return named
 
 

@@ -47,6 +47,8 @@ class Coordinator:
         """
         try:
             return self._decide_in_turn(submissions)
+        except StoreUnavailable as error:  # The turn didn't come: nothing was begun.
+            return [error] * len(submissions)
         except BaseException as error:
             self.held = None
             # An interrupt may strike just between the taking of the head and the block that gives

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -20,8 +21,10 @@ from comity.errors import InvalidRequest, LimitExceeded
 from comity.model.decisions import Finding
 from comity.model.events import Commit, Event
 from comity.model.proposals import Proposal
+from comity.model.spelling import misspelt
 
 FORMAT: Final = 1
+PROBLEMS_TOLD: Final = 5
 GENESIS: Final = bytes(32)
 SALT_BYTES: Final = 16
 
@@ -54,10 +57,28 @@ def decode(data: bytes | str) -> Any:
 
 
 def decode_proposal(data: bytes | str) -> Proposal:
-    """Return the proposal of its wire form; raises InvalidRequest, naming the place."""
+    """Return the proposal of its wire form; raises InvalidRequest, naming the place. Unknown names are passed over."""
     try:
         return _proposal_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidRequest(f"not a proposal: {error}") from None
+
+
+def read_proposal(data: bytes | str, *, id: str | None = None) -> Proposal:
+    """Return the proposal that somebody wrote as JSON; ``id`` is what it gets if it names none.
+
+    Raises InvalidRequest, naming the place, also for a name that a proposal doesn't have:
+    a change that is misspelt must not count as none.
+    """
+    found = decode(data)
+    if id is not None and isinstance(found, dict):
+        found = {"id": id, **found}
+    problems = list(islice(misspelt(found, Proposal), PROBLEMS_TOLD))
+    if problems:
+        raise InvalidRequest(f"not a proposal: {'; '.join(problems)}")
+    try:
+        return msgspec.convert(found, Proposal)
+    except msgspec.ValidationError as error:
         raise InvalidRequest(f"not a proposal: {error}") from None
 
 

@@ -96,6 +96,9 @@ class Decision(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
         """Tell whether something that the proposal relied on had moved."""
         return any(finding.code in CONFLICTS for finding in self.refusals)
 
+    def __str__(self) -> str:
+        return self.explain()
+
     def explain(self) -> str:
         """Return the decision as a short text, fit for a prompt."""
         return explain_decision(self)

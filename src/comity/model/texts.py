@@ -14,10 +14,10 @@ import msgspec
 
 from comity import limits
 from comity.clock import format_age
+from comity.model.records import LIFE
 
 if TYPE_CHECKING:
     from comity.model.decisions import Decision, Finding, Moved
-    from comity.operations import EventAnswer, WhyAnswer
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_]{1,4}|\S")
 VALUE_CHARS: Final = 32
@@ -71,6 +71,20 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{count:,} {what if count == 1 else what + 's'}"
+
+
+def field_name(name: str) -> str:
+    """Return a field's name for people: existence is called ``life``."""
+    return "life" if name == LIFE else name
+
+
 def suggestion(nearest: str | None) -> str:
     """Return the question that a misspelt name deserves, or nothing."""
     return f"; did you mean {nearest!r}?" if nearest else ""
@@ -79,7 +93,11 @@ def suggestion(nearest: str | None) -> str:
 def explain_moved(moved: Moved, now_us: int) -> str:
     """Return what moved, from the reader's side."""
     age = format_age(now_us - moved.at)
-    text = f"{moved.field}: you saw {show(moved.was)}, now {show(moved.now)}, by {moved.by} {age} ago"
+    if moved.field == LIFE:
+        seen = f"it was {show(moved.was)} when you read it"
+    else:
+        seen = f"{moved.field}: you saw {show(moved.was)}"
+    text = f"{seen}, now {show(moved.now)}, by {moved.by} {age} ago"
     return f"{text}: {quote(moved.reason)}" if moved.reason else text
 
 
@@ -92,26 +110,6 @@ def explain_decision(decision: Decision) -> str:
         lines = [line for finding in refusals for line in _explain_finding(finding, decision.at)]
     tail = _cut(f"Next: {decision.next}", limits.ANSWER_TOKENS // 2)
     return "\n".join([*_fit(lines, limits.ANSWER_TOKENS - tokens(tail)), tail])
-
-
-def explain_why(answer: WhyAnswer) -> str:
-    """Return why a field has its value, in a few lines."""
-    subject = f"{answer.record}.{answer.field}" if answer.field else answer.record
-    if answer.event is None:
-        return f"{subject} is {show(answer.value)}: nothing was ever written to it."
-    lines = [f"{subject} is {show(answer.value)}", f"  because of {_explain_event(answer.event)}"]
-    if answer.rested_on:
-        lines.append(f"  resting on {listed(answer.rested_on, 4)}")
-    lines += [f"  warned: {finding.message}" for finding in answer.findings]
-    lines += [f"  caused by {_explain_event(cause)}" for cause in answer.causes]
-    return "\n".join(lines)
-
-
-def _explain_event(event: EventAnswer) -> str:
-    reason = f": {quote(event.reason)}" if event.reason else ""
-    moved = ", ".join(f"{name} {show(was)} → {show(event.now.get(name))}" for name, was in event.was.items())
-    what = f"{event.type} (event {event.event}, {moved or 'no field changed'})"
-    return f"{what} by {event.by} ({event.known}) at {event.at}{reason}"
 
 
 def _importance(finding: Finding) -> int:
@@ -133,7 +131,7 @@ def _explain_finding(finding: Finding, now_us: int) -> list[str]:
         return [f"{finding.code}: {finding.message}"]
     lines = [f"{finding.subject} has changed since you read it.", *(explain_moved(m, now_us) for m in finding.moved)]
     if finding.unchanged:
-        lines.append(f"Unchanged: {listed(finding.unchanged)}.")
+        lines.append(f"Unchanged: {listed([field_name(name) for name in finding.unchanged])}.")
     return lines
 
 

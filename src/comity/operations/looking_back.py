@@ -9,7 +9,7 @@ from msgspec import Meta
 from comity import limits
 from comity.model.decisions import Decision, Finding
 from comity.model.proposals import Known
-from comity.model.texts import explain_why
+from comity.operations import texts
 from comity.operations.arguments import Action, Answer, Filters, Limit, Moment, Reason, Ref, Request
 
 
@@ -38,6 +38,9 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     definition: int = 0
     is_erased: bool = False
 
+    def __str__(self) -> str:
+        return texts.event(self)
+
 
 class History(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List what happened: to a record, by an agent, of a type, in a time."""
@@ -56,6 +59,9 @@ class HistoryAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     events: tuple[EventAnswer, ...]
     revision: int
+
+    def __str__(self) -> str:
+        return texts.history(self)
 
 
 class At(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -83,6 +89,9 @@ class Difference(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False
     was: Any
     now: Any
 
+    def __str__(self) -> str:
+        return texts.difference(self)
+
 
 class DiffAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what differs between two revisions."""
@@ -90,6 +99,9 @@ class DiffAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False
     since: int
     until: int
     differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        return texts.diff(self)
 
 
 class Why(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -116,7 +128,7 @@ class WhyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     causes: tuple[EventAnswer, ...] = ()
 
     def __str__(self) -> str:
-        return explain_why(self)
+        return texts.why(self)
 
 
 class Revert(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -137,6 +149,9 @@ class Left(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     field: str
     why: str
 
+    def __str__(self) -> str:
+        return texts.left(self)
+
 
 class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be what a revert did: its decisions, the fields it put back, and what it left."""
@@ -144,6 +159,9 @@ class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     decisions: tuple[Decision, ...]
     reverted: tuple[Difference, ...]
     left: tuple[Left, ...]
+
+    def __str__(self) -> str:
+        return texts.reverted(self)
 
 
 class Verify(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -166,6 +184,9 @@ class VerifyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     head: str
     problems: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return texts.verified(self)
+
 
 class Refusals(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List what was refused, and why."""
@@ -187,8 +208,14 @@ class Refusal(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     records: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    def __str__(self) -> str:
+        return texts.refusal(self)
+
 
 class RefusalsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be refusals, newest first."""
 
     refusals: tuple[Refusal, ...]
+
+    def __str__(self) -> str:
+        return texts.refusals(self)

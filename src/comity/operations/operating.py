@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from comity.model.decisions import Decision
+from comity.model.decisions import Decision, Finding
 from comity.model.proposals import AgentKind
+from comity.operations import texts
 from comity.operations.arguments import Action, Answer, Filters, Moment, Reason, Request
 
 
@@ -29,6 +30,9 @@ class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     changes: tuple[str, ...] = ()
     decision: Decision | None = None
 
+    def __str__(self) -> str:
+        return texts.applied(self)
+
 
 class ShowDefinition(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Show the definition that judges now."""
@@ -40,13 +44,16 @@ class DefinitionAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc
     number: int
     source: str
 
+    def __str__(self) -> str:
+        return texts.definition(self)
+
 
 class ListAgents(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """List the agents declared, and those who acted, with their keys."""
 
 
 class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be one agent. ``key_id`` names its last key, ``key_status`` tells whether that one is ``active`` or ``revoked``."""
+    """Be one agent. ``key_id`` names its last key, ``key_status`` tells whether that is ``active`` or ``revoked``."""
 
     agent: str
     role: str
@@ -56,11 +63,17 @@ class AgentAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     key_status: str | None = None
     key_expires_at: str | None = None
 
+    def __str__(self) -> str:
+        return texts.agent(self)
+
 
 class AgentsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be the agents of the workspace."""
 
     agents: tuple[AgentAnswer, ...]
+
+    def __str__(self) -> str:
+        return texts.agents(self)
 
 
 class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -72,12 +85,19 @@ class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False)
 
 
 class KeyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be a new key. ``key`` itself is shown this once and kept nowhere; ``key_id`` is its name in the log."""
+    """Be a new key. ``key`` itself is shown this once and kept nowhere; ``key_id`` is its name in the log.
+
+    ``findings`` warn of what ends with the first key.
+    """
 
     agent: str
     key_id: str
     key: str
     expires_at: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def __str__(self) -> str:
+        return texts.key(self)
 
 
 class RevokeKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -121,6 +141,9 @@ class ImportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     errors: tuple[LineError, ...] = ()
     more_errors: int = 0
 
+    def __str__(self) -> str:
+        return texts.imported(self)
+
 
 class Export(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Write records to a CSV, JSON or NDJSON file."""
@@ -141,6 +164,9 @@ class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     records: int
     revision: int
 
+    def __str__(self) -> str:
+        return texts.exported(self)
+
 
 class Stats(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Count what is there."""
@@ -160,3 +186,6 @@ class StatsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     refusals: int
     bytes: int
     last_commit_at: str | None = None
+
+    def __str__(self) -> str:
+        return texts.stats(self)

@@ -11,6 +11,7 @@ from comity.model.decisions import Moved
 from comity.model.filters import LifeFilter
 from comity.model.proposals import Read
 from comity.model.records import Life
+from comity.operations import texts
 from comity.operations.arguments import Answer, Filters, Limit, Moment, Ref, Request
 
 
@@ -37,6 +38,9 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     changed: int = 0
     known: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return texts.record(self)
+
 
 class GetMany(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Read several records in one consistent snapshot."""
@@ -53,6 +57,9 @@ class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     incarnation: str
     after: str | None = None
 
+    def __str__(self) -> str:
+        return texts.records(self)
+
 
 class Stale(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Tell which fields of earlier reads have another value now, and by whose doing."""
@@ -65,6 +72,9 @@ class StaleAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     moved: tuple[Moved, ...]
     revision: int
+
+    def __str__(self) -> str:
+        return texts.stale(self)
 
 
 class Find(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -17,6 +17,7 @@ class Write(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     action: Action = None
     about: About = ()
     assume: Annotated[tuple[str, ...], Meta(description="a CEL condition that must hold now")] = ()
+    was: Was = {}
     accept: Annotated[int | None, Meta(description="the revision whose values you have seen")] = None
     cause: Annotated[str | None, Meta(description="the event that led to this, as revision.ordinal")] = None
     id: Annotated[str | None, Meta(description="your own id for this attempt; a repeat gets the same answer")] = None
@@ -29,7 +30,6 @@ class Put(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     record: Ref
     fields: Fields = {}
     replace: Annotated[bool, Meta(description="have exactly these fields: clear the others")] = False
-    was: Was = {}
 
 
 class Set(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -37,7 +37,6 @@ class Set(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     record: Ref
     fields: Fields = {}
-    was: Was = {}
 
 
 class Create(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -106,7 +105,6 @@ class Check(Write, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     record: Ref
     fields: Fields = {}
-    was: Was = {}
 
 
 class Propose(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -128,6 +128,14 @@ class Snapshot(Protocol):
         """Return each kind that has or had records, with the revision of its last change."""
         ...
 
+    def agents(self) -> list[str]:
+        """Return the agents who ever proposed anything, whatever the answer, by name."""
+        ...
+
+    def event_types(self) -> list[str]:
+        """Return the types of the events that ever happened, by name."""
+        ...
+
     def commit(self, revision: int) -> Commit | None:
         """Return one commit, or None."""
         ...

@@ -16,6 +16,7 @@ from comity.verbs.engine import Engine
 
 _ATTEMPTS = 5
 _MOST_PROBLEMS = 100
+_GO_ON = "Nothing was changed. Mend these records first, or let the definition take them as they are; then apply it again."
 
 
 def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
@@ -76,7 +77,8 @@ def _scan(engine: Engine, compiled: Compiled, origin: str) -> int:
                 problems = [*problems[:_MOST_PROBLEMS], "… and more"]
                 break
         if problems:
-            raise InvalidDefinition([f"{origin}: the records don't fit: {problem}" for problem in problems])
+            told = [f"{origin}: the records don't fit: {problem}" for problem in problems]
+            raise InvalidDefinition([*told, _GO_ON])
         return snapshot.head.revision
 
 

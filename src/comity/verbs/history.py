@@ -31,7 +31,7 @@ from comity.operations import (
 )
 from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
 from comity.verbs.engine import Engine, revision_of, time_of
-from comity.verbs.reading import answer_of, check_query
+from comity.verbs.reading import answer_of, check_query, known_fields
 
 _CAUSES: Final = 32
 
@@ -117,7 +117,8 @@ def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
         revision = revision_of(snapshot, request.moment)
         states = list(_states_at(engine, snapshot, request, revision))
         incarnation = snapshot.head.incarnation
-        answers = tuple([answer_of(state, revision, incarnation) for state in states])
+        compiled = engine.coordinator.definition(snapshot)
+        answers = tuple([answer_of(one, revision, incarnation, known_fields(compiled, one.kind)) for one in states])
         return RecordsAnswer(records=answers, revision=revision, incarnation=incarnation)
 
 

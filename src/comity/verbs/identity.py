@@ -14,15 +14,17 @@ import re
 from hashlib import sha256
 from typing import Final
 
+from comity import limits
 from comity.clock import SECOND_US, format_time
 from comity.deciding.operators import is_active
-from comity.errors import InvalidRequest, NotPermitted, Refused
+from comity.errors import InvalidRequest, NotFound, NotPermitted, Refused
 from comity.model import refs
 from comity.model.built_in import AGENT
 from comity.model.decisions import Decision
 from comity.model.filters import Query
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.records import RecordState
+from comity.model.texts import suggestion
 from comity.operations import AgentAnswer, AgentsAnswer, IssueKey, KeyAnswer, ListAgents, RevokeKey
 from comity.store.contract import KeyRow
 from comity.verbs.engine import Engine
@@ -30,6 +32,7 @@ from comity.verbs.engine import Engine
 _SECRET: Final = re.compile(r"comity_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 _DAY_US: Final = 86_400 * SECOND_US
 _MOST_DAYS: Final = 3_650
+_KEYED: Final = Query(AGENT, limit=limits.AGENTS)
 
 
 def os_user() -> Caller:
@@ -63,11 +66,14 @@ def _names(state: RecordState | None, key: str, now_us: int) -> bool:
 
 
 def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
-    """Issue a key; the agent's former key ends with it. Raises Refused where the caller is no operator."""
+    """Issue a key; the agent's former key ends with it.
+
+    Raises Refused where the caller is no operator, or the agent is none that a key is for.
+    """
     if request.days is not None and not 0 < request.days <= _MOST_DAYS:
         raise InvalidRequest(f"days: between 1 and {_MOST_DAYS}")
-    if problem := refs.problem_of(f"{AGENT}/{request.agent}"):
-        raise InvalidRequest(f"agent: {problem}")
+    if not refs.AGENT.match(request.agent) or refs.problem_of(f"{AGENT}/{request.agent}"):
+        raise InvalidRequest(f"{request.agent[:64]!r} is no agent name: use letters, digits and _.:@-")
     now = engine.coordinator.time_at(engine.store.head()).now_us
     expires = now + request.days * _DAY_US if request.days is not None else None
     key = engine.entropy(6).hex()
@@ -77,11 +83,22 @@ def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
     decision = _emit(engine, caller, request.agent, "key_issued", {"key": key, "expires_at": shown}, request.reason)
     if not decision.is_committed:
         raise Refused(decision)
-    return KeyAnswer(agent=request.agent, key_id=key, key=f"comity_{key}_{random}", expires_at=shown)
+    return KeyAnswer(
+        agent=request.agent,
+        key_id=key,
+        key=f"comity_{key}_{random}",
+        expires_at=shown,
+        findings=decision.findings,
+    )
 
 
 def revoke_key(engine: Engine, caller: Caller, request: RevokeKey) -> Decision:
-    """Revoke an agent's key."""
+    """Revoke an agent's key. Raises NotFound, with the nearest name, for an agent that never had one."""
+    with engine.store.snapshot() as snapshot:
+        keyed = [state.id for state in snapshot.find(_KEYED)]
+    if request.agent not in keyed:
+        hint = suggestion(refs.nearest(request.agent, keyed))
+        raise NotFound(f"{request.agent[:64]!r} never had a key{hint or '.'}")
     return _emit(engine, caller, request.agent, "key_revoked", {}, request.reason)
 
 
@@ -97,7 +114,7 @@ def agents(engine: Engine, caller: Caller, request: ListAgents) -> AgentsAnswer:
     """Return the agents declared, and those that have or had a key."""
     declared = engine.definition().agents
     with engine.store.snapshot() as snapshot:
-        keyed = {state.id: state for state in snapshot.find(Query("$agent", limit=1000))}
+        keyed = {state.id: state for state in snapshot.find(_KEYED)}
     found: list[AgentAnswer] = []
     for name in sorted({*declared, *keyed}):
         values = keyed[name].values if name in keyed else {}

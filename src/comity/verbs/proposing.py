@@ -56,8 +56,7 @@ def write(engine: Engine, caller: Caller, request: Write) -> Decision:
 def proposal_of(request: Write, id: str) -> Proposal:
     """Return a single change as the proposal that it stands for; raises InvalidRequest."""
     change = _CHANGES[type(request)](request)
-    was: dict[str, Any] = getattr(request, "was", {})
-    reads: tuple[AnyRead, ...] = (Was(change.record, was),) if was else ()
+    reads: tuple[AnyRead, ...] = (Was(change.record, request.was),) if request.was else ()
     return Proposal(
         id=id,
         changes=(change,),

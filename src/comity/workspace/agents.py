@@ -11,8 +11,9 @@ from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
 from comity.operations import Propose
 from comity.workspace.asking import Asking, Moment
-from comity.workspace.changes import Options, Writing, split_options
-from comity.workspace.intents import AsyncIntent, Intent, deadline_of, raise_unless_committed
+from comity.workspace.changes import Options, Writing, check_record, split_options
+from comity.workspace.intents import AsyncIntent, Intent, deadline_of
+from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.records import Record
 from comity.workspace.session import Session
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 def _request(session: Session, change: AnyChange, options: Options, *, dry: bool = False) -> Propose:
     """Return a single change as the proposal that it stands for."""
+    check_record(change.record)
     reads: tuple[AnyRead, ...] = (Was(change.record, dict(options.was)),) if options.was else ()
     proposal = Proposal(
         id=options.id or session.make_id(),

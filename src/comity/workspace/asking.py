@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from comity.clock import format_time, parse_time
+from comity.errors import InvalidRequest, NotFound
 from comity.model.codec import encode
 from comity.model.decisions import Decision
 from comity.model.filters import LifeFilter
 from comity.model.values import normalise
 from comity.operations import (
+    BY_REQUEST,
     AgentsAnswer,
     Apply,
     ApplyAnswer,
@@ -50,15 +53,40 @@ from comity.operations import (
     Why,
     WhyAnswer,
 )
+from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.records import Page, Record
 from comity.workspace.session import Session
 
 Moment = int | str | datetime
+AnyPath = str | os.PathLike[str]
 
 
-def moment_of(moment: Moment | None) -> int | str | None:
-    """Return a moment as requests take it: a revision, or a time as text."""
-    return format_time(parse_time(moment.isoformat())) if isinstance(moment, datetime) else moment
+def moment_of(moment: object) -> int | str | None:
+    """Return a moment as requests take it: a revision, or a time as text; a datetime without a zone is in UTC."""
+    if moment is None or isinstance(moment, (int, str)):
+        return moment
+    if isinstance(moment, datetime):
+        return format_time(parse_time(moment.isoformat()))
+    raise InvalidRequest(f"a moment is a revision, a datetime or an RFC 3339 text, not {type(moment).__name__}")
+
+
+def path_of(what: str, given: object) -> str:
+    """Return a path as text; raises InvalidRequest for what is none."""
+    path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+    if isinstance(path, str):
+        return path
+    raise InvalidRequest(f"{what}: a path is a text or an os.PathLike of one, not {type(given).__name__}")
+
+
+def read_source(file: AnyPath) -> tuple[str, str]:
+    """Return the text of a definition's file, and the file's name; raises NotFound and InvalidRequest."""
+    path = Path(path_of("definition", file))
+    try:
+        return path.read_text(encoding="utf-8"), path.name
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {str(path)!r}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{path}: {error}") from None
 
 
 def conditions_of(filters: Sequence[str], equals: dict[str, Any]) -> tuple[str, ...]:
@@ -81,7 +109,12 @@ class Asking:
         """Return the answer to a request of :mod:`comity.operations`: every verb, in the form that surfaces speak.
 
         ``progress`` is told how much is done, of how much, by the verbs that take long.
+        Refusals come as values: nothing is raised for them.
         """
+        if type(request) not in BY_REQUEST:
+            raise InvalidRequest(
+                f"{request!r:.60} is no request: make one of comity.operations, such as Get(record='customer/acme')"
+            )
         return self._session.call(request, progress)
 
     # -- now
@@ -112,8 +145,7 @@ class Asking:
         ``find("customer", "open_tickets > 0", status="active", order="-open_tickets")``
         """
         request = find_request(kind, filters, order, limit, after, life, at, equals)
-        answer: RecordsAnswer = self._session.call(request)
-        return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)
+        return _page(self._session.call(request))
 
     def count(
         self, kind: str, *filters: str, life: LifeFilter = "live", at: Moment | None = None, **equals: Any
@@ -149,9 +181,10 @@ class Asking:
             )
         )
 
-    def at(self, moment: Moment, target: str | None = None, *filters: str, limit: int = 1000) -> RecordsAnswer:
+    def at(self, moment: Moment, target: str | None = None, *filters: str, limit: int = 1000) -> Page:
         """Return a record, the records of a kind, or all of them, as of a revision or time."""
-        return self._session.call(At(moment=moment_of(moment) or 0, target=target, where=tuple(filters), limit=limit))
+        request = At(moment=moment_of(moment) or 0, target=target, where=tuple(filters), limit=limit)
+        return _page(self._session.call(request))
 
     def diff(self, since: Moment, until: Moment | None = None, target: str | None = None) -> DiffAnswer:
         """Return what differs between two moments."""
@@ -185,10 +218,17 @@ class Asking:
         action: str | None = None,
         dry: bool = False,
     ) -> RevertAnswer:
-        """Undo a commit, or an agent's work since a moment, by compensating events."""
-        return self._session.call(
+        """Undo a commit, or an agent's work since a moment, by compensating events.
+
+        What others changed since is left alone and named in ``left``. Raises NotCommitted where
+        something was refused and nothing at all was put back.
+        """
+        answer: RevertAnswer = self._session.call(
             Revert(commit=commit, agent=agent, since=moment_of(since), reason=reason, action=action, dry=dry)
         )
+        if answer.decisions and not answer.reverted and not dry:
+            raise_unless_committed(answer.decisions[0])
+        return answer
 
     def definition(self) -> DefinitionAnswer:
         """Return the definition that judges now."""
@@ -196,34 +236,42 @@ class Asking:
 
     def apply(
         self,
-        definition: str | Path,
+        definition: AnyPath,
         *,
         replaces: int | None = None,
         reason: str | None = None,
         dry: bool = False,
     ) -> ApplyAnswer:
-        """Make the definition in a TOML file the one that judges. Raises InvalidDefinition with every problem."""
-        path = Path(definition)
-        request = Apply(
-            source=path.read_text(encoding="utf-8"), origin=path.name, replaces=replaces, reason=reason, dry=dry
+        """Make the definition in a TOML file the one that judges.
+
+        Raises InvalidDefinition with every problem, and NotCommitted where it was refused, unless ``dry``.
+        """
+        source, origin = read_source(definition)
+        answer: ApplyAnswer = self._session.call(
+            Apply(source=source, origin=origin, replaces=replaces, reason=reason, dry=dry)
         )
-        return self._session.call(request)
+        if answer.decision is not None and not dry:
+            raise_unless_committed(answer.decision)
+        return answer
 
     def agents(self) -> AgentsAnswer:
         """Return the agents declared, and those that have a key."""
         return self._session.call(ListAgents())
 
     def issue_key(self, agent: str, *, days: int | None = None, reason: str | None = None) -> KeyAnswer:
-        """Issue a key to a human; its secret is shown in this answer and nowhere else."""
+        """Issue a key to a human; ``answer.key`` shows it this once. An earlier key of the same agent ends.
+
+        It is good for so many ``days``, or until it is replaced or revoked. Raises Refused for who is no operator.
+        """
         return self._session.call(IssueKey(agent=agent, days=days, reason=reason))
 
     def revoke_key(self, agent: str, *, reason: str | None = None) -> Decision:
-        """Revoke an agent's key."""
-        return self._session.call(RevokeKey(agent=agent, reason=reason))
+        """Revoke an agent's key. Raises NotCommitted unless it was."""
+        return raise_unless_committed(self._session.call(RevokeKey(agent=agent, reason=reason)))
 
     def import_file(
         self,
-        file: str | Path,
+        file: AnyPath,
         *,
         kind: str | None = None,
         key: str | None = None,
@@ -237,12 +285,12 @@ class Asking:
         Repeating it does nothing twice; ``again`` also takes rows that an earlier run committed.
         """
         return self._session.call(
-            Import(file=str(file), kind=kind, key=key, reason=reason, action=action, again=again, dry=dry)
+            Import(file=path_of("file", file), kind=kind, key=key, reason=reason, action=action, again=again, dry=dry)
         )
 
     def export_file(
         self,
-        file: str | Path,
+        file: AnyPath,
         *,
         kind: str | None = None,
         filters: Sequence[str] = (),
@@ -251,8 +299,12 @@ class Asking:
     ) -> ExportAnswer:
         """Write records to a CSV, JSON or NDJSON file."""
         return self._session.call(
-            Export(file=str(file), kind=kind, where=tuple(filters), at=moment_of(at), format=format)
+            Export(file=path_of("file", file), kind=kind, where=tuple(filters), at=moment_of(at), format=format)
         )
+
+
+def _page(answer: RecordsAnswer) -> Page:
+    return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)
 
 
 def find_request(

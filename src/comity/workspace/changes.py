@@ -8,12 +8,13 @@ twins of these methods.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from comity.errors import InvalidRequest
-from comity.model import proposals
+from comity.errors import InvalidReference, InvalidRequest
+from comity.model import proposals, refs
 from comity.model.proposals import AnyChange
 
 R = TypeVar("R", covariant=True)
@@ -56,6 +57,18 @@ def split_options(values: dict[str, Any]) -> tuple[dict[str, Any], Options]:
         raise InvalidRequest(f"{error}; a field of that name is set with fields={{…}}") from None
 
 
+def check_record(record: object) -> None:
+    """Raise InvalidReference for an address that isn't even a text; the checks judge any other."""
+    if not isinstance(record, str):
+        raise InvalidReference(str(refs.problem_of(record)))
+
+
+def check_text(what: str, given: object) -> None:
+    """Raise InvalidRequest for what should be a text and is none."""
+    if not isinstance(given, str):
+        raise InvalidRequest(f"{what}: a text is wanted, not {type(given).__name__}")
+
+
 class Writing(Generic[R]):
     """Offer the verbs that change a record named by its address."""
 
@@ -69,7 +82,7 @@ class Writing(Generic[R]):
     ) -> R:
         """Create the record, or set the fields given; with ``replace`` it has exactly these."""
         given, options = split_options(values)
-        return self._apply(proposals.Put(record, {**(fields or {}), **given}, replace), options)
+        return self._apply(proposals.Put(record, {**(fields or {}), **given}, bool(replace)), options)
 
     def set(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
         """Set fields of a live record; None clears one."""
@@ -84,7 +97,7 @@ class Writing(Generic[R]):
     def add(self, record: str, /, fields: Mapping[str, float] | None = None, **values: Any) -> R:
         """Add to numbers; needs no read and never conflicts."""
         given, options = split_options(values)
-        return self._apply(proposals.Add(record, {**(fields or {}), **given}), options)
+        return self._apply(proposals.Add(record, _as_numbers({**(fields or {}), **given})), options)
 
     def include(self, record: str, /, fields: Mapping[str, Any] | None = None, **values: Any) -> R:
         """Put an element, or several in a list, into lists that are used as sets."""
@@ -103,6 +116,7 @@ class Writing(Generic[R]):
 
     def emit(self, record: str, event: str, /, data: Mapping[str, Any] | None = None, **values: Any) -> R:
         """Emit a named event, with its declared consequences."""
+        check_text("event", event)
         given, options = split_options(values)
         return self._apply(proposals.Emit(record, event, {**(data or {}), **given}), options)
 
@@ -135,7 +149,7 @@ class Changing(Generic[R]):
     def add(self, fields: Mapping[str, float] | None = None, /, **values: Any) -> R:
         """Add to numbers; needs no read and never conflicts."""
         given, options = split_options(values)
-        return self._change(lambda ref: proposals.Add(ref, {**(fields or {}), **given}), options)
+        return self._change(lambda ref: proposals.Add(ref, _as_numbers({**(fields or {}), **given})), options)
 
     def include(self, fields: Mapping[str, Any] | None = None, /, **values: Any) -> R:
         """Put an element, or several in a list, into lists that are used as sets."""
@@ -154,6 +168,7 @@ class Changing(Generic[R]):
 
     def emit(self, event: str, /, data: Mapping[str, Any] | None = None, **values: Any) -> R:
         """Emit a named event, with its declared consequences."""
+        check_text("event", event)
         given, options = split_options(values)
         return self._change(lambda ref: proposals.Emit(ref, event, {**(data or {}), **given}), options)
 
@@ -168,6 +183,13 @@ class Changing(Generic[R]):
     def delete(self, **options: Any) -> R:
         """Delete it; its history stays."""
         return self._change(proposals.Delete, _only_options(options))
+
+
+def _as_numbers(values: dict[str, Any]) -> dict[str, int | float]:
+    for name, value in values.items():
+        if type(value) is not int and not (type(value) is float and isfinite(value)):
+            raise InvalidRequest(f"{name}: only a finite number can be added, not {str(value)[:40]!r}")
+    return values
 
 
 def _as_lists(fields: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from comity.clock import parse_time
-from comity.errors import Conflict, InvalidRequest, NotCommitted, Pending, Refused, UnreadDecision
+from comity.errors import InvalidRequest, NotFound, UnreadDecision
 from comity.model import filters as queries
+from comity.model import refs
 from comity.model.decisions import Decision, Moved
 from comity.model.filters import LifeFilter, Query
 from comity.model.proposals import AnyChange, Proposal
+from comity.model.records import LIFE
+from comity.model.texts import listed, suggestion
 from comity.operations import Count, CountAnswer, Get, Propose, RecordAnswer, RecordsAnswer, Stale
 from comity.workspace.asking import Moment, conditions_of, find_request, moment_of
-from comity.workspace.changes import Options, Writing
+from comity.workspace.changes import Options, Writing, check_record, check_text
 from comity.workspace.memory import Memory
+from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.records import Page, Record
 from comity.workspace.session import Session
 
-
-def raise_unless_committed(decision: Decision) -> Decision:
-    """Return a committed decision; raise Conflict, Refused or Pending with any other."""
-    if decision.is_committed:
-        return decision
-    if decision.outcome == "pending":
-        raise Pending(decision)
-    raise Conflict(decision) if decision.is_conflict else Refused(decision)
+_COMMITTED: Final = "this intent has committed: open a new one for the next change"
+_LEFT: Final = "this intent has ended, its block was left: open a new one for the next change"
+_WITHDRAWN: Final = "this intent was withdrawn by an exception in its block: open a new one"
 
 
 class ProposedDecision(Decision, dict=True, gc=True):
@@ -88,12 +88,19 @@ class IntentState(Writing[None]):
         self._memory = Memory()
         self._at = moment_of(at)
         self._assumptions: list[str] = []
-        self._relies_on = [relies_on] if isinstance(relies_on, str) else list(relies_on)
+        self._relies_on: list[str] = []
         self._not_after = deadline_of(not_after)
         self.action = action
         self.about = (about,) if isinstance(about, str) else tuple(about)
         self.reason = reason
         self.cause = cause
+        for what, given in (("action", action), ("reason", reason), ("cause", cause)):
+            if given is not None:
+                check_text(what, given)
+        for record in self.about:
+            check_record(record)
+        if relies_on:
+            self.rely_on(*([relies_on] if isinstance(relies_on, str) else relies_on))
 
     @property
     def id(self) -> str:
@@ -104,7 +111,10 @@ class IntentState(Writing[None]):
 
     @property
     def stale(self) -> tuple[Moved, ...]:
-        """Return what of the reads so far has moved by now; nothing ever does where they are pinned."""
+        """Return what of the reads so far has moved by now; nothing ever does where they are pinned.
+
+        It is looked up anew whenever it is asked.
+        """
         oldest = self._memory.oldest
         if oldest is None or self._at is not None:
             return ()
@@ -117,16 +127,38 @@ class IntentState(Writing[None]):
 
     def assume(self, expression: str) -> None:
         """Have a CEL condition on the subjects judged at the moment of the decision, before the changes."""
+        self._refuse_after_end()
+        check_text("assumption", expression)
         self._assumptions.append(expression)
 
     def rely_on(self, *paths: str) -> None:
-        """Name what counts where a kind's freshness is ``relied``: ``customer/acme`` or ``customer/acme.status``."""
+        """Name what counts where a kind's freshness is ``relied``: ``customer/acme`` or ``customer/acme.status``.
+
+        Raises InvalidReference for what is neither, NotFound for a field that its kind doesn't have.
+        """
+        self._refuse_after_end()
+        for path in paths:
+            self._check_path(path)
         self._relies_on.extend(paths)
 
+    def _check_path(self, path: str) -> None:
+        check_record(path)
+        refs.split(path.partition(".")[0])
+        record, dot, field = path.rpartition(".")
+        if not dot or self._memory.has_seen(path) or refs.parse(record) is None:
+            return
+        answer: RecordAnswer = self._session.call(Get(record=record))
+        is_id = refs.parse(path) is not None and self._session.call(Get(record=path)).version > 0
+        if not is_id:
+            check_fields(answer, (field,))
+
     def _apply(self, change: AnyChange, options: Options) -> None:
-        if self.decision is not None and self.decision.is_committed:
-            raise InvalidRequest("this intent has committed: open a new one for the next change")
+        check_record(change.record)
         self._memory.change(change, options)
+
+    def _refuse_after_end(self) -> None:
+        if self._memory.ended is not None:
+            raise InvalidRequest(self._memory.ended)
 
     # -- requests and answers
 
@@ -134,6 +166,8 @@ class IntentState(Writing[None]):
         return Get(record=record, at=self._at)
 
     def _got(self, answer: RecordAnswer, fields: Sequence[str]) -> Record:
+        if fields:
+            check_fields(answer, fields)
         self._incarnation = answer.incarnation
         self._memory.hold(answer.record, answer.revision, fields)
         return Record(answer, self._memory, fields, self)
@@ -150,8 +184,11 @@ class IntentState(Writing[None]):
         return answer.count
 
     def _propose_request(self, accept: int | None, id: str | None, *, dry: bool = False) -> Propose:
-        if self.decision is not None and self.decision.is_committed:
-            raise InvalidRequest("this intent has committed: open a new one for the next change")
+        if self._memory.ended in (_COMMITTED, _WITHDRAWN):
+            raise InvalidRequest(self._memory.ended)
+        if accept is not None and type(accept) is not int:
+            raise InvalidRequest(f"accept: a revision is a whole number, not {type(accept).__name__}")
+        self._memory.is_asked = True
         self._attempts += 1
         proposal = Proposal(
             id=id or f"{self.id}.{self._attempts}",
@@ -172,21 +209,36 @@ class IntentState(Writing[None]):
 
     def _decided(self, decision: Decision) -> Decision:
         self.decision = decision
+        if decision.is_committed:
+            self._memory.ended = _COMMITTED
         return decision
 
     def _is_to_propose(self, error: type[BaseException] | None) -> bool:
-        """Tell whether leaving the block proposes: no exception, changes collected, nothing proposed by hand."""
+        """End the intent; tell whether that proposes: no exception, changes collected, nothing proposed by hand."""
+        if self._memory.ended is None:
+            self._memory.ended = _LEFT if error is None else _WITHDRAWN
         return error is None and self.decision is None and bool(self._memory.changes)
 
 
+def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
+    """Raise NotFound, with the nearest name, for a field that a record of a declared kind can't have."""
+    for name in fields:
+        check_text("field", name)
+        known = answer.known
+        if known and name not in known and name not in answer.values and name != LIFE:
+            kind = answer.record.partition("/")[0]
+            nearest = suggestion(refs.nearest(name, known))
+            raise NotFound(f"{kind} has no field {name!r}{nearest} Its fields: {listed(sorted(known), 10)}.")
+
+
 def deadline_of(moment: Any) -> int | None:
-    """Return a deadline in microseconds, from a datetime, an RFC 3339 text or microseconds."""
-    if moment is None or isinstance(moment, int):
+    """Return a deadline in microseconds, from a datetime (without a zone: in UTC), an RFC 3339 text or microseconds."""
+    if moment is None or type(moment) is int:
         return moment
-    text = moment if isinstance(moment, str) else moment.isoformat()
+    text = moment.isoformat() if isinstance(moment, datetime) else str(moment)
     try:
         return parse_time(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidRequest(f"not_after: {text[:40]!r} is no RFC 3339 time") from None
 
 
@@ -218,8 +270,9 @@ class Intent(IntentState):
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
         request = find_request(kind, filters, order, limit, after, life, self._at, equals)
+        answer = self._session.call(request)
         query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
-        return self._found(query, self._session.call(request))
+        return self._found(query, answer)
 
     def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
         """Return how many records meet all conditions; the number counts as read."""
@@ -268,8 +321,9 @@ class AsyncIntent(IntentState):
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
         request = find_request(kind, filters, order, limit, after, life, self._at, equals)
+        answer = self._session.call(request)
         query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
-        return self._found(query, self._session.call(request))
+        return self._found(query, answer)
 
     async def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
         """Return how many records meet all conditions; the number counts as read."""
@@ -296,4 +350,4 @@ class AsyncIntent(IntentState):
             raise_unless_committed(self._decided(decision))
 
 
-__all__ = ["AsyncIntent", "Intent", "IntentState", "NotCommitted", "ProposedDecision", "raise_unless_committed"]
+__all__ = ["AsyncIntent", "Intent", "IntentState", "ProposedDecision"]

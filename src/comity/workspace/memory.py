@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 import msgspec
 
+from comity.errors import InvalidRequest, UnproposedChanges
 from comity.model.filters import Query
 from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
+from comity.model.texts import listed
 from comity.workspace.changes import NO_OPTIONS, Options
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -29,15 +33,29 @@ class Memory:
     """Collect reads and changes; be asked for the proposal that they make.
 
     It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
+    ``ended`` says why it takes no more changes, once that is so; ``is_asked`` that the changes
+    were judged at least once. Changes that never were, and that nothing withdrew, are warned
+    about when it is dropped.
     """
 
     def __init__(self) -> None:
+        self.ended: str | None = None
+        self.is_asked = False
         self.changes: list[AnyChange] = []
         self.oldest: int | None = None
         self._seen: dict[str, _Seen] = {}
         self._queries: list[QueryRead] = []
         self._was: dict[str, dict[str, Any]] = {}
         self._pending: dict[str, dict[str, Any]] = {}
+
+    def __del__(self) -> None:
+        if self.changes and not self.is_asked and self.ended is None and not sys.is_finalizing():
+            named = listed(list(dict.fromkeys(str(change.record) for change in self.changes)), 3)
+            warnings.warn(
+                f"an intent was dropped with changes of {named} that it never proposed: use 'with', or call propose()",
+                UnproposedChanges,
+                stacklevel=2,
+            )
 
     # -- reads
 
@@ -79,6 +97,10 @@ class Memory:
             seen.fields[field] = revision
         return self._pending.get(record, _NOTHING)
 
+    def has_seen(self, record: str) -> bool:
+        """Tell whether a record was read."""
+        return record in self._seen
+
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
         """Note the answer to a search."""
         if self.oldest is None:
@@ -110,7 +132,12 @@ class Memory:
         return self._pending.get(record, {})
 
     def change(self, change: AnyChange, options: Options) -> None:
-        """Take a change; sets of one record that follow one another become one."""
+        """Take a change; sets of one record that follow one another become one.
+
+        Raises InvalidRequest once the intent has ended.
+        """
+        if self.ended is not None:
+            raise InvalidRequest(self.ended)
         if options is not NO_OPTIONS:
             self._take_was(change.record, options)
         if isinstance(change, (Put, Set)):

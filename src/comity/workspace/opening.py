@@ -19,7 +19,8 @@ from comity.store.sqlite import SqliteStore
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
 from comity.workspace.agents import Agent, AsyncAgent
-from comity.workspace.asking import Asking
+from comity.workspace.asking import AnyPath, Asking, path_of, read_source
+from comity.workspace.changes import check_text
 from comity.workspace.session import EmbeddedSession, watch_forks
 
 
@@ -61,9 +62,11 @@ class Workspace(Asking):
         return AsyncAgent(self._session_of(name, key))
 
     def _session_of(self, name: str, key: str | None) -> EmbeddedSession:
+        check_text("agent", name)
         if not refs.AGENT.match(name):
             raise UnknownAgent(f"{name[:64]!r} is no agent name: use letters, digits and _.:@-")
         if key is not None:
+            check_text("key", key)
             return EmbeddedSession(self._engine, authenticate(self._engine, name, key))
         declared = self._engine.definition().agents
         if declared and name not in declared:
@@ -71,17 +74,17 @@ class Workspace(Asking):
             raise UnknownAgent(f"{name!r} is no declared agent{hint or '.'} Declared: {', '.join(sorted(declared))}.")
         return EmbeddedSession(self._engine, Caller(name))
 
-    def settle(self, path: Path, *, require: bool = False) -> None:
+    def settle(self, path: AnyPath, *, require: bool = False) -> None:
         """Apply a definition to an empty workspace; where it has another one, warn, or raise (S26)."""
-        source = path.read_text(encoding="utf-8")
-        if self.revision == 0 and self._is_first(Apply(source=source, origin=path.name, replaces=0)):
+        source, name = read_source(path)
+        if self.revision == 0 and self._is_first(Apply(source=source, origin=name, replaces=0)):
             return
         stored = self.definition()
         if stored.source == source:
             return
         message = (
-            f"{path.name} differs from the definition in {self.url} (version {stored.number}),"
-            f" which stays in force: apply it with 'comity apply {path.name}'"
+            f"{name} differs from the definition in {self.url} (version {stored.number}),"
+            f" which stays in force: apply it with 'comity apply {name}'"
         )
         if require:
             raise DefinitionChanged(message)
@@ -110,19 +113,20 @@ class Workspace(Asking):
 
 
 def open(
-    url: str | Path,
+    url: AnyPath,
     *,
-    definition: str | Path | None = None,
+    definition: AnyPath | None = None,
     require: bool = False,
     clock: Clock | None = None,
     entropy: Entropy = os.urandom,
 ) -> Workspace:
     """Open a workspace, making it if it isn't there.
 
-    ``url`` is the path of an SQLite file. ``definition`` is the path of a TOML file: it is
-    applied to an empty workspace; where the workspace has another one already, that one
-    stays in force and a warning says so, or DefinitionChanged is raised with ``require``
-    (S26). Raises InvalidDefinition with every problem of the file.
+    ``url`` is the path of an SQLite file, as text or any ``os.PathLike``. ``definition`` is
+    the path of a TOML file: it is applied to an empty workspace; where the workspace has
+    another one already, that one stays in force and a warning says so, or DefinitionChanged
+    is raised with ``require`` (S26). Raises InvalidDefinition with every problem of the
+    file, NotFound where there is no such file.
 
     >>> import comity, tempfile
     >>> with comity.open(tempfile.mkdtemp() + "/crm.db") as ws:
@@ -132,19 +136,19 @@ def open(
     """
     path = _path_of(url)
     clock = clock or SystemClock()
-    engine = Engine(SqliteStore.open(str(path), clock=clock), str(url), clock, entropy)
+    engine = Engine(SqliteStore.open(str(path), clock=clock), os.fspath(url), clock, entropy)
     workspace = Workspace(engine)
     try:
         if definition is not None:
-            workspace.settle(Path(definition), require=require)
+            workspace.settle(definition, require=require)
     except BaseException:
         workspace.close()
         raise
     return workspace
 
 
-def _path_of(url: str | Path) -> Path:
-    text = str(url)
+def _path_of(url: AnyPath) -> Path:
+    text = path_of("url", url)
     scheme, colon, rest = text.partition("://")
     if colon and scheme == "sqlite":
         return Path(rest.removeprefix("/"))

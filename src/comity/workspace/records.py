@@ -9,13 +9,15 @@ from comity.model import refs
 from comity.model.decisions import Moved
 from comity.model.proposals import AnyChange, Put
 from comity.model.records import Life
-from comity.model.texts import suggestion
+from comity.model.texts import counted, show, suggestion
 from comity.model.values import freeze
 from comity.operations import RecordAnswer
-from comity.workspace.changes import NO_OPTIONS, Changing, Options
+from comity.workspace.changes import NO_OPTIONS, Changing, Options, check_text
 
 _WHOLE: Final = None
 _SHOWN: Final = ("live", "archived")
+_LINES: Final = 20
+"""Of a page, shown when it is printed."""
 _PLAIN: Final = frozenset({str, int, float, bool})
 
 
@@ -119,7 +121,10 @@ class Record(Changing[None]):
 
     @property
     def stale(self) -> tuple[Moved, ...]:
-        """Return what of the reads of its intent has moved by now: which field, from what to what, by whom and why."""
+        """Return what of the reads of its intent has moved by now: which field, from what to what, by whom and why.
+
+        It is looked up anew whenever it is asked.
+        """
         return () if self._intent is None else self._intent.stale
 
     # -- its fields
@@ -130,6 +135,8 @@ class Record(Changing[None]):
             raise AttributeError(f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}")
         answer, collector = self._answer, self._collector
         value = answer.values.get(field) if answer.life in _SHOWN else None
+        if value is None:
+            check_text("field", field)
         if collector is not None:
             value = collector.use(answer.record, answer.revision, field, whole=not self._fields).get(field, value)
         if value is None:
@@ -221,8 +228,17 @@ class Record(Changing[None]):
         self._collector.change(make(self.ref), options)
 
 
+def _line(record: Record) -> str:
+    """Return a record on one line, with long values cut; it is shown as a whole."""
+    fields = ", ".join(f"{name}={show(value)}" for name, value in dict(record).items())
+    return f"{record.ref}: {fields or record.life}"
+
+
 class Page(Sequence[Record]):
-    """Be a page of records. ``after`` is the cursor of the next one, None at the end; ``revision`` its snapshot's."""
+    """Be a page of records. ``after`` is the cursor of the next one, None at the end; ``revision`` its snapshot's.
+
+    ``print(page)`` shows the first of them; on an intent's page, what is shown counts as read.
+    """
 
     def __init__(self, records: Sequence[Record], revision: int, after: str | None) -> None:
         self._records = tuple(records)
@@ -234,6 +250,13 @@ class Page(Sequence[Record]):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def __str__(self) -> str:
+        lines = [_line(record) for record in self._records[:_LINES]]
+        if len(self) > _LINES:
+            lines.append(f"and {len(self) - _LINES} more of this page")
+        more = f"; the next page has after={self.after!r}" if self.after is not None else ""
+        return "\n".join([*lines, f"{counted(len(self), 'record')} at revision {self.revision}{more}"])
 
     def __repr__(self) -> str:
         return f"<Page of {len(self)} records at revision {self.revision}>"

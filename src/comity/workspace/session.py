@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Any, Protocol
+from datetime import date, datetime, time
+from typing import Any, Final, Protocol
 
-from comity.errors import NotPermitted
+import msgspec
+
+from comity.errors import InvalidRequest, NotPermitted
 from comity.model.decisions import Decision
 from comity.model.proposals import Caller
-from comity.operations import Propose, Request
+from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, Request, Stale
 from comity.verbs import run
 from comity.verbs.engine import Engine, Progress
+
+_OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
+"""The requests that are looked through for arguments of a wrong type only once one has failed."""
 
 
 class Session(Protocol):
@@ -46,12 +52,30 @@ class EmbeddedSession:
     def call(self, request: Request, progress: Progress | None = None) -> Any:
         """Return the answer to a request; ``progress`` is told how far it is."""
         refuse_after_fork(self._engine)
-        return run(self._engine, self.caller, request, progress)
+        if type(request) not in _OFTEN:
+            check_types(request)
+        try:
+            return run(self._engine, self.caller, request, progress)
+        except (AttributeError, TypeError, ValueError):
+            check_types(request)
+            raise
 
     async def propose_async(self, request: Propose) -> Decision:
         """Return the decision on a proposal, without blocking the event loop."""
         refuse_after_fork(self._engine)
         return await self._engine.propose_async(request.proposal, self.caller, is_new=request.is_new, dry=request.dry)
+
+
+def check_types(request: Request) -> None:
+    """Raise InvalidRequest where an argument of a request isn't of the type declared."""
+    try:
+        plain = msgspec.to_builtins(request, builtin_types=(bytes, datetime, date, time))
+    except (TypeError, ValueError):
+        return  # A field's value that JSON can't hold: the checks say so, and where.
+    try:
+        msgspec.convert(plain, type(request))
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{BY_REQUEST[type(request)].name}: {error}") from None
 
 
 class _Forks:

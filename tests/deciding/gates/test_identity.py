@@ -8,12 +8,14 @@ import pytest
 
 from comity.clock import format_time
 from comity.deciding.gates.identity import judge
+from comity.deciding.view import RecordNeed
 from comity.model.proposals import AnyChange, Caller, Emit, Put, Undo
 from tests.deciding.cases import NOW_US, World, state
 
 AGENTS = """
 [agents]
 sales = { role = "seller" }
+bob   = { kind = "human" }
 ann   = { role = "operations", kind = "human" }
 
 [kinds.task]
@@ -22,6 +24,10 @@ ann   = { role = "operations", kind = "human" }
 WORK = Put("task/a")
 APPLY = Emit("$definition/current", "applied", {"source": "", "digest": "d", "replaces": 0, "scanned": 0})
 ISSUE = Emit("$agent/ann", "key_issued", {"key": "k2"})
+ISSUE_BOT = Emit("$agent/sales", "key_issued", {"key": "k2"})
+ISSUE_MISSPELT = Emit("$agent/anne", "key_issued", {"key": "k2"})
+REVOKE = Emit("$agent/ann", "key_revoked")
+BOT_KEY = state("$agent/sales", key="k1", key_status="active")
 KEY = state("$agent/ann", key="k1", key_status="active")
 REVOKED = state("$agent/ann", key="k1", key_status="revoked")
 EXPIRED = state("$agent/ann", key="k1", key_status="active", key_expires_at=format_time(NOW_US))
@@ -49,7 +55,15 @@ CASES: list[tuple[str, Caller, AnyChange, tuple[Any, ...], str]] = [
     ("the user applies while no human has a key", USER, APPLY, (), ""),
     ("the user applies when a human has a key", USER, APPLY, (KEY,), "identity.not_operator"),
     ("the user applies when the human's key was revoked", USER, APPLY, (REVOKED,), ""),
-    ("the user issues a key when the human's expired", USER, ISSUE, (EXPIRED,), ""),
+    ("the user issues a key when the human's expired", USER, ISSUE, (EXPIRED,), "identity.last_door?"),
+    ("the user issues the first key", USER, ISSUE, (), "identity.last_door?"),
+    ("a human issues a key", ANN, ISSUE, (KEY,), ""),
+    ("a human revokes the own key", ANN, REVOKE, (KEY,), ""),
+    ("a key for an agent", USER, ISSUE_BOT, (), "identity.not_human"),
+    ("a key for a misspelt name", USER, ISSUE_MISSPELT, (), "identity.unknown"),
+    ("an agent that once had a key", Caller("sales"), WORK, (BOT_KEY,), ""),
+    ("the user by the name of a human with a key", Caller("ann", "os_user"), WORK, (KEY,), "identity.key_needed"),
+    ("the user by the name of a human without one", Caller("ann", "os_user"), WORK, (), ""),
     ("the user works as nobody", USER, WORK, (), "identity.unknown"),
     ("the user undoes", USER, Undo("task/a", {"n": 0}), (), ""),
     ("an unknown agent undoes", Caller("x"), Undo("task/a", {"n": 0}), (), "identity.unknown"),
@@ -64,10 +78,48 @@ def test_who_may_act(caller: Caller, change: AnyChange, states: tuple[Any, ...],
     assert ", ".join(given.codes(judge, change, caller=caller)) == codes
 
 
+@pytest.mark.parametrize(
+    ("caller", "states", "codes"),
+    [
+        (Caller("ann"), (), []),
+        (Caller("ann"), (KEY,), ["identity.key_needed"]),
+        (Caller("ann", "os_user"), (KEY,), ["identity.key_needed"]),
+        (ANN, (KEY,), []),
+        (Caller("ann"), (REVOKED,), []),
+        (Caller("ann"), (EXPIRED,), []),
+        (Caller("ann"), (LASTING,), ["identity.key_needed"]),
+        (Caller("bob"), (KEY,), []),
+        (Caller("a/b"), (KEY,), ["identity.unknown"]),
+    ],
+)
+def test_s25_where_nobody_is_declared_a_name_with_a_key_needs_it(
+    caller: Caller, states: tuple[Any, ...], codes: list[str]
+) -> None:
+    assert World(*states).codes(judge, WORK, caller=caller) == codes
+
+
+def test_where_nobody_has_a_key_no_key_is_looked_up() -> None:
+    given = World()
+    given.codes(judge, WORK, caller=Caller("ann"))
+    assert RecordNeed(("$agent", "ann")) not in given.asked
+
+
+def test_what_is_for_operators_is_said_in_words() -> None:
+    for change, words in ((APPLY, "changing the definition"), (ISSUE, "issuing keys"), (REVOKE, "revoking keys")):
+        (finding,) = World(KEY, source=AGENTS).findings(judge, change, caller=Caller("sales"))
+        assert f"{words} is for a human with a key" in finding.message
+
+
+def test_the_nearest_name_for_a_key_is_told() -> None:
+    (finding,) = World(source=AGENTS).findings(judge, ISSUE_MISSPELT, caller=USER)
+    assert "did you mean 'ann'?" in finding.message
+    assert "a declared human (ann, bob)" in str(finding.remedy)
+
+
 def test_the_nearest_agent_is_named() -> None:
     (finding,) = World(source=AGENTS).findings(judge, WORK, caller=Caller("slaes"))
     assert "did you mean 'sales'?" in finding.message
-    assert "ann, sales" in str(finding.remedy)
+    assert "ann, bob, sales" in str(finding.remedy)
 
 
 def test_anyone_may_act_where_no_agents_are_declared() -> None:

@@ -42,7 +42,7 @@ def test_what_could_be_read_is_there_and_what_could_not_is_known() -> None:
     assert unread.contents == {(*path, "fields", "seats"): {"minimun"}}
     with pytest.raises(InvalidDefinition) as caught:
         reading.problems.raise_any()
-    assert len(caught.value.problems) == 7
+    assert len(caught.value.problems) == 8
 
 
 @pytest.mark.parametrize("source", ["fields = 3", "fields = ['a', 'b']"])

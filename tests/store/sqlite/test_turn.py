@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from comity.errors import StoreError
+from comity import limits
+from comity.errors import StoreError, StoreUnavailable
 from comity.store.sqlite.lines import Line, NoLine
 from comity.store.sqlite.posix_lines import PlainLine, TicketLine
 from comity.store.sqlite.turn import Turn
@@ -102,14 +102,6 @@ def wait_for_tickets(path: Path, drawn: int) -> None:
         os.sched_yield()
 
 
-def wait_for_waiter_behind_all(path: Path, pipe: Connection) -> None:
-    """Return once somebody waits for all earlier tickets at once: its predecessor was not the last to be done."""
-    blocked = re.compile(rf"-> OFDLCK +ADVISORY +READ .*:{path.stat().st_ino} 4096 (?!4096\b)")
-    while not blocked.search(Path("/proc/locks").read_text()):
-        assert not pipe.poll(), "it has overtaken one with an earlier ticket"
-        os.sched_yield()
-
-
 def hold_turn(path: Path, pipe: Connection) -> None:
     """Take the turn, say so, and keep it until told to end."""
     turn = Turn(path)
@@ -150,8 +142,8 @@ def test_killed_waiter_holds_nobody_up_and_lets_nobody_overtake(tmp_path: Path) 
     third, third_pipe = holder(path)
     wait_for_tickets(path, 3)
     kill(second)
-    wait_for_waiter_behind_all(path, third_pipe)
     holding_pipe.send("end")
+    assert wait([first_pipe, third_pipe]) == [first_pipe]
     assert first_pipe.recv() == "mine"
     assert not third_pipe.poll()
     first_pipe.send("end")
@@ -190,6 +182,56 @@ def test_turns_come_in_the_order_of_asking(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("line", [TicketLine(), PlainLine()])
+def test_turn_that_does_not_come_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
+    monkeypatch.setattr(limits, "STORE_BUSY_S", 0.05)
+    first, second = (Turn(tmp_path / "turn", line) for _ in range(2))
+    with first:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="another writer has kept its turn"):
+                second.__enter__()
+    with second:
+        assert second.is_mine
+
+
+def test_turn_given_up_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holding, giving_up, waiting = (Turn(tmp_path / "turn") for _ in range(3))
+    entered = threading.Event()
+
+    def wait_in_line() -> None:
+        with waiting:
+            entered.set()
+
+    with holding:
+        monkeypatch.setattr(limits, "STORE_BUSY_S", 0.05)
+        with pytest.raises(StoreUnavailable):
+            giving_up.__enter__()
+        monkeypatch.undo()
+        thread = threading.Thread(target=wait_in_line)
+        thread.start()
+        wait_for_tickets(tmp_path / "turn", 2)
+    thread.join()
+    assert entered.is_set()
+
+
+def test_thread_that_waits_for_another_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STORE_BUSY_S", 0.05)
+    turn = Turn(tmp_path / "turn")
+    failures: list[StoreError] = []
+
+    def enter() -> None:
+        try:
+            turn.__enter__()
+        except StoreError as failure:
+            failures.append(failure)
+
+    with turn:
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+    assert [type(failure) for failure in failures] == [StoreUnavailable]
 
 
 def test_thread_enters_once(tmp_path: Path) -> None:

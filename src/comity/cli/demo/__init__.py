@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
 
 from rich.console import Console
 
@@ -20,15 +19,18 @@ from comity.cli.demo.evidence import Evidence
 from comity.cli.demo.script import AGENTS
 from comity.cli.demo.worlds import WITH, WITHOUT, WORLDS
 
-FOLDER: Final = Path("comity-demo")
 
-
-def run(folder: Path = FOLDER, *, as_json: bool = False) -> int:
+def run(folder: Path, *, as_json: bool = False) -> int:
     """Play the demo in a folder; return 0 if it shows what it is meant to show, 1 otherwise.
 
-    Raises InvalidRequest where the folder holds something else than an earlier demo.
+    Raises InvalidRequest where the folder holds something else than an earlier demo, can't
+    be written, or is another demo's at this moment.
     """
-    grounds.clear(folder)
+    with grounds.taken(folder):
+        return _play(folder, as_json=as_json)
+
+
+def _play(folder: Path, *, as_json: bool) -> int:
     console = Console(quiet=as_json, highlight=False, markup=False)
     runs: dict[str, Evidence] = {}
     try:

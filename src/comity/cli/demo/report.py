@@ -39,7 +39,7 @@ def tell_run(console: Console, world: str, evidence: Evidence) -> None:
     start = evidence.entries[0].at
     for scene, numbered in groupby(enumerate(evidence.entries), key=lambda pair: pair[1].scene):
         console.print(Text(f"\n{scene}", style="bold"))
-        table = _columns(when=8, who=7, what=None, result=None)
+        table = _columns({"when": 7, "who": 7}, {"what": 1, "result": 1})
         for number, entry in numbered:
             when = f"{(entry.at - start) / SECOND_US:.3f} s"
             result = _result(entry, evidence.harms.get(number, ()))
@@ -48,11 +48,16 @@ def tell_run(console: Console, world: str, evidence: Evidence) -> None:
     console.print()
 
 
-def _columns(**widths: int | None) -> Table:
-    """Return a table with these columns; those without a width share what is left."""
-    table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+def _columns(widths: Mapping[str, int], shares: Mapping[str, int]) -> Table:
+    """Return a table with columns of a fixed width, then some that share what is left.
+
+    They are narrow enough that the longest words of the demo stay whole on a terminal of 80 columns.
+    """
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
     for name, width in widths.items():
-        table.add_column(name, width=width, ratio=None if width else 1, overflow="fold")
+        table.add_column(name, width=width)
+    for name, share in shares.items():
+        table.add_column(name, ratio=share, overflow="fold")
     return table
 
 
@@ -82,8 +87,8 @@ def tell_comparison(console: Console, runs: Mapping[str, Evidence]) -> None:
 
 def tell_audit(console: Console, audit: Audit) -> None:
     """Print the trail, with the refusals where they happened."""
-    console.rule(Text("The audit trail that it leaves", style="bold"), align="left")
-    table = _columns(at=12, event=5, by=7, what=None, why=None)
+    console.rule(Text("The audit trail that it leaves (times in UTC)", style="bold"), align="left")
+    table = _columns({"at": 12, "event": 4, "by": 7}, {"what": 3, "why": 2})
     for row in sorted([*audit.events, *audit.refusals], key=lambda row: row.at):
         table.add_row(*(_event_row(row) if isinstance(row, EventAnswer) else _refusal_row(row)))
     console.print(table)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -24,15 +25,24 @@ class StageError(Exception):
 
 
 def play(world: str, folder: Path) -> None:
-    """Play the whole script in one world: each agent a process of its own, all at once on one base."""
-    folder.mkdir()
-    WORLDS[world].prepare(folder)
-    with ExitStack() as stack:
-        agents = {name: stack.enter_context(_process(world, name, folder)) for name in AGENTS}
-        for agent in agents.values():
-            agent.expect("ready")
-        for scene, name, step in SCRIPT:
-            agents[name].take_turn(step, scene)
+    """Play the whole script in one world: each agent a process of its own, all at once on one base.
+
+    Raises StageError where an agent fails, or the folder can't be written.
+    """
+    try:
+        folder.mkdir()
+        WORLDS[world].prepare(folder)
+        with ExitStack() as stack:
+            _follow_script({name: stack.enter_context(_process(world, name, folder)) for name in AGENTS})
+    except (OSError, sqlite3.Error) as error:
+        raise StageError(str(error)) from error
+
+
+def _follow_script(agents: Mapping[str, _Process]) -> None:
+    for agent in agents.values():
+        agent.expect("ready")
+    for scene, name, step in SCRIPT:
+        agents[name].take_turn(step, scene)
 
 
 class _Process:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from comity.cli.rendering.options import as_options
 from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, field, good, moment_of, quoted, table, value
 from comity.model.decisions import Decision, Finding, Moved
-from comity.operations import ApplyAnswer, Difference, Request, RevertAnswer, StaleAnswer
+from comity.model.texts import listed
+from comity.operations import ApplyAnswer, Difference, Left, Request, RevertAnswer, StaleAnswer
+
+MOST_RECORDS: Final = 5
+"""In the line that says what a decision changed."""
+MOST_DIFFERENCES: Final = 100
+"""In a table; how many more there are is said."""
 
 
 def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
@@ -17,12 +25,12 @@ def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
     yield outcome(answer)
     yield from findings(answer.findings)
     if not answer.is_allowed:
-        yield Text.assemble(("Next: ", "bold"), answer.next)
+        yield Text.assemble(("Next: ", "bold"), as_options(answer.next))
 
 
 def outcome(answer: Decision) -> Text:
     """Return a decision in one line."""
-    changed = ", ".join(f"{ref} (version {version})" for ref, version in answer.records.items())
+    changed = listed([f"{ref} (version {version})" for ref, version in answer.records.items()], MOST_RECORDS)
     match answer.outcome:
         case "committed" if changed:
             return good(f"Committed as revision {answer.revision}: {changed}")
@@ -47,7 +55,7 @@ def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
         if finding.moved:
             yield _moved(finding.moved)
         if finding.remedy and is_warning:
-            yield dim(f"    {finding.remedy}")
+            yield dim(f"    {as_options(finding.remedy)}")
 
 
 def _moved(fields: Sequence[Moved]) -> RenderableType:
@@ -83,25 +91,37 @@ def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:
 def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]:
     """Yield what a revert put back, what it left, and its decisions."""
     if answer.reverted:
-        yield differences(answer.reverted)
+        yield from differences(answer.reverted)
     if answer.left:
-        made = table("left alone", "why")
-        for left in answer.left:
-            made.add_row(f"{left.record}.{field(left.field)}", left.why)
-        yield made
+        yield from _left(answer.left)
     for one in answer.decisions:
         yield from decision(request, one)
     if not answer.decisions:
         yield dim("Nothing was reverted.")
 
 
-def differences(found: Sequence[Difference]) -> RenderableType:
-    """Return fields that differ."""
+def _left(found: Sequence[Left]) -> Iterator[RenderableType]:
+    made = table("left alone", "why")
+    for left in found[:MOST_DIFFERENCES]:
+        made.add_row(f"{left.record}.{field(left.field)}", left.why)
+    yield made
+    yield from more(len(found) - MOST_DIFFERENCES)
+
+
+def more(count: int) -> Iterator[RenderableType]:
+    """Yield that there are more, if there are."""
+    if count > 0:
+        yield dim(f"… and {count:,} more (--json shows all)")
+
+
+def differences(found: Sequence[Difference]) -> Iterator[RenderableType]:
+    """Yield fields that differ."""
     made = table("record", "field", "was → now")
     last = None
-    for one in found:
+    for one in found[:MOST_DIFFERENCES]:
         made.add_row(
             Text(one.record if one.record != last else "", style="bold"), field(one.field), arrow(one.was, one.now)
         )
         last = one.record
-    return made
+    yield made
+    yield from more(len(found) - MOST_DIFFERENCES)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from comity.cli.rendering.decisions import differences, findings
@@ -19,21 +21,21 @@ from comity.cli.rendering.words import (
     moment,
     quoted,
     stacked,
-    table,
     value,
 )
+from comity.model.texts import listed
 from comity.operations import DiffAnswer, EventAnswer, HistoryAnswer, Refusal, RefusalsAnswer, Request, WhyAnswer
+
+WHY_CHARS: Final = 200
+"""Of a value that is explained; ``get`` shows it whole."""
 
 
 def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]:
     """Yield events as a timeline."""
-    made = table("when", "who", "what", "was → now", "why")
     for event in answer.events:
-        who = stacked([Text(event.by), dim(event.known)])
-        what = stacked([Text(line(event.type), style="bold"), Text(event.record), dim(f"event {event.event}")])
-        made.add_row(moment(event.at), who, what, changes(event), quoted(event.reason))
-    if answer.events:
-        yield made
+        head = Text(line(event.type), style="bold"), " ", event.record, dim(f"  event {event.event}")
+        yield Text.assemble(*head, " by ", good(event.by), f" ({event.known}) at {moment(event.at)}")
+        yield from _indented(changes(event), quoted(event.reason))
     yield dim(f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}")
 
 
@@ -44,21 +46,29 @@ def changes(event: EventAnswer) -> Text:
     parts = [
         Text.assemble((f"{field(name)}: ", "bold"), arrow(was, event.now.get(name))) for name, was in event.was.items()
     ]
-    parts += [Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in event.data.items()]
+    carried = {name: found for name, found in event.data.items() if name not in event.was}
+    parts += [Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in carried.items()]
     return stacked(parts)
+
+
+def _indented(*texts: Text) -> Iterator[RenderableType]:
+    """Yield the lines of texts, below what they belong to."""
+    for text in texts:
+        if text.plain:
+            yield Padding(text, (0, 0, 0, 4), expand=False)
 
 
 def diff(request: Request, answer: DiffAnswer) -> Iterator[RenderableType]:
     """Yield what differs between two revisions."""
     if answer.differences:
-        yield differences(answer.differences)
+        yield from differences(answer.differences)
     yield dim(f"{counted(len(answer.differences), 'difference')} between revisions {answer.since} and {answer.until}")
 
 
 def why(request: Request, answer: WhyAnswer) -> Iterator[RenderableType]:
     """Yield why a field has its value: the event, what it rested on, what caused it."""
     subject = f"{answer.record}.{field(answer.field)}" if answer.field else answer.record
-    yield Text.assemble((subject, "bold"), " is ", value(answer.value))
+    yield Text.assemble((subject, "bold"), " is ", value(answer.value, WHY_CHARS))
     if answer.event is None:
         yield dim("Nothing was ever written to it.")
         return
@@ -77,26 +87,19 @@ def _told(link: str, event: EventAnswer) -> Iterator[RenderableType]:
         (line(event.type), "bold"),
         f" ({event.event}) by ",
         *who,
-        f" at {moment(event.at)} ",
-        quoted(event.reason),
+        f" at {moment(event.at)}",
     )
-    if event.action:
-        yield Text.assemble(("    action ", "dim"), line(event.action))
-    changed = changes(event)
-    changed.pad_left(0)
-    for part in changed.split("\n"):
-        if part.plain:
-            yield Text.assemble("    ", part)
+    action = Text.assemble(("action ", "dim"), line(event.action)) if event.action else Text()
+    yield from _indented(quoted(event.reason), action, changes(event))
 
 
 def refusals(request: Request, answer: RefusalsAnswer) -> Iterator[RenderableType]:
     """Yield what was refused, as a timeline."""
-    made = table("when", "who", "what", "refused because", "why it was wanted")
     for one in answer.refusals:
-        what = stacked([*([Text(line(one.action), style="bold")] if one.action else []), *map(Text, one.records[:5])])
-        made.add_row(moment(one.at), one.agent, what, _findings(one), quoted(one.reason))
-    if answer.refusals:
-        yield made
+        what = Text(listed(one.records) or "nothing", style="bold")
+        action = Text.assemble(("action ", "dim"), line(one.action)) if one.action else Text()
+        yield Text.assemble(what, " by ", good(one.agent), f" at {moment(one.at)}")
+        yield from _indented(_findings(one), action, quoted(one.reason))
     yield dim(counted(len(answer.refusals), "refusal"))
 
 

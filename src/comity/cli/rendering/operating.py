@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -18,6 +19,11 @@ from comity.operations import (
     Request,
     StatsAnswer,
     VerifyAnswer,
+)
+
+OPERATORS: Final = (
+    "As long as a human has a key, applying definitions, issuing keys and undoing others' work takes one:"
+    " the system's user alone may not. Don't lose the last one."
 )
 
 
@@ -56,6 +62,7 @@ def key(request: Request, answer: KeyAnswer) -> Iterator[RenderableType]:
     yield good(f"A key for {answer.agent}{until}. It is shown this once and kept nowhere:")
     yield Text(f"  {answer.key}", style="bold")
     yield dim("Give it to its owner, who puts it into a file for --key-file, or into COMITY_KEY.")
+    yield Text(OPERATORS, style="yellow")
 
 
 def imported(request: Request, answer: ImportAnswer) -> Iterator[RenderableType]:
@@ -66,11 +73,14 @@ def imported(request: Request, answer: ImportAnswer) -> Iterator[RenderableType]
         yield Text.assemble((f"line {error.line}: ", "red"), subject + error.problem)
     if answer.more_errors:
         yield bad(f"… and {answer.more_errors} more")
-    parts = [f"{answer.committed} {'would be committed' if is_dry else 'committed'}", f"{answer.unchanged} unchanged"]
+    parts = [
+        f"{answer.committed:,} {'would be committed' if is_dry else 'committed'}",
+        f"{answer.unchanged:,} unchanged",
+    ]
     if answer.earlier:
-        parts.append(f"{answer.earlier} settled by an earlier run and left alone (--again takes them anew)")
+        parts.append(f"{answer.earlier:,} settled by an earlier run and left alone (--again takes them anew)")
     wrong = len(answer.errors) + answer.more_errors
-    parts.append(f"{wrong} not taken")
+    parts.append(f"{wrong:,} not taken")
     sentence = f"{counted(answer.lines, 'row')}: {', '.join(parts)}"
     yield bad(sentence) if wrong else good(sentence)
 

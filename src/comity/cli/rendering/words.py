@@ -26,11 +26,15 @@ def line(text: str, chars: int | None = None) -> str:
 
 
 def value(found: Any, chars: int | None = None) -> Text:
-    """Return a field's value: texts as they are, everything else as JSON, nothing as a dash."""
+    """Return a field's value: texts as they are, everything else as JSON, nothing as a dash.
+
+    With a number of characters only the first line of a text is shown, cut to that number.
+    """
     if found is None:
         return Text("-", style="dim")
     if isinstance(found, str):
-        return Text(line(found, chars))
+        first, _, rest = found.partition("\n")
+        return Text(line(f"{first} …" if rest and chars is not None else found, chars))
     return Text(line(msgspec.json.encode(found).decode(), chars), style="cyan")
 
 
@@ -49,12 +53,12 @@ def field(name: str) -> str:
 
 
 def moment(text: str) -> str:
-    """Return an RFC 3339 time to the second.
+    """Return an RFC 3339 time, which is in UTC wherever Comity tells one, to the second.
 
     >>> moment("2026-11-24T06:12:46.42065Z")
-    '2026-11-24 06:12:46'
+    '2026-11-24 06:12:46 UTC'
     """
-    return text[:19].replace("T", " ")
+    return f"{text[:19].replace('T', ' ')} UTC"
 
 
 def moment_of(us: int) -> str:
@@ -91,7 +95,7 @@ def table(*columns: str) -> Table:
     """Return a table without frills, which reads as well in a pipe."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column in ("when", "who"))
+        made.add_column(column, overflow="fold")
     return made
 
 

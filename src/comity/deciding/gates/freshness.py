@@ -26,6 +26,7 @@ from comity.model.values import same
 
 _COMMUTATIVE: Final = (proposals.Add, proposals.Append, proposals.Include, proposals.Exclude, proposals.Emit)
 _UNSEEN: Final = -1
+_READ_FIRST: Final = "Next time read it first, or say was={…}."
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -244,12 +245,15 @@ def _blind(case: Case, state: RecordState, names: list[str]) -> Iterator[Finding
         return
     shown = listed([f"{name} is {show(_value(state, name))}" for name in present if name != LIFE] or ["it is live"], 4)
     author = case.view.author(state, present[0])
+    is_warning = setting == "warn"
     yield Finding(
         "freshness.blind_write",
         f"You overwrite {state.ref} without having read it: {shown} (last by {author.by}).",
         state.ref,
-        cast("Severity", "warn" if setting == "warn" else "refuse"),
-        remedy=f"Having seen these values, repeat with accept={case.view.revision}, or say was={{…}}, or use edit.",
+        cast("Severity", "warn" if is_warning else "refuse"),
+        remedy=_READ_FIRST
+        if is_warning
+        else f"Having seen these values, repeat with accept={case.view.revision}, or say was={{…}}, or use edit.",
         data={"now": {name: _value(state, name) for name in present}, "revision": case.view.revision},
     )
 

@@ -1,12 +1,13 @@
 """May this agent act at all?
 
 Codes: ``identity.unknown``, ``identity.key_needed``, ``identity.key_revoked``,
-``identity.not_operator``.
+``identity.not_operator``, ``identity.not_human``, ``identity.last_door`` (a warning).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from comity.deciding.case import Case
 from comity.deciding.operators import is_active, is_operator
@@ -15,11 +16,20 @@ from comity.model.decisions import Finding
 from comity.model.proposals import Emit, Undo
 from comity.model.texts import listed, suggestion
 
+_DEEDS: Final = {
+    "applied": "changing the definition",
+    "key_issued": "issuing keys",
+    "key_revoked": "revoking keys",
+}
+"""What the transitions that are for operators are called in a sentence."""
+
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield why this caller may not act: unknown, without the key it needs, or not an operator."""
     if case.agent.kind == "human" or case.caller.key is not None:
         yield from _key(case)
+    elif "$agent" in case.view.kind_revisions:
+        yield from _impersonated(case)
     if case.compiled.agents.get(case.caller.agent) is not case.agent:
         yield from _known(case)
     for change in case.proposal.changes:
@@ -50,12 +60,7 @@ def _is_operation(case: Case) -> bool:
 def _key(case: Case) -> Iterator[Finding]:
     caller = case.caller
     if case.agent.kind == "human" and caller.key is None:
-        yield Finding(
-            "identity.key_needed",
-            f"{caller.agent!r} is a human, and humans show their key.",
-            subject=caller.agent,
-            remedy="Open the agent with key=…; 'comity agents key' issues one.",
-        )
+        yield _key_needed(f"{caller.agent!r} is a human, and humans show their key.", case)
     if caller.key is not None:
         state = case.view.record(("$agent", caller.agent))
         if not is_active(state, case.view.now_us) or state.values.get("key") != caller.key:
@@ -67,15 +72,67 @@ def _key(case: Case) -> Iterator[Finding]:
             )
 
 
+def _impersonated(case: Case) -> Iterator[Finding]:
+    """Yield that a name is claimed which is a human's: the holder of a good key acts with it alone."""
+    name = case.caller.agent
+    if _may_hold(name, case) and is_active(case.view.record(("$agent", name)), case.view.now_us):
+        yield _key_needed(f"{name!r} has a key, and acts only with it.", case)
+
+
+def _may_hold(name: str, case: Case) -> bool:
+    declared = case.compiled.agents
+    return declared[name].kind == "human" if name in declared else not declared and refs.AGENT.match(name) is not None
+
+
+def _key_needed(message: str, case: Case) -> Finding:
+    remedy = "Open the agent with key=…; 'comity agents key' issues one."
+    return Finding("identity.key_needed", message, subject=case.caller.agent, remedy=remedy)
+
+
 def _operator(change: Emit, case: Case) -> Iterator[Finding]:
     if not refs.is_built_in(change.record):
         return
     event = case.kind(change.record.partition("/")[0]).events.get(change.event)
-    if event is not None and "operator" in event.actors and not is_operator(case):
+    if event is None or "operator" not in event.actors:
+        return
+    if not is_operator(case):
         yield Finding(
             "identity.not_operator",
-            f"{case.agent.name!r} may not do this: {change.event} is for a human with a key"
+            f"{case.agent.name!r} may not do this: {_DEEDS.get(change.event, change.event)} is for a human with a key"
             " (or the operating system's user, as long as no human has one).",
             subject=change.record,
             remedy="Ask a human who has a key.",
+        )
+    elif change.event == "key_issued":
+        yield from _holder(change.record, case)
+
+
+def _holder(record: str, case: Case) -> Iterator[Finding]:
+    """Yield why an agent is to have no key, or else that the first key ends what the system's user may do."""
+    name, declared = record.partition("/")[2], case.compiled.agents
+    agent = declared.get(name)
+    if agent is None and declared:
+        humans = sorted(other for other, one in declared.items() if one.kind == "human")
+        yield Finding(
+            "identity.unknown",
+            f"{name!r} is no declared agent{suggestion(case.compiled.suggest_agent(name)) or '.'}",
+            subject=record,
+            remedy=f"Name a declared human ({listed(humans, 8) or 'there is none yet'}), or declare this one first.",
+        )
+    elif agent is not None and agent.kind != "human":
+        yield Finding(
+            "identity.not_human",
+            f"{name!r} is declared with kind = {agent.kind!r}, and keys are for humans: what any process here may"
+            " claim to be, a key doesn't prove.",
+            subject=record,
+            remedy=f"If it is a person, declare it with kind = \"human\"; otherwise act as {name!r} without a key.",
+        )
+    elif case.caller.known == "os_user":
+        yield Finding(
+            "identity.last_door",
+            "From now on the definition, keys and others' work are for humans with a key; the operating system's user"
+            " may no longer change them.",
+            subject=record,
+            severity="warn",
+            remedy="Keep the key safe, or let it expire: a key that never expires and is lost locks everyone out.",
         )

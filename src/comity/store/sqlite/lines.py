@@ -6,25 +6,25 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-SHORTEST_PAUSE_S: Final = 0.000_05
-LONGEST_PAUSE_S: Final = 0.01
-PACE: Final = 32
+OFTEN_S: Final = 0.000_05
+"""Between two looks of one who is next: a turn takes about as long as a sync."""
+SELDOM_S: Final = 0.000_4
+"""Between two looks of one who isn't."""
+LONGEST_S: Final = 0.01
+PACE: Final = 128
 """The part of what was waited so far that is waited again before the next look."""
 
 
-def wait_until(is_done: Callable[[], bool], patience_s: float) -> None:
-    """Return once something is done; raises TimeoutError where it isn't in time.
-
-    The system's locks can't be waited for with a deadline, so they are looked at again and
-    again: often at first, as a turn takes about as long as a sync, and seldom later on.
-    """
+def wait_until(is_done: Callable[[], bool], patience_s: float, pause_s: float = OFTEN_S) -> float:
+    """Return once something is done, with what is left of the patience; raises TimeoutError when there is none."""
     waited = 0.0
     while not is_done():
         if waited >= patience_s:
-            raise TimeoutError(f"nobody made room within {patience_s:g} s")
-        pause = min(max(waited / PACE, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+            raise TimeoutError
+        pause = min(max(waited / PACE, pause_s), LONGEST_S)
         time.sleep(pause)
         waited += pause
+    return patience_s - waited
 
 
 class Line(Protocol):

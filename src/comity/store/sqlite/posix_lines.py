@@ -6,8 +6,9 @@ one's turn is to wait until no earlier byte is locked. The bytes lie beyond the 
 file and take no room. The turn itself is a byte as well: who finds it free and nobody in
 line takes it without a ticket, which is the usual case and costs two calls to the system.
 
-The system wakes whoever waits for a lock at once, but knows no deadline for it. So a
-thread waits in one's place; it can be left behind if that takes too long.
+Who waits looks again and again: the system would wake it, but knows no deadline, and
+nobody is to wait for ever for a process that is stopped in its turn. A thread that waits
+in one's place was tried: it costs more turns than looking does.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ import fcntl
 import os
 import struct
 import sys
-import threading
 from typing import Final
 
-from comity.store.sqlite.lines import Line, wait_until
+from comity.store.sqlite.lines import SELDOM_S, Line, wait_until
 
 _FLOCK: Final = struct.Struct("@hhqqi0q")
 _COUNTER: Final = struct.Struct("<Q")
@@ -37,25 +37,21 @@ class TicketLine:
 
     is_fair = True
 
-    def __init__(self) -> None:
-        self._watch: threading.Thread | None = None
-
     def wait(self, file: int, patience_s: float) -> int:
         """Draw a ticket, wait until all earlier ones are done, and return it."""
         if self._is_free(file):
             return _NO_TICKET
-        wait_until(lambda: _takes(file, 0), patience_s)
+        left_s = wait_until(lambda: _takes(file, 0), patience_s)
         ticket = self._draw(file)
-        if ticket and not self._are_done(file, ticket):
-            self._watch_until_done(file, ticket, patience_s)
-        wait_until(lambda: (not ticket or self._are_done(file, ticket)) and _takes(file, _TURN), patience_s)
+        left_s = wait_until(lambda: self._are_done(file, ticket - 1), left_s, SELDOM_S)
+        wait_until(lambda: self._are_done(file, ticket) and _takes(file, _TURN), left_s)
         return ticket
 
     def _is_free(self, file: int) -> bool:
         """Take the turn if nobody has it and nobody waits for it; those who wait are never overtaken."""
         if not _takes(file, _TURN):
             return False
-        if self._are_done(file, _TO_THE_END):
+        if self._is_unlocked(file, _TO_THE_END):
             return True
         _lock(file, fcntl.F_UNLCK, _TURN)
         return False
@@ -69,16 +65,13 @@ class TicketLine:
         _lock(file, fcntl.F_UNLCK, 0)
         return ticket
 
-    def _watch_until_done(self, file: int, ticket: int, patience_s: float) -> None:
-        """Wait until all earlier tickets are done, or as long as that; who was left behind earlier waits for all."""
-        if self._watch is None or not self._watch.is_alive():
-            self._watch = threading.Thread(target=_watch, args=(file, ticket), name="comity-line", daemon=True)
-            self._watch.start()
-            self._watch.join(patience_s)
-
     def _are_done(self, file: int, ticket: int) -> bool:
-        """Tell whether nobody holds an earlier ticket, or any at all: the usual case, for one call to the system."""
-        first = _lock(file, fcntl.F_RDLCK, _FIRST, ticket, command=fcntl.F_OFD_GETLK)
+        """Tell whether all tickets before this one are done."""
+        return ticket <= 0 or self._is_unlocked(file, ticket)
+
+    def _is_unlocked(self, file: int, length: int) -> bool:
+        """Tell whether nobody holds one of so many tickets: the usual case, for one call to the system."""
+        first = _lock(file, fcntl.F_RDLCK, _FIRST, length, command=fcntl.F_OFD_GETLK)
         return bool(_FLOCK.unpack(first)[0] == fcntl.F_UNLCK)
 
     def end(self, file: int, ticket: int) -> None:
@@ -90,13 +83,6 @@ class TicketLine:
     def leave(self, file: int) -> None:
         """Give every lock back, wherever the drawing or the waiting was broken off (Ctrl-C, say)."""
         _lock(file, fcntl.F_UNLCK, 0, _TO_THE_END)
-
-
-def _watch(file: int, ticket: int) -> None:
-    """Return once all earlier tickets are done. The file is opened anew: nothing of ours may be locked or freed by it."""
-    with open(f"/proc/self/fd/{file}", "rb", buffering=0) as ours:
-        _lock(ours.fileno(), fcntl.F_RDLCK, _FIRST + ticket - 1, command=fcntl.F_OFD_SETLKW)
-        _lock(ours.fileno(), fcntl.F_RDLCK, _FIRST, ticket, command=fcntl.F_OFD_SETLKW)
 
 
 def _takes(file: int, start: int) -> bool:

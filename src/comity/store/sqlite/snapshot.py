@@ -19,6 +19,19 @@ from comity.store.sqlite.failures import translating
 from comity.store.sqlite.indexes import index_for_order
 from comity.store.sqlite.queries import Statement, choose_at, choose_now, ordering, page
 
+
+def leap_over(table: str, column: str) -> str:
+    """Return the beginning of a statement in which ``known`` holds each ``name`` that a column has.
+
+    A seek for each, by leaps over the column's index: most names stand in many rows.
+    """
+    return (
+        f"WITH RECURSIVE known (name) AS (SELECT min({column}) FROM {table}"
+        f" UNION ALL SELECT (SELECT min({column}) FROM {table} AS t WHERE t.{column} > known.name)"
+        " FROM known WHERE name IS NOT NULL)"
+    )
+
+
 SELECT_HEAD: Final = f"SELECT {rows.HEAD} FROM head"
 SELECT_RECORD: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id = ?"
 SELECT_RECORD_AT: Final = (
@@ -29,12 +42,13 @@ SELECT_ALL: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE (r.kind, r.id) > (?, ?) ORDER BY r.kind, r.id LIMIT ?"
 )
 SELECT_KINDS: Final = (
-    "WITH RECURSIVE known (kind) AS ("
-    "SELECT min(kind) FROM events"
-    " UNION ALL SELECT (SELECT min(kind) FROM events AS e WHERE e.kind > known.kind) FROM known WHERE kind IS NOT NULL"
-    ") SELECT kind, (SELECT max(place) FROM events AS e WHERE e.kind = known.kind) FROM known WHERE kind IS NOT NULL"
+    f"{leap_over('events', 'kind')}"
+    " SELECT name, (SELECT max(place) FROM events AS e WHERE e.kind = known.name) FROM known WHERE name IS NOT NULL"
 )
-"""A seek or two for each kind, by leaps over the index: most kinds have many events."""
+SELECT_AGENTS: Final = tuple(
+    f"{leap_over(table, 'agent')} SELECT name FROM known WHERE name IS NOT NULL" for table in ("commits", "answers")
+)
+SELECT_EVENT_TYPES: Final = f"{leap_over('events', 'type')} SELECT name FROM known WHERE name IS NOT NULL"
 SELECT_ALL_OF_KIND: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 )
@@ -161,6 +175,16 @@ class SqliteSnapshot:
     def kinds(self) -> dict[str, int]:
         """Return each kind that has or had records, with the revision of its last change."""
         return {kind: place // rows.ORDINALS for kind, place in self._connection.execute(SELECT_KINDS)}
+
+    @translating
+    def agents(self) -> list[str]:
+        """Return the agents who ever proposed anything, whatever the answer, by name."""
+        return sorted({name for sql in SELECT_AGENTS for (name,) in self._connection.execute(sql)})
+
+    @translating
+    def event_types(self) -> list[str]:
+        """Return the types of the events that ever happened, by name."""
+        return [name for (name,) in self._connection.execute(SELECT_EVENT_TYPES)]
 
     # The log
 

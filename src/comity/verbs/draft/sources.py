@@ -37,8 +37,8 @@ ON_DELETE: Final[dict[str, OnRemoval]] = {"CASCADE": "cascade", "SET NULL": "det
 class Table(msgspec.Struct, frozen=True):
     """Be a table: what it is called, the kind it becomes, its id column and its other columns.
 
-    ``left_out`` names columns that no field can hold. ``has_columns`` is false for what was
-    a kind before.
+    ``without_id`` counts the rows whose id is empty. ``left_out`` names columns that no field
+    can hold. ``has_columns`` is false for what was a kind before.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Table(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...]
     left_out: tuple[str, ...] = ()
     has_columns: bool = True
+    without_id: int = 0
 
 
 def tables_of(path: Path, kind: str | None) -> list[Table]:
@@ -123,6 +124,7 @@ def _csv_table(path: Path, kind: str | None) -> Table:
         columns=tuple(
             Column(column, values, is_text=True) for column, values in columns.items() if column != id_column
         ),
+        without_id=len(rows) - len(columns[id_column]) if id_column is not None else 0,
     )
 
 
@@ -131,12 +133,16 @@ def _texts(rows: Sequence[Sequence[str]], position: int) -> list[str]:
 
 
 def _id_column(columns: dict[str, list[str]], kind: str, rows: int) -> str | None:
-    """Return the column that holds the ids: by its name, and by what is in it."""
+    """Return the column that holds the ids: by its name, and by what is in it; a few rows may lack theirs."""
     names = {field_name(column).lower(): column for column in reversed(columns)}
     first = field_name(next(iter(columns))).lower()
     guesses = ["id", f"{kind.lower()}_id", *([first] if first.endswith("id") else []), "uuid", "key"]
     candidates = [names[guess] for guess in guesses if guess in names]
-    return next((column for column in candidates if rows and is_id(columns[column], rows)), None)
+    return next((column for column in candidates if _holds_ids(columns[column], rows)), None)
+
+
+def _holds_ids(values: Sequence[str], rows: int) -> bool:
+    return len(values) > rows / 2 and is_id(values, len(values))
 
 
 # -- records

@@ -73,7 +73,8 @@ def _id_remark(table: Table) -> str:
         return ""
     if table.id_column is None:
         return "No column was found that could hold the records' ids."
-    return f"Its column {_line(table.id_column)} holds the records' ids, so it is no field."
+    remark = f"Its column {_line(table.id_column)} holds the records' ids, so it is no field."
+    return f"{remark} It is empty in {table.without_id}, which can't be imported so." if table.without_id else remark
 
 
 def _field_text(field: FieldDefinition) -> str:

@@ -136,13 +136,26 @@ def _write_csv(file: BinaryIO, chosen: _Chosen) -> None:
     columns = _columns(chosen, kind)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(_Lines(text), lineterminator=_Lines.WRITTEN)
         writer.writerow([_id_name(columns), *columns])
         for state in chosen.counted(kind):
             values = state.values
             writer.writerow([state.id, *(write_cell(values.get(name), column) for name, column in columns.items())])
     finally:
         text.detach()
+
+
+class _Lines:
+    """Take rows that end in CRLF, which has a writer quote each cell that holds one of the two, and end them in LF."""
+
+    WRITTEN: Final = "\r\n"
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def write(self, row: str) -> int:
+        """Write a row with the shorter ending."""
+        return self._text.write(row.removesuffix(self.WRITTEN) + "\n")
 
 
 def _columns(chosen: _Chosen, kind: str) -> dict[str, Column]:

@@ -30,7 +30,17 @@ from comity.model.texts import explain_moved
 from comity.operations import Import, ImportAnswer, LineError
 from comity.verbs.draft import kind_name
 from comity.verbs.engine import Engine, Progress
-from comity.verbs.transfer.rows import ENDINGS, Format, Row, Source, format_of, json_rows, ndjson_rows
+from comity.verbs.transfer.rows import (
+    ENDINGS,
+    Format,
+    Row,
+    Rows,
+    Source,
+    check_encoding,
+    format_of,
+    json_rows,
+    ndjson_rows,
+)
 from comity.verbs.transfer.sheets import csv_rows
 
 WINDOW_ROWS: Final = 256
@@ -41,7 +51,7 @@ MOST_PASSES: Final = 50
 SPOOL_BYTES: Final = 4_194_304
 PROBLEM_CHARS: Final = 1_000
 
-_ROWS: Final[dict[Format, Callable[[BinaryIO, Source], Iterator[Row | LineError]]]] = {
+_ROWS: Final[dict[Format, Callable[[BinaryIO, Source], Rows]]] = {
     "csv": csv_rows,
     "json": json_rows,
     "ndjson": ndjson_rows,
@@ -52,7 +62,8 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
     """Bring records in, and say what became of each row.
 
     ``progress`` is told the bytes done, and the bytes of the file. Raises NotFound for a
-    file that isn't there, InvalidRequest for one that can't be read as rows.
+    file that isn't there, InvalidRequest for one that can't be read as rows. An interrupt
+    passes with a text that says how much is done.
     """
     path = Path(request.file)
     format = format_of(request.file)
@@ -61,7 +72,7 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
         size = path.stat().st_size
         tick = (lambda: progress(min(file.tell(), size), size)) if progress is not None else _nothing
         with path.open("rb") as file, _Lane(engine, caller) as lane, closing(_Run(lane, request, tick)) as run:
-            run.take(_ROWS[format](file, source))
+            _take(run, file, _ROWS[format], source)
             if progress is not None:
                 progress(size, size)
             return run.answer()
@@ -69,6 +80,18 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
         raise NotFound(f"there is no file {request.file!r}") from None
     except OSError as error:
         raise InvalidRequest(f"{request.file}: {error.strerror or error}") from None
+
+
+def _take(run: _Run, file: BinaryIO, read: Callable[[BinaryIO, Source], Rows], source: Source) -> None:
+    try:
+        check_encoding(file)
+        with closing(read(file, source)) as rows:
+            run.take(rows)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{Path(file.name).name}: {error}") from None
+    except KeyboardInterrupt as error:
+        error.args = (run.so_far(),)
+        raise
 
 
 def _nothing() -> None:
@@ -137,6 +160,13 @@ class _Run:
             errors=tuple(sorted(self._errors, key=lambda error: error.line)),
             more_errors=self._more_errors,
         )
+
+    def so_far(self) -> str:
+        """Return what is done, and how to go on, for whoever interrupts it."""
+        if self._request.dry:
+            return "nothing was committed, as it was only a check"
+        done = f"at least {self._committed:,} rows were committed"
+        return done if self._request.again else f"{done}; the same import once more goes on from there"
 
     def take(self, rows: Iterable[Row | LineError]) -> None:
         """Propose all rows; then again those that referred to what wasn't there, as long as that helps."""

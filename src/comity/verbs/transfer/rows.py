@@ -6,8 +6,10 @@ after it go on. CSV and NDJSON are read as streams; JSON is read whole.
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, NoReturn
 
@@ -33,12 +35,20 @@ UNMISTAKABLE_ID: Final = "$id"
 """What the id is called where the kind has a field ``id``."""
 
 
+ENCODING_BYTES: Final = 4_096
+"""Of a file, looked at to tell its encoding."""
+
+
 class Row(msgspec.Struct, frozen=True):
     """Be what one line says of one record."""
 
     line: int
     record: str
     values: dict[str, Any]
+
+
+Rows = Generator[Row | LineError, None, None]
+"""The rows of a file. Close them before the file: a reader of text lets go of it only then."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -58,6 +68,14 @@ def format_of(file: str, named: Format | None = None) -> Format:
     if ending in ENDINGS:
         return ENDINGS[ending]
     raise InvalidRequest(f"{file!r}: what format is that? The name should end in .csv, .json or .ndjson")
+
+
+def check_encoding(file: BinaryIO) -> None:
+    """Raise InvalidRequest for a file in UTF-16 or UTF-32, or no text at all: each has bytes that UTF-8 hasn't."""
+    head = file.read(ENCODING_BYTES)
+    file.seek(0)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in head:
+        raise InvalidRequest("this is no text in UTF-8 (in UTF-16, perhaps?): save it as UTF-8")
 
 
 def key_of(names: list[str], source: Source) -> str | None:
@@ -118,7 +136,7 @@ def addressed(line: int, record: str, values: dict[str, Any]) -> Row | LineError
 # -- NDJSON
 
 
-def ndjson_rows(file: BinaryIO, source: Source) -> Iterator[Row | LineError]:
+def ndjson_rows(file: BinaryIO, source: Source) -> Rows:
     """Yield the rows of a file with one JSON object in each line (https://github.com/ndjson/ndjson-spec)."""
     for line, data in enumerate(_lines(file), 1):
         if data is None:
@@ -148,7 +166,7 @@ def _ndjson_row(line: int, data: bytes, source: Source) -> Row | LineError:
 # -- JSON
 
 
-def json_rows(file: BinaryIO, source: Source) -> Iterator[Row | LineError]:
+def json_rows(file: BinaryIO, source: Source) -> Rows:
     """Yield the rows of a JSON file: a list of objects, or an object with a list for each kind."""
     reader = _Text(file.read())
     if reader.begins("["):
@@ -232,14 +250,14 @@ class _Text:
         """Yield the rows of a list whose bracket has been stepped over."""
         if self.begins("]"):
             return
-        while True:
+        for number in count(1):
             line = self.line
             try:
                 found = self.value()
             except (ValueError, RecursionError) as error:
-                yield self.fault(f"not JSON: {error}")
+                yield self.fault(f"item {number}: not JSON: {error}")
                 return
-            yield row_of(line, found, source)
+            yield _numbered(row_of(line, found, source), number)
             if self.begins("]"):
                 return
             if not self.begins(","):
@@ -251,6 +269,13 @@ class _Text:
         while place < len(text) and text[place] in " \t\r\n":
             place += 1
         self._place = place
+
+
+def _numbered(row: Row | LineError, number: int) -> Row | LineError:
+    """Return a row, its problem told with its number: in JSON a line says little."""
+    if isinstance(row, Row):
+        return row
+    return msgspec.structs.replace(row, problem=f"item {number}: {row.problem}")
 
 
 def _refuse_constant(name: str) -> NoReturn:

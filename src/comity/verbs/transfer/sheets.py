@@ -17,7 +17,7 @@ from comity.model.refs import NAME
 from comity.operations import LineError
 from comity.verbs.draft import field_name
 from comity.verbs.transfer.cells import Column, column_of, read_cell, spells_value
-from comity.verbs.transfer.rows import Row, Source, addressed, key_of, without_key
+from comity.verbs.transfer.rows import Row, Rows, Source, addressed, key_of, without_key
 
 DELIMITERS: Final = ",;\t|"
 
@@ -34,15 +34,15 @@ class Sheet(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...]
 
 
-def csv_rows(file: BinaryIO, source: Source) -> Iterator[Row | LineError]:
+def csv_rows(file: BinaryIO, source: Source) -> Rows:
     """Yield the rows of a CSV. It is gone through twice: first to see what its columns hold."""
     # The bound is the whole process's, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), limits.PROPOSAL_BYTES))
     sheet = _sheet_of(file, source)
-    lines = _cells(file, sheet.delimiter)
-    next(lines)
-    for line, cells in lines:
-        yield cells if isinstance(cells, LineError) else _row(line, cells, sheet, source)
+    with closing(_cells(file, sheet.delimiter)) as lines:
+        next(lines)
+        for line, cells in lines:
+            yield cells if isinstance(cells, LineError) else _row(line, cells, sheet, source)
 
 
 def _row(line: int, cells: list[str], sheet: Sheet, source: Source) -> Row | LineError:
@@ -82,7 +82,7 @@ def _key_of(header: list[str], source: Source) -> str:
     key = key_of(header, source)
     if key is None:
         what = f"there is no column {source.key!r}" if source.key else "no column is called id"
-        raise InvalidRequest(f"{what}: name the one that holds the ids with key=… Columns: {', '.join(header)}")
+        raise InvalidRequest(f"{what}: say which one holds the ids with key=COLUMN. Columns: {', '.join(header)}")
     return key
 
 

@@ -1,0 +1,249 @@
+"""Answers as short texts: what ``print`` shows of them.
+
+One function for each type of answer that has more to say than its fields. A definition's
+source is never shown; other agents' words are quoted and cut, as everywhere (S39).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from comity.model.texts import counted, field_name, listed, quote, show
+
+if TYPE_CHECKING:
+    from comity.operations.looking_back import (
+        DiffAnswer,
+        Difference,
+        EventAnswer,
+        HistoryAnswer,
+        Left,
+        Refusal,
+        RefusalsAnswer,
+        RevertAnswer,
+        VerifyAnswer,
+        WhyAnswer,
+    )
+    from comity.operations.operating import (
+        AgentAnswer,
+        AgentsAnswer,
+        ApplyAnswer,
+        DefinitionAnswer,
+        ExportAnswer,
+        ImportAnswer,
+        KeyAnswer,
+        StatsAnswer,
+    )
+    from comity.operations.reading import RecordAnswer, RecordsAnswer, StaleAnswer
+
+MOST_LINES: Final = 20
+
+
+def _lines(first: str, rest: Sequence[str], last: str | None = None) -> str:
+    """Return a text of a head, as many lines as fit, how many were left out, and a tail."""
+    shown = [f"  {line}" for line in islice(rest, MOST_LINES)]
+    if len(rest) > MOST_LINES:
+        shown.append(f"  and {len(rest) - MOST_LINES} more")
+    return "\n".join([first, *shown, *([last] if last else [])])
+
+
+# -- reading
+
+
+def record(answer: RecordAnswer) -> str:
+    """Return one record with its fields."""
+    fields = ", ".join(f"{name}={show(value)}" for name, value in answer.values.items())
+    return f"{answer.record} (version {answer.version}, {answer.life}): {fields or 'no fields'}"
+
+
+def records(answer: RecordsAnswer) -> str:
+    """Return the records of a page."""
+    more = f"The next page has after={answer.after!r}." if answer.after is not None else None
+    head = f"{counted(len(answer.records), 'record')} at revision {answer.revision}"
+    return _lines(head, [record(one) for one in answer.records], more)
+
+
+def stale(answer: StaleAnswer) -> str:
+    """Return which of the fields read have moved."""
+    if not answer.moved:
+        return f"Nothing that was read has moved by revision {answer.revision}."
+    moved = [
+        f"{one.record}.{field_name(one.field)}: {show(one.was)} → {show(one.now)}, by {one.by}" for one in answer.moved
+    ]
+    return _lines(f"{counted(len(moved), 'field')} moved by revision {answer.revision}:", moved)
+
+
+# -- looking back
+
+
+def event(answer: EventAnswer) -> str:
+    """Return one event: what, by whom, when, why."""
+    reason = f": {quote(answer.reason)}" if answer.reason else ""
+    return f"{answer.type} {answer.record} ({_told(answer)}) by {answer.by} ({answer.known}) at {answer.at}{reason}"
+
+
+def _told(answer: EventAnswer) -> str:
+    if answer.is_erased:
+        return f"event {answer.event}, erased"
+    moved = [f"{field_name(name)} {show(was)} → {show(answer.now.get(name))}" for name, was in answer.was.items()]
+    return f"event {answer.event}, {', '.join(moved) or 'no field changed'}"
+
+
+def history(answer: HistoryAnswer) -> str:
+    """Return events, one in a line."""
+    head = f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}"
+    return _lines(head, [event(one) for one in answer.events])
+
+
+def why(answer: WhyAnswer) -> str:
+    """Return why a field has its value, in a few lines."""
+    subject = f"{answer.record}.{field_name(answer.field)}" if answer.field else answer.record
+    if answer.event is None:
+        return f"{subject} is {show(answer.value)}: nothing was ever written to it."
+    lines = [f"{subject} is {show(answer.value)}", f"  because of {_cause(answer.event)}"]
+    if answer.rested_on:
+        lines.append(f"  resting on {listed(answer.rested_on, 4)}")
+    lines += [f"  warned: {finding.message}" for finding in answer.findings]
+    lines += [f"  caused by {_cause(cause)}" for cause in answer.causes]
+    return "\n".join(lines)
+
+
+def _cause(answer: EventAnswer) -> str:
+    reason = f": {quote(answer.reason)}" if answer.reason else ""
+    return f"{answer.type} ({_told(answer)}) by {answer.by} ({answer.known}) at {answer.at}{reason}"
+
+
+def difference(answer: Difference) -> str:
+    """Return one field that differs."""
+    return f"{answer.record}.{field_name(answer.field)}: {show(answer.was)} → {show(answer.now)}"
+
+
+def diff(answer: DiffAnswer) -> str:
+    """Return what differs between two revisions."""
+    between = f"between revisions {answer.since} and {answer.until}"
+    if not answer.differences:
+        return f"No difference {between}."
+    head = f"{counted(len(answer.differences), 'difference')} {between}:"
+    return _lines(head, [difference(one) for one in answer.differences])
+
+
+def left(answer: Left) -> str:
+    """Return what a revert left alone, and why."""
+    return f"{answer.record}.{field_name(answer.field)}: {answer.why}"
+
+
+def reverted(answer: RevertAnswer) -> str:
+    """Return what a revert put back, and what it left."""
+    verb = "Would put back" if any(one.outcome == "allowed" for one in answer.decisions) else "Put back"
+    if answer.reverted:
+        count = counted(len(answer.reverted), "field")
+        text = _lines(f"{verb} {count}:", [difference(one) for one in answer.reverted])
+    else:
+        text = "Nothing was put back."
+    if not answer.left:
+        return text
+    return f"{text}\n" + _lines(f"Left {counted(len(answer.left), 'field')} alone:", [left(one) for one in answer.left])
+
+
+def verified(answer: VerifyAnswer) -> str:
+    """Return whether log, chain and records agree."""
+    seen = ", ".join(
+        counted(count, what)
+        for count, what in ((answer.commits, "commit"), (answer.events, "event"), (answer.records, "record"))
+    )
+    head = f"Keep this head elsewhere for the next verification: {answer.head}"
+    if answer.is_clean:
+        return f"Clean: {seen} agree with the log.\n{head}"
+    return _lines(f"{counted(len(answer.problems), 'problem')} in {seen}:", answer.problems, head)
+
+
+def refusals(answer: RefusalsAnswer) -> str:
+    """Return what was refused, one proposal in a line."""
+    return _lines(counted(len(answer.refusals), "refusal"), [refusal(one) for one in answer.refusals])
+
+
+def refusal(answer: Refusal) -> str:
+    """Return one refused proposal: when, who, about what, why not."""
+    about = listed(answer.records, 3) or "nothing"
+    found = listed([f"{one.code}: {one.message}" for one in answer.findings if one.severity != "warn"], 3)
+    wanted = f" (wanted for {quote(answer.reason)})" if answer.reason else ""
+    return f"{answer.at} {answer.agent}, {about}{wanted}: {found}"
+
+
+# -- operating
+
+
+def applied(answer: ApplyAnswer) -> str:
+    """Return what became of a definition."""
+    decision = answer.decision
+    if decision is None:
+        return f"The definition is in force already, as version {answer.number}."
+    if not decision.is_allowed:
+        return f"The definition was refused; version {answer.number} stays in force.\n{decision.explain()}"
+    if decision.is_committed:
+        return _lines(f"The definition is in force, as version {answer.number}.", answer.changes)
+    return _lines(f"The definition is right, and would be in force as version {answer.number}.", answer.changes)
+
+
+def definition(answer: DefinitionAnswer) -> str:
+    """Return which definition judges, without its source."""
+    if not answer.number:
+        return "No definition was applied yet (version 0)."
+    return f"The definition, version {answer.number}: {counted(len(answer.source.splitlines()), 'line')} in source."
+
+
+def agents(answer: AgentsAnswer) -> str:
+    """Return who may act."""
+    if not answer.agents:
+        return "No agents are declared, so anyone may act."
+    return _lines(counted(len(answer.agents), "agent"), [agent(one) for one in answer.agents])
+
+
+def agent(answer: AgentAnswer) -> str:
+    """Return one agent with its key, if any."""
+    parts: list[str] = [f"{answer.kind}, role {answer.role}"]
+    if not answer.is_declared:
+        parts.append("not declared")
+    if answer.key_id:
+        until = f" until {answer.key_expires_at}" if answer.key_expires_at else ""
+        parts.append(f"key {answer.key_id} {answer.key_status or ''}{until}")
+    return f"{answer.agent}: {', '.join(parts)}"
+
+
+def key(answer: KeyAnswer) -> str:
+    """Return a new key, this once."""
+    until = f", good until {answer.expires_at}" if answer.expires_at else ""
+    told = f"The key of {answer.agent}{until}, shown this once and kept nowhere: {answer.key}"
+    return "\n".join([told, *(finding.message for finding in answer.findings)])
+
+
+def imported(answer: ImportAnswer) -> str:
+    """Return what an import did, and the lines that it didn't take."""
+    wrong = len(answer.errors) + answer.more_errors
+    parts = [f"{answer.committed} committed", f"{answer.unchanged} unchanged"]
+    parts += [f"{answer.earlier} settled by an earlier run"] if answer.earlier else []
+    head = f"{counted(answer.lines, 'row')}: {', '.join(parts)}, {wrong} not taken"
+    return _lines(head, [_line_error(one.line, one.record, one.problem) for one in answer.errors])
+
+
+def _line_error(line: int, record: str | None, problem: str) -> str:
+    return f"line {line}: {problem}" if record is None else f"line {line}, {record}: {problem}"
+
+
+def exported(answer: ExportAnswer) -> str:
+    """Return what an export wrote."""
+    return f"{counted(answer.records, 'record')}, as of revision {answer.revision}, written to {answer.file}"
+
+
+def stats(answer: StatsAnswer) -> str:
+    """Return what is there."""
+    log = f"{counted(answer.commits, 'commit')}, {counted(answer.events, 'event')}, the last at {answer.last_commit_at}"
+    facts: Iterable[str] = (
+        f"{answer.url}, {answer.bytes:,} bytes",
+        f"revision {answer.revision} of incarnation {answer.incarnation}, definition version {answer.definition}",
+        log if answer.last_commit_at else "no commit yet",
+        counted(answer.refusals, "refusal"),
+        *(f"{kind}: {counted(count, 'record')}" for kind, count in sorted(answer.records.items())),
+    )
+    return _lines(answer.name or "workspace", tuple(facts))

@@ -1,0 +1,101 @@
+"""Names that find nothing: is there no such thing, or has nothing happened to it?
+
+The first is told, with the nearest name that means something, instead of an empty answer
+(S30). It is asked only where an answer would be empty, so it may look around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from comity import limits
+from comity.deciding.compile import Compiled
+from comity.errors import NotFound
+from comity.model import refs
+from comity.model.filters import Condition, Query
+from comity.model.records import LIFE, RecordState
+from comity.model.texts import listed, suggestion
+from comity.store.contract import Ref, Snapshot
+
+_SHOWN: Final = 8
+_LIFE_EVENTS: Final = ("created", "updated", "archived", "restored", "deleted", "reverted")
+"""What the events are called that no definition names, each behind its kind."""
+
+
+def check_target(snapshot: Snapshot, compiled: Compiled, target: str) -> None:
+    """Raise NotFound for a record that was never written, or a kind that is neither declared nor used."""
+    if "/" in target:
+        check_record(snapshot, compiled, refs.split(target))
+    else:
+        check_kind(snapshot, compiled, target)
+
+
+def check_kind(snapshot: Snapshot, compiled: Compiled, kind: str) -> None:
+    """Raise NotFound for a kind that is neither declared nor used."""
+    known = snapshot.kinds()
+    if kind not in known and kind not in compiled.kinds:
+        near = compiled.suggest_kind(kind)
+        raise _not_found("kind", kind, {*compiled.kinds, *known}, "Kinds", near)
+
+
+def check_record(snapshot: Snapshot, compiled: Compiled, ref: Ref) -> None:
+    """Raise NotFound for a record that was never written."""
+    if snapshot.records([ref]):
+        return
+    kind, name = ref
+    check_kind(snapshot, compiled, kind)
+    near = refs.nearest(name, dict.fromkeys(_ids(snapshot, kind, name)))
+    hint = suggestion(f"{kind}/{near}") if near else ": nothing was ever written to it"
+    raise NotFound(f"there is no record {kind}/{name}{hint}")
+
+
+def _ids(snapshot: Snapshot, kind: str, name: str) -> Iterator[str]:
+    """Yield ids of a kind among which the nearest one may be: the first ones, and those that begin alike."""
+    for where in ((), (Condition("$id", "^=", name[:1]),)):
+        found = snapshot.find(Query(kind, where, limit=limits.QUERY_RECORDS, life="any"))
+        yield from (state.id for state in found)
+
+
+def check_field(state: RecordState, compiled: Compiled, field: str) -> None:
+    """Raise NotFound for a field that is neither declared nor was ever written."""
+    declared = compiled.kind(state.kind)
+    names = [name for name in (declared.fields if declared is not None else state.blame) if name != LIFE]
+    if field not in names and field not in state.blame:
+        hint = suggestion(refs.nearest(field, names)) or "."
+        raise NotFound(f"{state.ref} has no field {field!r}{hint} Its fields: {_shown(names)}.")
+
+
+def check_agent(snapshot: Snapshot, compiled: Compiled, agent: str) -> None:
+    """Raise NotFound for an agent that is neither declared nor ever proposed anything."""
+    known = {*compiled.agents, *snapshot.agents()}
+    if agent not in known:
+        raise _not_found("agent", agent, known, "Agents")
+
+
+def check_event_type(snapshot: Snapshot, compiled: Compiled, type: str) -> None:
+    """Raise NotFound for a type of event that neither happened nor can happen."""
+    happened = snapshot.event_types()
+    known = {*happened, *_possible_types(compiled, snapshot.kinds())}
+    if type not in known:
+        near = refs.nearest(type, happened)
+        raise _not_found("event type", type, known, "Event types", near)
+
+
+def _possible_types(compiled: Compiled, used: Iterable[str]) -> Iterator[str]:
+    for kind in {*used, *compiled.kinds}:
+        yield from (f"{kind}.{word}" for word in _LIFE_EVENTS)
+    for declared in compiled.kinds.values():
+        yield from declared.events
+        yield from declared.named_events.values()
+
+
+def _not_found(what: str, name: str, known: Iterable[str], heading: str, near: str | None = None) -> NotFound:
+    names = sorted(known)
+    hint = suggestion(near or refs.nearest(name, names)) or "."
+    visible = [one for one in names if not refs.is_built_in(one)]
+    return NotFound(f"there is no {what} {name[: limits.NAME_CHARS]!r}{hint} {heading} here: {_shown(visible)}.")
+
+
+def _shown(names: list[str]) -> str:
+    return listed(sorted(names), _SHOWN) or "none yet"
