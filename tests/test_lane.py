@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
-from typing import TypeVar
+from itertools import chain, count
+from opcode import opname
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+import comity
+from comity import lane as lanes
 from comity import limits
 from comity.coordinator import Submission, submit
 from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.lane import Lane, _Place
 from comity.model.decisions import Decision
-from comity.model.proposals import Caller, Proposal
+from comity.model.proposals import Caller, Proposal, Put
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 T = TypeVar("T")
 WAIT_S = 20.0
@@ -164,7 +174,7 @@ def test_s3_a_fault_in_deciding_is_answered_as_an_unknown_outcome_with_the_id() 
         lane.submit(submission("a"))
     assert caught.value.proposal == "a"
     assert caught.value.retry == "same"
-    assert lane._leader is None
+    assert not lane._lead.locked()
 
 
 def test_s3_a_leader_struck_by_ctrl_c_hands_over_before_it_rises() -> None:
@@ -231,32 +241,74 @@ def test_s3_an_interrupt_between_taking_and_deciding_loses_nobody() -> None:
     assert deciding.repeats == ["third"]
 
 
-def test_s3_a_follower_takes_over_from_a_leader_that_died() -> None:
-    deciding = Deciding()
+def lets_in(code: bytes, at: int) -> bool:
+    """Tell whether an interrupt can come in just before an instruction: as a function begins, after a call, in a loop."""
+    before = at - 2
+    while before > 0 and opname[code[before]] == "CACHE":
+        before -= 2
+    return opname[code[before]] in {"RESUME", "CALL", "CALL_KW", "CALL_FUNCTION_EX", "JUMP_BACKWARD"}
+
+
+def submit_and_be_struck(lane: Lane, nth: int) -> Future[Decision]:
+    """Submit in a thread that an interrupt strikes at the ``nth`` point where one can come in."""
+    points = count()
+
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        if frame.f_code.co_filename != lanes.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and lets_in(frame.f_code.co_code, frame.f_lasti) and next(points) == nth:
+            raise KeyboardInterrupt
+        return trace
+
+    def run() -> Decision:
+        sys.settrace(trace)
+        try:
+            return lane.submit(submission("struck"))
+        finally:
+            sys.settrace(None)
+
+    return start(run)
+
+
+def is_harmless(nth: int, ahead: Sequence[str], loop: asyncio.AbstractEventLoop) -> bool:
+    """Strike a thread that has another and a task behind it; return whether it went on unharmed."""
+    deciding = Deciding(is_open=False)
     lane = WatchedLane(deciding)
-    dead = threading.Thread(target=lambda: None)
-    dead.start()
-    dead.join(WAIT_S)
-    lane._leader = dead
-    assert start(lambda: lane.submit(submission("heir"))).result(WAIT_S).id == "heir"
-    assert lane._leader is None
+    others = enter(lane, *ahead)
+    struck = submit_and_be_struck(lane, nth)
+    while not struck.done() and not lane.entered.acquire(timeout=0.001):
+        """It is still on its way to the place where it waits, or to where it is struck."""
+    others += enter(lane, "thread")
+    task = asyncio.run_coroutine_threadsafe(lane.submit_async(submission("task")), loop)
+    deciding.gate.set()
+    assert [other.result(WAIT_S).id for other in (*others, task)] == [*ahead, "thread", "task"]
+    failure = struck.exception(WAIT_S)
+    assert failure is None or isinstance(failure, KeyboardInterrupt)
+    assert lane.submit(submission("after")).id == "after"
+    lane.close()
+    judged = Counter(chain.from_iterable(deciding.batches)) - Counter(deciding.repeats)
+    assert set(judged.values()) == {1}
+    return failure is None
 
 
-def test_s3_a_follower_takes_over_what_a_dead_leader_had_taken() -> None:
-    deciding = Deciding()
-    lane = WatchedLane(deciding)
-    dead = threading.Thread(target=lambda: None)
-    dead.start()
-    dead.join(WAIT_S)
-    lane._leader = dead
-    (heir,) = enter(lane, "heir")
-    with lane._mutex:
-        lane._take()
-    assert heir.result(WAIT_S).id == "heir"
-    assert deciding.repeats == ["heir"]
+@pytest.mark.parametrize("ahead", [[], ["first"]], ids=["leading", "waiting and then leading"])
+def test_s3_an_interrupt_strands_nobody_wherever_it_strikes(ahead: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_LOOK_S", 0.01)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        nth = next(nth for nth in count() if is_harmless(nth, ahead, loop))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(WAIT_S)
+        loop.close()
+    assert nth > 40
 
 
-def test_an_answer_whose_wake_up_was_lost_is_found() -> None:
+def test_an_answer_whose_wake_up_was_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_LOOK_S", 0.01)
     deciding = Deciding(is_open=False)
     lane = WatchedLane(deciding)
     first = start(lambda: lane.submit(submission("first")))
@@ -322,7 +374,7 @@ def test_many_threads_each_get_their_own_answer() -> None:
         answers = list(pool.map(lambda name: lane.submit(submission(name)).id, names))
     assert answers == names
     assert sorted(chain.from_iterable(deciding.batches)) == sorted(names)
-    assert lane._leader is None
+    assert not lane._lead.locked()
 
 
 # -- callers in event loops
@@ -417,12 +469,90 @@ def test_an_error_rises_in_the_task_that_asked() -> None:
         asyncio.run(lane.submit_async(submission("late")))
 
 
-def test_tasks_start_a_new_pump_where_the_leader_died() -> None:
+def test_s3_a_task_whose_time_is_up_learns_that_it_can_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    monkeypatch.setattr(limits, "LANE_TIMEOUT_S", 0.05)
+
+    async def main() -> list[str]:
+        taken = asyncio.create_task(lane.submit_async(submission("taken")))
+        await asyncio.get_running_loop().run_in_executor(None, deciding.await_batch)
+        waiting = asyncio.create_task(lane.submit_async(submission("waiting")))
+        for task, name in ((taken, "taken"), (waiting, "waiting")):
+            with pytest.raises(OutcomeUnknown, match=r"no answer within 0\.05 s") as caught:
+                await asyncio.wait_for(task, WAIT_S)
+            assert caught.value.proposal == name
+        monkeypatch.undo()
+        deciding.gate.set()
+        again = [lane.submit_async(submission(name, is_new=False)) for name in ("taken", "waiting")]
+        return [decision.id for decision in await asyncio.gather(*again)]
+
+    assert asyncio.run(main()) == ["taken", "waiting"]
+    lane.close()
+    assert list(chain.from_iterable(deciding.batches)) == ["taken", "taken", "waiting"]
+    assert deciding.repeats == ["taken", "waiting"]
+
+
+def test_s3_tasks_find_a_new_pump_where_the_one_they_had_was_struck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_LOOK_S", 0.01)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
     deciding = Deciding()
     lane = WatchedLane(deciding)
-    dead = threading.Thread(target=lambda: None)
-    dead.start()
-    dead.join(WAIT_S)
-    lane._leader = dead
-    assert asyncio.run(lane.submit_async(submission("a"))).id == "a"
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    deciding.strike = interrupt
+    assert asyncio.run(asyncio.wait_for(lane.submit_async(submission("a")), WAIT_S)).id == "a"
     lane.close()
+    assert deciding.batches == [["a"], ["a"]]
+    assert deciding.repeats == ["a"]
+
+
+def test_a_lane_remembers_no_loop_that_has_ended() -> None:
+    lane = WatchedLane(Deciding())
+    for name in "abc":
+        asyncio.run(lane.submit_async(submission(name)))
+    assert len(lane._watched) == 1
+    lane.close()
+
+
+# -- a store that keeps its head
+
+
+def test_s3_where_the_store_keeps_its_head_each_of_the_batch_may_try_again() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    others = enter(lane, "a", "b")
+
+    def refuse() -> None:
+        def again() -> None:
+            raise StoreUnavailable("another writer")
+
+        deciding.strike = again
+
+    deciding.strike = refuse
+    deciding.gate.set()
+    assert first.result(WAIT_S).id == "first"
+    failures = [other.exception(WAIT_S) for other in others]
+    assert [str(failure) for failure in failures] == ["another writer"] * 2
+    assert failures[0] is not failures[1]
+    assert [lane.submit(submission(name, is_new=False)).id for name in "ab"] == ["a", "b"]
+
+
+def test_s3_nobody_waits_for_ever_for_a_writer_that_has_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with comity.open(tmp_path / "base.db") as stopped, comity.open(tmp_path / "base.db") as ws:
+        agent = ws.agent("a")
+        monkeypatch.setattr(limits, "STORE_BUSY_S", 0.05)
+        with stopped._engine.store.turn():
+            with pytest.raises(StoreUnavailable, match="another writer"):
+                agent.put("note/1", text="one", id="mine")
+            proposal = Proposal(id="mine-too", changes=(Put("note/2", {"text": "two"}),))
+            with pytest.raises(StoreUnavailable, match="another writer"):
+                asyncio.run(ws._engine.propose_async(proposal, Caller("a")))
+        assert agent.put("note/1", text="one", id="mine").is_committed
+        assert asyncio.run(ws._engine.propose_async(proposal, Caller("a"))).is_committed

@@ -5,8 +5,10 @@ wait; a leader that has its own answer hands over to the first who waits, so tha
 serves others for ever and a lone caller pays no hop between threads. Callers in an event
 loop are served by a pump, a thread that leads like any other. First come, first served (S4).
 
-A leader that is struck by an exception of its own (Ctrl-C too) hands over before it rises,
-and what it had taken is decided again as a repeat, so nothing is lost or done twice (S3).
+Who leads holds a lock of its own, the *lead*, which the lane knows. The ``with`` statement
+lets it go however its block ends, so an interrupt (Ctrl-C) may strike anywhere: nobody takes
+a leader that has left for one at work, and what it had taken is decided again, as a repeat,
+so that nothing is lost or done twice (S3). A lost wake-up costs at most ``_LOOK_S``.
 """
 
 from __future__ import annotations
@@ -15,37 +17,36 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
 from typing import Final
+
+import msgspec
 
 from comity import limits
 from comity.coordinator import Submission
-from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
+from comity.errors import ComityError, OutcomeUnknown, StoreError, StoreUnavailable
 from comity.model.decisions import Decision
 
 Answer = Decision | ComityError
 Decide = Callable[[Sequence[Submission]], list[Answer]]
+"""Answer proposals in order. A StoreError that rises from it tells that nothing was begun."""
 
 _LOOK_S: Final = 1.0
-"""How often one who waits looks whether its leader is alive."""
+"""How often those who wait look whether anybody leads."""
 
 
-class _Place:
-    """Be one caller's place in the lane. ``wake`` is held until there is something to do."""
+class _Place(msgspec.Struct, eq=False):
+    """Be one caller's place in the lane: a task's, with a ``future``, or a thread's.
 
-    __slots__ = ("answer", "future", "loop", "submission", "thread", "wake")
+    A thread that has to wait has a ``wake``, which is held until there is something to do.
+    """
 
-    def __init__(self, submission: Submission) -> None:
-        self.submission = submission
-        self.answer: Answer | None = None
-        self.wake: threading.Lock | None = None
-        self.thread = threading.current_thread()
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.future: asyncio.Future[Answer] | None = None
-
-    def again(self) -> _Place:
-        """Return this place for another try, in which the first one's answer is looked up."""
-        self.submission = self.submission.as_repeat()
-        return self
+    submission: Submission
+    future: asyncio.Future[Answer] | None = None
+    until: float = msgspec.field(default_factory=lambda: monotonic() + limits.LANE_TIMEOUT_S)
+    wake: threading.Lock | None = None
+    answer: Answer | None = None
 
 
 class Lane:
@@ -57,219 +58,241 @@ class Lane:
         self._idle = threading.Condition(self._mutex)
         self._waiting: deque[_Place] = deque()
         self._taken: list[_Place] = []
-        self._leader: threading.Thread | None = None
+        self._lead = threading.Lock()
         self._pump: threading.Thread | None = None
-        self._pump_wake = threading.Semaphore(0)
+        self._pump_wake = threading.Lock()
+        self._watched: set[asyncio.AbstractEventLoop] = set()
         self._is_closed = False
 
     def submit(self, submission: Submission) -> Decision:
         """Return the answer to a proposal; the calling thread may decide others' on the way.
 
-        Raises OutcomeUnknown after ``limits.LANE_TIMEOUT_S``, StoreUnavailable when too many wait.
+        Raises OutcomeUnknown if its batch doesn't come within ``limits.LANE_TIMEOUT_S``,
+        StoreUnavailable if too many wait, or if the store keeps its head from the batch.
         """
-        place = _Place(submission)
+        place, lead = _Place(submission), threading.Lock()
         try:
-            if not self._join(place):
-                self._wait(place)
-            while place.answer is None:
-                self._decide_batch()
+            with lead:
+                if (wake := self._join(place, lead)) is not None:
+                    self._wait(place, lead, wake)
+                while place.answer is None:
+                    self._decide_batch()
         finally:
-            self._leave(place)
-        return _result(place)
+            self._leave(place, lead)
+        return _result(place.answer)
 
     async def submit_async(self, submission: Submission) -> Decision:
-        """Return the answer to a proposal without blocking the event loop."""
-        place = _Place(submission)
-        place.loop = asyncio.get_running_loop()
-        place.future = place.loop.create_future()
+        """Return the answer to a proposal without blocking the event loop. Raises what ``submit`` raises."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
         with self._mutex:
-            self._enter(place)
-            if self._leader is None or not self._leader.is_alive():
-                self._put_back()
-                self._start_pump()
-        answer = await place.future
-        if isinstance(answer, Decision):
-            return answer
-        raise answer
+            self._enter(_Place(submission, future))
+            if loop not in self._watched:
+                self._watch(loop)
+            self._call_first()
+        return _result(await future)
 
     def close(self) -> None:
         """Have everyone who waits answered, then let the pump end; later submissions are refused."""
+        until = monotonic() + limits.LANE_TIMEOUT_S
         with self._mutex:
             self._is_closed = True
-            self._idle.wait_for(lambda: self._leader is None, limits.LANE_TIMEOUT_S)
-            pump = self._pump
-        if pump is not None:
-            self._pump_wake.release()
-            pump.join(limits.LANE_TIMEOUT_S)
+            while not self._call_first() and monotonic() < until:
+                self._idle.wait(_LOOK_S)
+        if self._pump is not None:
+            _rouse(self._pump_wake)
+            self._pump.join(limits.LANE_TIMEOUT_S)
 
-    # -- entering and waiting
+    # -- entering, waiting, leaving
 
     def _enter(self, place: _Place) -> None:
-        if self._is_closed:
-            raise StoreUnavailable("the workspace is closed: open it again")
-        if len(self._waiting) >= limits.LANE_WAITING:
-            raise StoreUnavailable(f"{limits.LANE_WAITING} proposals wait already: try again in a moment")
+        if self._is_closed or len(self._waiting) >= limits.LANE_WAITING:
+            many = f"{limits.LANE_WAITING} proposals wait already: try again in a moment"
+            place.answer = StoreUnavailable("the workspace is closed: open it again" if self._is_closed else many)
+            raise place.answer
         self._waiting.append(place)
 
-    def _join(self, place: _Place) -> bool:
-        """Enter the lane; return whether the place leads."""
-        place.wake = threading.Lock()
-        place.wake.acquire()
+    def _join(self, place: _Place, lead: threading.Lock) -> threading.Lock | None:
+        """Enter the lane, and lead if nobody leads or waits; otherwise return what to wait for."""
         with self._mutex:
             self._enter(place)
-            if self._leader is None:
-                self._leader = place.thread
-            return self._leader is place.thread
+            if len(self._waiting) == 1 and self._seize(lead):
+                return None
+            place.wake = threading.Lock()
+            place.wake.acquire()
+            return place.wake
 
-    def _wait(self, place: _Place) -> None:
-        """Wait for an answer or for leadership; take over from a leader that has died."""
-        wake = place.wake
-        assert wake is not None
-        left = limits.LANE_TIMEOUT_S
-        while not wake.acquire(timeout=max(min(_LOOK_S, left), 0)):
-            left -= _LOOK_S
-            if place.answer is not None or self._take_over(place):
+    def _wait(self, place: _Place, lead: threading.Lock, wake: threading.Lock) -> None:
+        """Wait for an answer or for the lead."""
+        while (left := place.until - monotonic()) > 0:
+            wake.acquire(timeout=min(_LOOK_S, left))
+            if place.answer is not None:
                 return
-            if left <= 0:
-                raise self._give_up(place)
+            with self._mutex:
+                if self._seize(lead):
+                    return
+        self._give_up(place)
 
-    def _take_over(self, place: _Place) -> bool:
+    def _give_up(self, place: _Place) -> None:
+        """Answer that the outcome is unknown; leave the line, and any call to lead, to the others."""
         with self._mutex:
-            if self._leader is None or not self._leader.is_alive():
-                self._put_back()
-                self._leader = place.thread
-            return self._leader is place.thread
+            if place.answer is None:
+                place.answer = _unknown(place, f"no answer within {limits.LANE_TIMEOUT_S:g} s")
+            with suppress(ValueError):
+                self._waiting.remove(place)
+        if place.future is not None:
+            _resolve([(place.future, place.answer)])
+        self._hand_over()
 
-    def _give_up(self, place: _Place) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            f"no answer within {limits.LANE_TIMEOUT_S:g} s: ask again with the same id",
-            proposal=place.submission.proposal.id,
-        )
-
-    def _leave(self, place: _Place) -> None:
-        """Give up a place, with its answer or without; hand over if it leads."""
-        with self._mutex:
-            if self._leader is place.thread:
-                self._put_back()
-                self._drop(place)
-                self._hand_over()
-            else:
-                self._drop(place)
-
-    def _drop(self, place: _Place) -> None:
-        if place.answer is None and place in self._waiting:
-            self._waiting.remove(place)
+    def _leave(self, place: _Place, lead: threading.Lock) -> None:
+        """Give up a place that was struck; hand over if it led."""
+        if place.answer is None:
+            self._give_up(place)
+        elif self._lead is lead:
+            self._hand_over()
 
     # -- leading
 
+    def _seize(self, lead: threading.Lock) -> bool:
+        """Lead with a lock that the caller holds, unless another's is held. The mutex is held."""
+        if self._lead is not lead and self._lead.locked():
+            return False
+        self._lead = lead
+        self._put_back()
+        return True
+
     def _decide_batch(self) -> None:
-        """Decide those who are first. What an exception of the caller's own breaks off is put back on leaving."""
+        """Decide those who are first. What an interrupt breaks off, the next to lead puts back."""
         with self._mutex:
             batch = self._take()
         try:
             answers = self._decide([place.submission for place in batch])
         except Exception as error:  # noqa: BLE001 - it is the answer
-            answers: list[Answer] = [_unexpected(error, place) for place in batch]
-        self._answer(batch, answers)
+            answers: list[Answer] = [_failure(place, error) for place in batch]
+        _answer(batch, answers)
+        self._taken = []
 
     def _take(self) -> list[_Place]:
+        """Take a batch out of the line: at every moment each place is in the line or taken."""
         batch: list[_Place] = []
+        self._taken = batch
         size = 0
         while self._waiting and len(batch) < limits.BATCH_PROPOSALS and size < limits.BATCH_BYTES:
-            place = self._waiting.popleft()
-            size += len(place.submission.encoded)
-            batch.append(place)
-        self._taken = batch
+            batch.append(self._waiting[0])
+            size += len(self._waiting.popleft().submission.encoded)
         return batch
 
     def _put_back(self) -> None:
-        """Have what was taken and not answered decided again, as repeats; the mutex is held."""
-        self._waiting.extendleft(reversed([place.again() for place in self._taken if place.answer is None]))
-        self._taken = []
-
-    def _answer(self, batch: list[_Place], answers: list[Answer]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Place]] = {}
-        for place, answer in zip(batch, answers, strict=True):
-            place.answer = answer
-            if place.wake is not None:
-                _rouse(place.wake)
-            elif place.loop is not None:
-                by_loop.setdefault(place.loop, []).append(place)
-        for loop, places in by_loop.items():
-            _wake_loop(loop, places)
-        self._taken = []
+        """Have what was taken and not answered decided again, as repeats; the mutex is held, and nobody decides."""
+        if self._taken:
+            left = {place: None for place in self._taken if place.answer is None}
+            for place in left:
+                place.submission = place.submission.as_repeat()
+            self._waiting = deque([*left, *(place for place in self._waiting if place not in left)])
+            self._taken = []
 
     def _hand_over(self) -> None:
-        """Make the first who waits the leader; the mutex is held."""
+        if self._waiting or self._taken or self._is_closed:
+            with self._mutex:
+                self._call_first()
+
+    def _call_first(self) -> bool:
+        """Wake the first who waits, unless somebody leads; return whether there is neither. The mutex is held."""
+        if self._lead.locked():
+            return False
+        self._put_back()
         if not self._waiting:
-            self._leader = None
             self._idle.notify_all()
-            return
+            return True
         first = self._waiting[0]
-        if first.wake is None:
-            self._start_pump()
-        else:
-            self._leader = first.thread
+        if first.future is not None:
+            self._wake_pump()
+        elif first.wake is not None:
             _rouse(first.wake)
+        return False
 
-    # -- the pump, for callers in event loops
+    # -- the pump and the looks, for callers in event loops
 
-    def _start_pump(self) -> None:
+    def _wake_pump(self) -> None:
+        """Have the pump see whether it should lead; the mutex is held."""
         if self._pump is None or not self._pump.is_alive():
             self._pump = threading.Thread(target=self._run_pump, name="comity-pump", daemon=True)
             self._pump.start()
-        self._leader = self._pump
-        self._pump_wake.release()
+        _rouse(self._pump_wake)
 
     def _run_pump(self) -> None:
-        while True:
+        while self._waiting or not self._is_closed:
             self._pump_wake.acquire()
-            while self._pump_leads():
-                self._decide_batch()
-            if self._is_closed:
-                return
-
-    def _pump_leads(self) -> bool:
-        with self._mutex:
-            if self._leader is not self._pump:
-                return False
-            if self._waiting and self._waiting[0].loop is not None:
-                return True
+            lead = threading.Lock()
+            with lead:
+                while self._pump_leads(lead):
+                    self._decide_batch()
             self._hand_over()
-            return self._leader is self._pump
+
+    def _pump_leads(self, lead: threading.Lock) -> bool:
+        """Take or keep the lead as long as the first who waits is a task."""
+        with self._mutex:
+            return self._seize(lead) and bool(self._waiting) and self._waiting[0].future is not None
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have a loop look after its tasks, by one timer for all of them; the mutex is held."""
+        self._watched = {loop, *(each for each in self._watched if not each.is_closed())}
+        loop.call_later(min(_LOOK_S, limits.LANE_TIMEOUT_S), self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up the tasks of a loop whose time is up; see to it that somebody leads for the others."""
+        with self._mutex:
+            line = (*self._taken, *self._waiting)
+            tasks = [place for place in line if place.future and place.future.get_loop() is loop]
+            if not tasks:
+                self._watched.discard(loop)
+                return
+            self._watch(loop)
+            self._call_first()
+        now = monotonic()
+        for place in tasks:
+            if place.answer is None and place.until <= now:
+                self._give_up(place)
 
 
-def _rouse(wake: threading.Lock) -> None:
-    """Wake a place; it may be awake already, having looked for itself."""
-    if wake.locked():
-        wake.release()
-
-
-def _result(place: _Place) -> Decision:
-    answer = place.answer
+def _result(answer: Answer) -> Decision:
     if isinstance(answer, Decision):
         return answer
-    assert answer is not None
     raise answer
 
 
-def _unexpected(error: Exception, place: _Place) -> ComityError:
-    unknown = OutcomeUnknown(
-        f"{type(error).__name__}: {error}: ask again with the same id", proposal=place.submission.proposal.id
-    )
-    unknown.__cause__ = error
-    return unknown
+def _rouse(wake: threading.Lock) -> None:
+    with suppress(RuntimeError):  # It is awake already.
+        wake.release()
 
 
-def _wake_loop(loop: asyncio.AbstractEventLoop, places: list[_Place]) -> None:
-    try:
-        loop.call_soon_threadsafe(_resolve, places)
-    except RuntimeError:
-        """The loop has been closed; nobody waits for these answers any more."""
+def _failure(place: _Place, error: Exception) -> ComityError:
+    """Return an exception of the caller's own for what broke its batch off."""
+    is_untouched = isinstance(error, StoreError)
+    failure = type(error)(*error.args) if is_untouched else _unknown(place, f"{type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
-def _resolve(places: list[_Place]) -> None:
-    for place in places:
-        future, answer = place.future, place.answer
-        if future is not None and answer is not None and not future.done():
+def _unknown(place: _Place, reason: str) -> OutcomeUnknown:
+    return OutcomeUnknown(f"{reason}: ask again with the same id", proposal=place.submission.proposal.id)
+
+
+def _answer(batch: list[_Place], answers: list[Answer]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Answer], Answer]]] = {}
+    for place, answer in zip(batch, answers, strict=True):
+        if place.future is not None:
+            by_loop.setdefault(place.future.get_loop(), []).append((place.future, answer))
+            continue
+        place.answer = answer
+        if place.wake is not None:
+            _rouse(place.wake)
+    for loop, answered in by_loop.items():
+        with suppress(RuntimeError):  # The loop has been closed; nobody waits for these answers any more.
+            loop.call_soon_threadsafe(_resolve, answered)
+
+
+def _resolve(answered: list[tuple[asyncio.Future[Answer], Answer]]) -> None:
+    for future, answer in answered:
+        if not future.done():
             future.set_result(answer)

@@ -136,6 +136,9 @@ def test_help_of_the_whole(run: Run, words: tuple[str, ...]) -> None:
         (("export", "out.xlsx"), 2, "invalid"),
         (("apply", "bad.toml"), 2, "invalid_definition"),
         (("propose", "-"), 2, "invalid"),
+        (("propose", "misspelt.json"), 2, "invalid"),
+        (("apply", "crm.db"), 2, "invalid"),
+        (("stats", "--db", "empty.db"), 3, "not_found"),
         (("stale", "customer/acme"), 2, "invalid"),
         (("get", "customer/nobody"), 3, None),
         (("get", "customer/acme", "--at", "99"), 3, "not_found"),
@@ -153,6 +156,8 @@ def test_help_of_the_whole(run: Run, words: tuple[str, ...]) -> None:
 )
 def test_exit_codes(crm: Run, words: tuple[str, ...], code: int, error: str | None) -> None:
     Path("bad.toml").write_text("kinds = 3\n")
+    Path("empty.db").touch()
+    Path("misspelt.json").write_text('{"changes": [{"do": "put", "record": "c/1", "values": {"n": 1}}]}')
     Path("bad.ndjson").write_text("{\n")
     Path("key").write_text("comity_no_key\n")
     told = crm(*words)
@@ -207,7 +212,76 @@ def test_agents_keys_and_variables(crm: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert key not in crm("agents", "list", "--json", "--as", "sales", "--key-file", "nokey").out
 
 
+# -- what is taken
+
+
+def test_words_are_taken_as_python_takes_them(crm: Run) -> None:
+    assert crm("put", "customer/acme", "status = lost", "note=a = b", "--accept", "4").code == 0
+    assert crm("append", "customer/acme", "tags=x", "notes=called").code == 0
+    assert crm("include", "customer/acme", 'tags=["x","y"]', "--json").json["outcome"] == "committed"
+    assert crm("exclude", "customer/acme", "tags=x").code == 0
+    values = crm("get", "customer/acme", "--json").json["values"]
+    assert values == {"status": "lost", "tickets": 2, "note": "a = b", "tags": ["y"], "notes": ["called"]}
+    found = crm("find", "customer", "--order", "status,-tickets", "--order", "tags", "--json").json["records"]
+    assert [record["record"] for record in found] == ["customer/acme", "customer/beta"]
+
+
+def test_a_proposal_needs_no_id(run: Run) -> None:
+    changes = '{"changes": [{"do": "put", "record": "customer/new", "fields": {"n": 1}}]}'
+    assert run("propose", "-", "--db", "crm.db", stdin=changes).code == 0
+    assert run("propose", "-", stdin=changes.replace("put", "create")).code == 1
+
+
+def test_every_single_change_takes_proof_of_a_read(crm: Run) -> None:
+    assert crm("archive", "customer/beta", "--was", "status=won").code == 1
+    assert crm("archive", "customer/beta", "--was", "status=lost").code == 0
+
+
 # -- what people see
+
+
+def test_the_command_line_speaks_of_options(crm: Run) -> None:
+    Path("comity.toml").write_text(DEFINITION)
+    crm("set", "customer/acme", "status=active", "--accept", "4")
+    assert crm("apply").code == 0
+    blind = crm("set", "customer/acme", "status=lost", "--as", "sales").err
+    assert "--accept 6, or say --was FIELD=VALUE." in blind
+    assert "accept=" not in blind
+    Path("customer.csv").write_text("name\nAnn\n")
+    assert "with --key COLUMN. Columns: name" in crm("import", "customer.csv").err
+    assert crm("put", "c/1", "--not-after", "soon").err.startswith("error: --not-after: ")
+
+
+def test_what_is_committed_need_not_be_repeated(crm: Run) -> None:
+    told = crm("put", "customer/acme", "status=lost", "--as", "sales").out
+    assert "warning freshness.blind_write" in told
+    assert "Next time read it first, or say --was FIELD=VALUE." in told
+
+
+def test_a_first_key_says_what_it_means_for_the_system_s_user(crm: Run) -> None:
+    assert "the system's user alone may not" in crm("agents", "key", "ops").out
+    refused = crm("agents", "key", "other")
+    assert (refused.code, "identity.not_operator" in refused.err) == (1, True)
+
+
+def test_records_that_do_not_fit_are_told_with_what_to_do(crm: Run) -> None:
+    Path("comity.toml").write_text('[kinds.customer.fields]\nstatus = { type = "integer" }\n')
+    told = crm("apply").err
+    assert "customer/acme.status" in told
+    assert "Mend these records first" in told
+
+
+@pytest.mark.parametrize("words", [("stats",), ("put", "c/1")])
+def test_what_is_wrong_with_a_file_names_it(run: Run, words: tuple[str, ...]) -> None:
+    Path("hello.db").write_text("hello there")
+    assert run(*words, "--db", "hello.db").err.startswith("error: hello.db: ")
+
+
+def test_looking_makes_no_workspace_of_an_empty_file(run: Run) -> None:
+    Path("empty.db").touch()
+    assert "the first write makes a workspace of it" in run("stats", "--db", "empty.db").err
+    assert Path("empty.db").stat().st_size == 0
+    assert run("put", "c/1", "--db", "empty.db").code == 0
 
 
 def test_a_conflict_says_what_moved_and_what_to_do(crm: Run) -> None:
@@ -218,12 +292,27 @@ def test_a_conflict_says_what_moved_and_what_to_do(crm: Run) -> None:
 
 def test_history_why_and_refusals(crm: Run) -> None:
     told = crm("history", "customer/acme").out
-    for text in ("status: active → at_risk", "support", "customer.updated", '"escalation T-42"', "event 4.0"):
+    for text in (
+        "status: active → at_risk",
+        "by support",
+        "customer.updated",
+        '"escalation T-42"',
+        "event 4.0",
+        " UTC",
+    ):
         assert text in told
     why = crm("why", "customer/acme", "status").out
     for text in ("at_risk", "by support (claimed)", '"escalation T-42"', "resting on customer/acme.status was active"):
         assert text in why
     assert "freshness.changed" in crm("refusals").out
+
+
+def test_history_is_no_place_to_read_a_definition(crm: Run) -> None:
+    Path("comity.toml").write_text(f'name = "crm"\n# {"x" * 500}\n')
+    crm("apply")
+    told = crm("history", "$definition/current").out
+    assert 'source: - → name = "crm" …' in told
+    assert "xxx" not in told + crm("why", "$definition/current").out
 
 
 def test_pages(crm: Run) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -9,16 +10,20 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from rich.console import Console
 
 import comity
-from comity.cli.demo import is_proven, run, stage
+from comity.cli.demo import grounds, is_proven, report, run, stage
 from comity.cli.demo.audit import Audit
 from comity.cli.demo.desk import GONE, Desk, Entry, read_journal
 from comity.cli.demo.evidence import Evidence, dangling_references, lost_writes
 from comity.cli.demo.script import AGENTS, SCRIPT
 from comity.cli.demo.worlds import WORLDS
 from comity.errors import InvalidRequest
+from comity.model.decisions import Finding
+from comity.operations import Refusal
 
 RUN = "import sys, pathlib, comity.cli.demo as demo; sys.exit(demo.run(pathlib.Path({folder!r}), as_json={as_json}))"
 
@@ -141,6 +146,40 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="isn't a folder"):
         run(tmp_path / "with" / "precious.txt")
     assert (tmp_path / "with" / "precious.txt").read_text() == "mine"
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidRequest, match="--folder"):
+        run(tmp_path / "file" / "demo")
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
+    with grounds.taken(tmp_path), pytest.raises(InvalidRequest, match="another demo is being played"):
+        run(tmp_path)
+    with grounds.taken(tmp_path):
+        assert (tmp_path / grounds.MARK).read_text().startswith("Made by")
+
+
+def test_the_longest_words_stay_whole_on_a_narrow_terminal() -> None:
+    refused = Refusal(
+        proposal="p",
+        at="2026-11-24T07:35:40.063123Z",
+        agent="product",
+        revision=5,
+        records=("feature_request/fr-7",),
+        findings=(Finding("freshness.changed", "m"), Finding("integrity.missing_target", "m")),
+        reason="asked for by a former customer",
+    )
+    told = "feature_request/fr-7.customer: customer/globex is deleted."
+    entries = (msgspec.structs.replace(entry("product", {}), outcome="refused", told=told),)
+    console = Console(file=io.StringIO(), width=80)
+    report.tell_audit(console, Audit(events=(), refusals=(refused,), verified=True))
+    report.tell_run(console, "with", Evidence(0, 0, 0, entries, {}))
+    words = console.file.getvalue().split()  # type: ignore[attr-defined]
+    assert {"integrity.missing_target", "feature_request/fr-7:", "feature_request/fr-7.customer:", "customer"} <= {
+        *words
+    }
 
 
 def test_a_failing_agent_ends_the_demo(

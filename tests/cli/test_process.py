@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import comity
 
 SURROUNDINGS = {**os.environ, "PYTHONPATH": str(Path(comity.__file__).parent.parent)}
@@ -29,6 +31,7 @@ def succeed(*words: str, folder: Path) -> None:
 def rows(folder: Path, count: int) -> None:
     lines = "".join(f'{{"id":"k{n}","text":"{"x" * 200}"}}\n' for n in range(count))
     (folder / "c.ndjson").write_text(lines)
+    (folder / "c.csv").write_text("id,text\n" + "".join(f"k{n},{'x' * 200}\n" for n in range(count)))
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
@@ -63,9 +66,10 @@ def shown(terminal: int) -> Iterator[bytes]:
             return
 
 
-def test_ctrl_c_stops_an_import_that_can_be_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["ndjson", "csv"])
+def test_ctrl_c_stops_an_import_that_can_be_resumed(tmp_path: Path, ending: str) -> None:
     rows(tmp_path, 20_000)
-    process, terminal = on_terminal("import", "c.ndjson", "--db", "c.db", folder=tmp_path)
+    process, terminal = on_terminal("import", f"c.{ending}", "--db", "c.db", folder=tmp_path)
     seen = b""
     for chunk in shown(terminal):
         if b"%" in chunk and b"%" not in seen:
@@ -74,7 +78,27 @@ def test_ctrl_c_stops_an_import_that_can_be_resumed(tmp_path: Path) -> None:
     os.close(terminal)
     assert process.wait() == 130
     assert b"Traceback" not in seen
+    assert b"rows were committed; the same import once more goes on from there" in b" ".join(seen.split())
     succeed("verify", folder=tmp_path)
+
+
+def test_ctrl_c_in_the_demo_says_so(tmp_path: Path) -> None:
+    process, terminal = on_terminal("demo", folder=tmp_path)
+    seen = b""
+    for chunk in shown(terminal):
+        if b"Without Comity" in chunk and b"Without Comity" not in seen:
+            process.send_signal(signal.SIGINT)
+        seen += chunk
+    os.close(terminal)
+    assert process.wait() == 130
+    assert b"interrupted" in seen
+    assert b"Traceback" not in seen
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "comity", "version", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=SURROUNDINGS, capture_output=True, check=True)
+    assert done.stdout.startswith(b'{"comity":')
 
 
 def test_a_bar_and_colours_for_a_terminal(tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_the_next_move_is_that_of_the_finding_that_can_be_mended_first() -> None
     assert next_move([finding(remedy=None)]) == "Propose something else."
 
 
+def test_the_next_move_joins_two_remedies_where_both_fit() -> None:
+    same = [finding(remedy=remedy) for remedy in ("Do this.", "Do this.", "Do that.", "Do more.")]
+    assert next_move(same) == "Do this. Do that."
+    moved = Finding("x.y", "Moved.", remedy="Read again.", moved=(Moved("a/1", "n", 1, 2, "x", 0, "1.0", None),))
+    assert next_move([moved, finding()]) == "Do this. Read again."
+    assert next_move([finding(), finding(remedy="word " * 100)]) == "Do this."
+
+
 def test_the_same_proposal_on_the_same_view_gives_the_same_judgement() -> None:
     given = World(state("task/a", n=1), state("task/b", n=2))
     changes = [Put(f"task/{name}", {"n": 5}) for name in "zyxwvab"]

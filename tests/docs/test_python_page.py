@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import comity
+from comity.operations import Answer
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", PAGE))))
@@ -29,3 +30,8 @@ def test_every_member_of_a_handle_is_there(handle: type) -> None:
         if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
     }
     assert members - NAMED == set()
+
+
+@pytest.mark.parametrize("answer", Answer.__subclasses__(), ids=lambda answer: answer.__name__)
+def test_every_field_of_an_answer_is_there(answer: type[Answer]) -> None:
+    assert set(answer.__struct_fields__) - NAMED == set()

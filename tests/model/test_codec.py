@@ -86,6 +86,34 @@ def test_what_is_no_proposal(data: bytes) -> None:
         codec.decode_proposal(data)
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "not a proposal: Expected `object`"),
+        (b'{"changes":[{"do":"put","record":1}]}', r"at `\$.changes\[0\].record`"),
+        (
+            b'{"changes":[{"do":"put","record":"a/1","feilds":{}}]}',
+            r"changes\[0\] has no 'feilds'; did you mean 'fields'",
+        ),
+    ],
+)
+def test_what_somebody_wrote_is_read_strictly(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        codec.read_proposal(data, id="p")
+
+
+def test_a_proposal_that_somebody_wrote_gets_an_id_if_it_has_none() -> None:
+    assert codec.read_proposal(WIRE, id="other") == PROPOSAL
+    assert codec.read_proposal(b"{}", id="p") == Proposal(id="p")
+    with pytest.raises(InvalidRequest, match="`id`"):
+        codec.read_proposal(b"{}")
+
+
+def test_what_is_stored_may_have_names_of_a_later_version() -> None:
+    assert codec.decode_proposal(b'{"id":"p","later":1}') == Proposal(id="p")
+
+
 def test_what_is_no_json() -> None:
     assert codec.decode(b'{"a":1}') == {"a": 1}
     for data in (b"", b"{", b"NaN", b"\xff", b"[" * 100_000):

@@ -48,7 +48,7 @@ SHOWN: list[tuple[str, Callable[[comity.Workspace], object], str]] = [
         "  customer.created customer/acme (event 2.0, life absent → live, status empty → active)"
         f" by ann (claimed) at {NOW}",
     ),
-    ("no history", lambda ws: ws.history("ticket"), "0 events, as of revision 3"),
+    ("no history", lambda ws: ws.history("customer", since=3), "0 events, as of revision 3"),
     (
         "diff",
         lambda ws: ws.diff(2),

@@ -235,9 +235,11 @@ def test_s25_with_a_human_in_charge_the_system_user_is_no_operator(crm: comity.W
     assert done.number == 2
 
 
-def test_s25_the_key_of_an_agent_that_is_no_human_locks_nobody_out(crm: comity.Workspace) -> None:
-    crm.issue_key("sales")
-    assert crm.issue_key("ops").key
+def test_s25_the_key_of_one_who_is_no_longer_a_human_locks_nobody_out(open_again: Open, define: Define) -> None:
+    ws = open_again(definition=define(CRM.replace('role = "sales"', 'role = "sales", kind = "human"')))
+    sales = ws.agent("sales", key=ws.issue_key("sales").key)
+    assert sales.apply(define(CRM)).is_changed
+    assert ws.issue_key("ops").key
 
 
 def test_s25_the_key_of_one_who_is_no_longer_declared_locks_nobody_out(open_again: Open, define: Define) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -59,10 +59,10 @@ def test_s03_a_proposal_that_breaks_the_batch_is_answered_alone(coordinator: Coo
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"changes": (Put(5, {}),)},
+        {"changes": (Put(cast("str", 5), {}),)},
         {"changes": (Put("a/1", {"n": 1}),), "reason": 5},
         {"changes": (Put("a/1", {"n": 1}),), "about": (7,)},
-        {"changes": (Put("a/1", {"n": 1}),), "reads": (Read("a/1", "soon"),)},
+        {"changes": (Put("a/1", {"n": 1}),), "reads": (Read("a/1", cast("int", "soon")),)},
         {"changes": (Put("a/1", {"n": 1}),), "accept": "now"},
     ],
     ids=["record", "reason", "about", "revision", "accept"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ class Switched:
 
 
 @contextmanager
-def two_lives(tmp_path: Path, *, same_length: bool) -> Iterator[tuple[Coordinator, Switched]]:
+def two_lives(tmp_path: Path, *, same_length: bool) -> Generator[tuple[Coordinator, Switched]]:
     """Make a base, copy it after two commits, and let both go on on their own."""
     paths = [tmp_path / "one.db", tmp_path / "two.db"]
     with comity.open(paths[0]) as one:

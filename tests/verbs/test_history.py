@@ -9,6 +9,7 @@ import pytest
 import comity
 from comity import limits
 from comity.testing.manual_clock import ManualClock
+from tests.verbs.conftest import Open
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def filled(base: comity.Workspace, clock: ManualClock) -> comity.Workspace:
         ({"record": "task/a"}, ["4.0", "2.0", "1.0"]),
         ({"record": "memo"}, ["5.0", "3.0"]),
         ({"agent": "bob"}, ["4.0", "2.0"]),
-        ({"agent": "nobody"}, []),
+        ({"agent": "ann", "record": "task/a", "since": 1}, []),
+        ({"type": "task.archived"}, []),
         ({"type": "task.updated"}, ["2.0"]),
         ({"type": "Seen"}, ["4.0"]),
         ({"since": 3}, ["5.0", "4.0"]),
@@ -132,9 +134,52 @@ def test_why_a_record_is_as_it_is(filled: comity.Workspace) -> None:
     last = filled.why("memo/m").event
     assert last is not None
     assert (last.event, filled.why("memo/m").value) == ("5.0", "deleted")
-    assert filled.why("task/a", "unwritten").event is None
-    with pytest.raises(comity.NotFound):
-        filled.why("task/none")
+    assert filled.why("memo/m", "text", at=3).value == "x"
+    with pytest.raises(comity.NotFound, match="was no record memo/m yet at revision 2"):
+        filled.why("memo/m", at=2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "asked", "told"),
+    [
+        ("history", {"record": "tsk"}, "there is no kind 'tsk'; did you mean 'task'? Kinds here: memo, task."),
+        ("history", {"record": "zz"}, "there is no kind 'zz'. Kinds here: memo, task."),
+        ("history", {"record": "task/aa"}, "there is no record task/aa; did you mean 'task/a'?"),
+        ("history", {"record": "task/zz"}, "there is no record task/zz: nothing was ever written to it"),
+        ("history", {"agent": "nobody"}, "there is no agent 'nobody'. Agents here: ann, bob."),
+        ("history", {"agent": "bop"}, "did you mean 'bob'?"),
+        ("history", {"type": "Sen"}, "there is no event type 'Sen'; did you mean 'Seen'? Event types here:"),
+        ("refusals", {"agent": "ane"}, "there is no agent 'ane'; did you mean 'ann'?"),
+        ("diff", {"since": 0, "target": "task/aa"}, "did you mean 'task/a'?"),
+        ("diff", {"since": 0, "target": "tsk"}, "did you mean 'task'?"),
+        ("why", {"record": "task/aa"}, "did you mean 'task/a'?"),
+        ("why", {"record": "task/a", "field": "m"}, "task/a has no field 'm'. Its fields: n."),
+        ("why", {"record": "memo/m", "field": "txt"}, "memo/m has no field 'txt'; did you mean 'text'?"),
+    ],
+)
+def test_s30_a_name_that_means_nothing_is_told(
+    filled: comity.Workspace, verb: str, asked: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(comity.NotFound) as error:
+        getattr(filled, verb)(**asked)
+    assert told in str(error.value)
+
+
+def test_s30_what_is_declared_has_an_empty_history(open_base: Open) -> None:
+    base = open_base(
+        '[agents]\nbob = {}\n[kinds.task.fields]\nstatus = { event = "Moved" }\nn = {}\n[kinds.task.events.Picked]\n'
+    )
+    bob = base.agent("bob")
+    assert [bob.history(type=type).events for type in ("Moved", "Picked", "task.archived")] == [(), (), ()]
+    assert (bob.history("task").events, bob.history(agent="bob").events, bob.refusals(agent="bob").refusals) == (
+        (),
+        (),
+        (),
+    )
+    bob.put("task/a", status="x")
+    assert bob.why("task/a", "n").event is None
+    with pytest.raises(comity.NotFound, match="did you mean 'status'"):
+        bob.why("task/a", "stats")
 
 
 def test_refusals_are_kept_and_told_newest_first(filled: comity.Workspace, clock: ManualClock) -> None:

@@ -86,6 +86,57 @@ def test_s30_a_search_for_what_is_not_there_names_the_nearest(
         base.count(kind, *filters)
 
 
+FITTING = """
+[kinds.task.fields]
+title  = { type = "string" }
+n      = { type = "integer" }
+status = { enum = ["open", "done"] }
+due    = { format = "date-time" }
+tags   = { type = "array", items = { type = "string" } }
+owner  = { ref = "task" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "problem"),
+    [
+        ("n = abc", '"abc" is not of type "integer"'),
+        ("n in 1,abc", '"abc" is not of type "integer"'),
+        ("status = zzz", '"zzz" is none of "open", "done"'),
+        ("due = soon", "soon"),
+        ("tags = x", "ask with has for one element"),
+        ("owner = 'no id'", "put a text"),
+    ],
+)
+def test_a_search_for_a_value_that_no_record_can_hold_is_refused(open_base: Open, condition: str, problem: str) -> None:
+    base = open_base(FITTING)
+    for search in (base.find, base.count):
+        with pytest.raises(comity.InvalidQuery) as error:
+            search("task", condition)
+        assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["n = 1", "n = null", "n > 5.5", "status != zzz", "status in open,done", "due = 2026-01-01T10:00:00+02:00"]
+    + ["tags has x", "owner = task/a", "owner = 1", "$id = zzz"],
+)
+def test_a_search_for_what_may_be_is_answered(open_base: Open, condition: str) -> None:
+    assert open_base(FITTING).count("task", condition) == 0
+
+
+def test_a_search_in_the_past_may_ask_for_what_was_allowed_then(open_base: Open, tmp_path: Any) -> None:
+    base = open_base(FITTING)
+    base.agent("ann").put("task/a", status="done")
+    base.agent("ann").put("task/a", status="open", was={"status": "done"})
+    (tmp_path / "new.toml").write_text(FITTING.replace(', "done"', ""), encoding="utf-8")
+    base.apply(tmp_path / "new.toml")
+    assert [record.id for record in base.find("task", status="done", at=2)] == ["a"]
+    assert base.count("task", status="done", life="deleted") == 0
+    with pytest.raises(comity.InvalidQuery, match="none of"):
+        base.find("task", status="done")
+
+
 def test_a_search_knows_the_definition_that_another_handle_applied(open_base: Open, tmp_path: Any) -> None:
     first, second = open_base(CRM), open_base()
     first.agent("ann").put("task/a", title="t")

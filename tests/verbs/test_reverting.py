@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,8 +70,53 @@ def test_reverting_twice_brings_it_back(base: comity.Workspace) -> None:
     assert base.revert(commit=2).decisions[0].revision == 3
     base.revert(commit=3)
     assert dict(base.get("task/a")) == {"x": 2}
-    with pytest.raises(comity.NotFound):
-        base.revert(commit=99)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "told"),
+    [
+        ({"commit": 99}, comity.NotFound, "there is no revision 99: the last one is 2"),
+        ({"commit": 0}, comity.NotFound, "there is no commit 0: the first one is 1"),
+        ({"commit": 1}, comity.InvalidRequest, "commit 1 is an operator's (applied of $definition/current)"),
+        ({"agent": "ann", "since": 2}, comity.NotFound, "'ann' has changed no record since 2"),
+        ({"agent": "bob"}, comity.NotFound, "'bob' has changed no record, so"),
+        ({"agent": "anne"}, comity.NotFound, "there is no agent 'anne'; did you mean 'ann'?"),
+        ({}, comity.InvalidRequest, "name either a commit"),
+        ({"agent": "ann", "commit": 2}, comity.InvalidRequest, "name either a commit"),
+    ],
+)
+def test_why_there_is_nothing_to_undo_is_told(
+    open_base: Open, asked: dict[str, Any], error: type[comity.ComityError], told: str
+) -> None:
+    base = open_base("[agents]\nann = {}\nbob = {}\n[kinds.task.fields]\nx = {}\n")
+    base.agent("ann").put("task/a", x=1)
+    with pytest.raises(error) as raised:
+        base.revert(**asked)
+    assert told in str(raised.value)
+
+
+def test_what_is_as_it_was_is_not_undone(base: comity.Workspace) -> None:
+    ann, bob = base.agent("ann"), base.agent("bob")
+    bob.put("task/a", x=1)
+    ann.delete("task/a", accept=1)
+    ann.restore("task/a")
+    ann.put("task/a", x=2, was={"x": 1})
+    ann.put("task/a", x=1, was={"x": 2})
+    answer = base.revert(agent="ann")
+    assert (answer.reverted, answer.left, answer.decisions) == ((), (), ())
+
+
+def test_a_required_field_of_a_record_that_stays_is_left(open_base: Open) -> None:
+    """The creation can't be undone, as somebody else has worked on the record since; what it needs must stay."""
+    base = open_base('[kinds.task.fields]\nname = { type = "string", required = true }\nx = {}\ny = {}\n')
+    base.agent("ann").create("task/a", name="A", x=1)
+    base.agent("bob").put("task/a", y=1)
+    answer = base.revert(agent="ann")
+    assert [(one.field, one.why) for one in answer.left] == [
+        ("$life", "others changed the record since: y by bob at revision 3"),
+        ("name", "it is required, and had no value before"),
+    ]
+    assert dict(base.get("task/a")) == {"name": "A", "y": 1}
 
 
 def test_what_was_added_is_undone_only_if_nobody_added_since(base: comity.Workspace) -> None:
@@ -172,18 +218,3 @@ def test_what_was_removed_comes_back_before_what_refers_to_it(open_base: Open) -
     answer = base.revert(agent="ann", since=since)
     assert (answer.left, len(answer.decisions)) == ((), 3)
     assert base.count("task") == 240
-
-
-def test_there_must_be_something_to_undo(base: comity.Workspace) -> None:
-    base.agent("ann").put("task/a", x=1)
-    for neither in (base.revert, lambda: base.revert(commit=1, agent="ann")):
-        with pytest.raises(comity.InvalidRequest, match="either a commit"):
-            neither()
-    nothing = (
-        lambda: base.revert(commit=7),
-        lambda: base.revert(agent="nobody"),
-        lambda: base.revert(agent="ann", since=1),
-    )
-    for undo in nothing:
-        with pytest.raises(comity.NotFound, match="nothing to undo"):
-            undo()

@@ -186,8 +186,8 @@ def left_unchanged(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
 
 def withdrawn(ann: comity.Agent) -> tuple[comity.Intent, comity.Record]:
     intent = ann.intent()
-    with pytest.raises(ZeroDivisionError), intent:  # noqa: PT012 - the block is what is tested
-        record = intent.get("task/a")
+    record = intent.get("task/a")
+    with pytest.raises(ZeroDivisionError), intent:
         raise ZeroDivisionError
     return intent, record
 

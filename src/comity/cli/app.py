@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str], output: Output) -> int:
     try:
         "".join(words).encode()
-        result = build_app(output)(words, exit_on_error=False, print_error=False, result_action="return_value")
+        app = build_app(output, operations_for(words))
+        result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except UnicodeEncodeError:
         output.complain(exits.Fault("usage", "the arguments are no UTF-8", "never"))
         return exits.INVALID
@@ -83,7 +84,13 @@ def _path(error: CycloptsError) -> Sequence[str]:
     return error.command_chain or ()
 
 
-def build_app(output: Output) -> App:
+def operations_for(words: Sequence[str]) -> Sequence[Operation]:
+    """Return the rows that a command line may mean: those of its first word, else all; making each takes time."""
+    rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
+    return [operation for operation in rows if operation.command[0] in words[:1]] or rows
+
+
+def build_app(output: Output, operations: Sequence[Operation]) -> App:
     """Return the application; its commands print to ``output`` and return their exit codes."""
     app = App(
         name="comity",
@@ -94,9 +101,8 @@ def build_app(output: Output) -> App:
         suppress_keyboard_interrupt=False,  # It is told in one place, here, with what it carries.
     )
     parts: dict[str, App] = {}
-    for operation in OPERATIONS:
-        if "cli" in operation.surfaces:
-            _add(operation, app, parts, output)
+    for operation in operations:
+        _add(operation, app, parts, output)
     for name, function in freestanding.commands(output).items():
         app.command(function, name=name, group=GROUPS["start"], help_epilogue="")
     app.register_install_completion_command(add_to_startup=False, group=GROUPS["start"])

@@ -25,14 +25,16 @@ Every operation of Comity is a command. A file is made by the first write to it:
 ```console
 $ comity put customer/acme status=active open_tickets=0 --db crm.db --as sales
 $ comity set customer/acme status=at_risk --was status=active --reason "escalation T-42" --as support
-$ comity find customer 'open_tickets = 0' status=at_risk
+$ comity include customer/acme tags=vip --as sales
+$ comity find customer 'open_tickets = 0' status=at_risk --order name,-open_tickets
 $ comity why customer/acme status
 $ comity get customer/acme --json
 $ comity get customer/nobody  # exit 3
 ```
 
 A value is JSON where it parses as JSON, else a text: `n=2` is a number, `n='"2"'` a text, `n=null` clears the
-field, `tags='["a","b"]'` is a list, and `profile=@profile.json` takes what the file holds.
+field, `tags='["a","b"]'` is a list, and `profile=@profile.json` takes what the file holds. Where a list is asked for
+(`include`, `exclude`, `append`) a single element stands for a list of one. `python -m comity` is the same as `comity`.
 
 With `--json` an answer is one JSON document on the standard output, fields at their default left out. An error is
 one on the standard error, `{"error": {"code": …, "message": …, "retry": "never" | "reread" | "same"}}`, with the
@@ -59,6 +61,9 @@ the arguments of a running command: put it into a file that only you can read, o
 FREE: Final = "## Without a workspace\n\n"
 TITLES: Final = {"read": "## Look", "write": "## Change", "operate": "## Operate"}
 FILES: Final = {
+    "propose": """\
+The file holds a [proposal as JSON](proposals.md); its `id` may be left out.
+""",
     "import": """\
 A file is CSV, JSON (a list of objects, or an object with a list for each kind) or NDJSON (an object in each line, or
 what `export` writes). The id is the column named by `--key`, else `$id`, `id`, `<kind>_id`, or the first column if it

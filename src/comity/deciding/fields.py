@@ -68,6 +68,24 @@ class CompiledField:
         except ValueError:
             return operand
 
+    def problem_of_operand(self, op: Operator, operand: Any) -> str | None:
+        """Return why no value of the field can be equal to what a condition compares with, or None.
+
+        ``operand`` has been through ``normalise_operand``. Only ``=`` and ``in`` can be told so.
+        """
+        if op != "=" and op != "in":
+            return None
+        for value in operand if op == "in" else (operand,):
+            if found := self.problems(value):
+                return f"{found[0]}; ask with has for one element" if self.is_list else found[0]
+        return None
+
+    def expected(self) -> str | None:
+        """Return what a value is to be, in words, or None where the definition doesn't tell."""
+        if self.form == "ref" and not self.is_list:
+            return f"the id of a {self.definition.ref}"
+        return schemas.expected(schemas.effective_schema(self.definition), self.name)
+
     def is_plainly_right(self, value: Any) -> bool:
         """Tell at a glance that nothing is wrong with a normalised value; False means: look closer."""
         return self.form == "plain" and (self.validator is None or self.validator.is_valid(value))

@@ -18,10 +18,12 @@ from comity.model.decisions import Finding, Outcome
 from comity.model.definition import AgentDefinition
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
-from comity.model.texts import show
+from comity.model.texts import show, tokens
 
 _MOVED_WHEN_CUT: Final = 10
 _NOTHING_NEXT: Final = "Go on."
+_NEXT_TOKENS: Final = limits.ANSWER_TOKENS * 2 // 5
+"""Of two remedies; the rest of an answer is for what was found."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -109,9 +111,14 @@ def _cut(finding: Finding, said: int | None = None) -> Finding:
 
 
 def next_move(findings: Sequence[Finding]) -> str:
-    """Return the one sentence that says what to do about what was found."""
+    """Return what to do about what was found, in a sentence or two.
+
+    What can be mended in the proposal comes before what must be decided again.
+    """
     refusals = [finding for finding in findings if finding.severity != "warn"]
     if not refusals:
         return _NOTHING_NEXT
-    first = next((finding for finding in refusals if not finding.moved), None) or refusals[0]
-    return first.remedy or "Propose something else."
+    ordered = sorted(refusals, key=lambda finding: bool(finding.moved))
+    remedies = list(dict.fromkeys(finding.remedy for finding in ordered if finding.remedy))[:2]
+    both = " ".join(remedies)
+    return (both if tokens(both) <= _NEXT_TOKENS else remedies[0]) or "Propose something else."

@@ -16,6 +16,7 @@ from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, V
 from comity.deciding.expressions import FieldType
 from comity.model.definition import FieldDefinition
 from comity.model.reading import Path
+from comity.model.texts import listed
 
 PATTERNS: Final = RegexOptions()
 
@@ -41,6 +42,33 @@ JSON_TYPES: Final[tuple[tuple[type, str], ...]] = (
 """In an order in which booleans aren't taken for integers."""
 
 BOUNDS: Final = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
+
+EXPECTED_TYPES: Final[Mapping[str, str]] = {
+    "string": "a text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+EXAMPLE_ITEMS: Final[Mapping[str, str]] = {"string": '"x"', "integer": "1", "number": "1.5", "boolean": "true"}
+EXPECTED_FORMATS: Final[Mapping[str, str]] = {
+    "date-time": "a time, such as 2026-01-31T12:00:00Z",
+    "date": "a date, such as 2026-01-31",
+    "time": "a time of day, such as 12:00:00Z",
+    "email": "an e-mail address",
+    "uri": "an address, such as https://example.org/",
+}
+EXPECTED_BOUNDS: Final[Mapping[str, str]] = {
+    "minimum": "of at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "of at most {}",
+    "exclusiveMaximum": "below {}",
+    "minLength": "of at least {} characters",
+    "maxLength": "of at most {} characters",
+    "pattern": "that matches {}",
+}
+ENUM_SHOWN: Final = 10
 
 MESSAGE_CHARS: Final = 200
 """Of a message about a value; a longer one has its middle cut out."""
@@ -107,6 +135,30 @@ def field_type(schema: Mapping[str, Any], *, is_nullable: bool) -> FieldType:
     if name == "string" and schema.get("format") == "date-time":
         return FieldType("time", None, is_nullable)
     return FieldType(name, None, is_nullable)
+
+
+def expected(schema: Mapping[str, Any], name: str) -> str | None:
+    """Return what a value of the field ``name`` is to be, in words, or None where the schema doesn't tell.
+
+    >>> expected({"type": "integer", "minimum": 0}, "n"), expected({"type": "array"}, "tags")
+    ('an integer of at least 0', 'a list, such as tags=["x"]')
+    """
+    if "enum" in schema:
+        return f"one of {listed(list(map(_json, schema['enum'])), ENUM_SHOWN)}"
+    if "format" in schema:
+        return EXPECTED_FORMATS.get(schema["format"], f"a text in the format {schema['format']}")
+    types = list(_types(schema))
+    if len(types) != 1 or types[0] not in EXPECTED_TYPES:
+        return None
+    if types[0] == "array":
+        return f"a list{_example(schema.get('items'), name)}"
+    bounds = [words.format(schema[keyword]) for keyword, words in EXPECTED_BOUNDS.items() if keyword in schema]
+    return " ".join([EXPECTED_TYPES[types[0]], " and ".join(bounds)]).rstrip()
+
+
+def _example(items: object, name: str) -> str:
+    type_ = items.get("type", "") if isinstance(items, dict) else "string"
+    return f", such as {name}=[{EXAMPLE_ITEMS[type_]}]" if type_ in EXAMPLE_ITEMS else ""
 
 
 def _types(schema: Mapping[str, Any]) -> Iterable[str]:

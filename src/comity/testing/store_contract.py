@@ -265,12 +265,15 @@ class StoreContract:
             assert refs_of(snapshot.changed_since(0, 2)) == ["customer/a", "customer/b"]
             assert snapshot.changed_since(4, 10) == []
 
-    def test_kinds_tell_their_last_change(self, store: Store) -> None:
-        put(store, "customer/a")
+    def test_kinds_agents_and_event_types(self, store: Store) -> None:
+        put(store, "customer/a", agent="support")
         put(store, "ticket/a", life="deleted")
-        put(store, "customer/b")
+        put(store, "customer/b", agent="support")
+        store.keep(told(store, 1), [answered("p", agent="ops"), answered("q", agent="sales")])
         with store.snapshot() as snapshot:
             assert snapshot.kinds() == {"customer": 3, "ticket": 2}
+            assert snapshot.agents() == ["ops", "sales", "support"]
+            assert snapshot.event_types() == ["customer.changed", "ticket.changed"]
 
     # Queries: what each filter means is for the differential test of the store; here is what find and count do
 
@@ -280,11 +283,8 @@ class StoreContract:
         put(store, "ticket/a", n=1)
         put(store, "customer/gone", life="archived", n=1)
         with store.snapshot() as snapshot:
-            assert refs_of(snapshot.find(query("customer", "n<3", order="-n"))) == [
-                "customer/c",
-                "customer/b",
-                "customer/d",
-            ]
+            found = refs_of(snapshot.find(query("customer", "n<3", order="-n")))
+            assert found == ["customer/c", "customer/b", "customer/d"]
             assert refs_of(snapshot.find(query("customer", n=1, limit=1))) == ["customer/b"]
             assert snapshot.count(query("customer", n=1, limit=1)) == 2
             assert snapshot.count(query("customer", life="any")) == 5

@@ -16,7 +16,7 @@ from comity.verbs.engine import Engine
 
 _ATTEMPTS = 5
 _MOST_PROBLEMS = 100
-_GO_ON = "Nothing was changed. Mend these records first, or let the definition take them as they are; then apply it again."
+_GO_ON = "Nothing was changed. Mend these records first, or let the definition take them as they are; then apply again."
 
 
 def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:

@@ -30,6 +30,7 @@ from comity.operations import (
     WhyAnswer,
 )
 from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
+from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of, time_of
 from comity.verbs.reading import answer_of, check_query, known_fields
 
@@ -37,12 +38,27 @@ _CAUSES: Final = 32
 
 
 def history(engine: Engine, caller: Caller, request: History) -> HistoryAnswer:
-    """Return events, newest first unless asked otherwise."""
+    """Return events, newest first unless asked otherwise.
+
+    Raises NotFound, with the nearest name, where there are none because a name means nothing.
+    """
     if not 0 < request.limit <= limits.HISTORY_PAGE:
         raise LimitExceeded(f"limit: between 1 and {limits.HISTORY_PAGE}")
     with engine.store.snapshot() as snapshot:
         events = snapshot.events(_chosen(snapshot, request))
+        if not events:
+            _check_names(engine, snapshot, request)
         return HistoryAnswer(events=tuple(_described(snapshot, events)), revision=snapshot.head.revision)
+
+
+def _check_names(engine: Engine, snapshot: Snapshot, request: History) -> None:
+    compiled = engine.coordinator.definition(snapshot)
+    if request.record is not None:
+        names.check_target(snapshot, compiled, request.record)
+    if request.agent is not None:
+        names.check_agent(snapshot, compiled, request.agent)
+    if request.type is not None:
+        names.check_event_type(snapshot, compiled, request.type)
 
 
 def _chosen(snapshot: Snapshot, request: History) -> EventFilter:
@@ -144,11 +160,13 @@ def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -
 
 
 def diff(engine: Engine, caller: Caller, request: Diff) -> DiffAnswer:
-    """Return the fields that differ between two moments, by record."""
+    """Return the fields that differ between two moments, by record; raises NotFound for a target that isn't there."""
     with engine.store.snapshot() as snapshot:
         since, until = revision_of(snapshot, request.since), revision_of(snapshot, request.until)
         if since > until:
             raise InvalidRequest(f"revision {since} is later than {until}: name the earlier moment first")
+        if request.target:
+            names.check_target(snapshot, engine.coordinator.definition(snapshot), request.target)
         touched = _touched(snapshot, request.target, since, until)
         before, after = snapshot.records_at(touched, since), snapshot.records_at(touched, until)
         found: list[Difference] = []
@@ -185,8 +203,7 @@ def differences(before: RecordState, after: RecordState) -> list[Difference]:
     found: list[Difference] = []
     if before.life != after.life:
         found.append(Difference(record=after.ref, field=LIFE, was=before.life, now=after.life))
-    names = dict.fromkeys([*before.values, *after.values])
-    for name in names:
+    for name in dict.fromkeys([*before.values, *after.values]):
         was, now = _visible(before, name), _visible(after, name)
         if not same(was, now):
             found.append(Difference(record=after.ref, field=name, was=was, now=now))
@@ -203,14 +220,18 @@ def _visible(state: RecordState, name: str) -> Any:
 def why(engine: Engine, caller: Caller, request: Why) -> WhyAnswer:
     """Return why a field has its value, or why the record is as it is.
 
-    Raises NotFound for a record that never was.
+    Raises NotFound, with the nearest name, for a record or a field that never was.
     """
     ref = refs.split(request.record)
     with engine.store.snapshot() as snapshot:
         revision = revision_of(snapshot, request.at)
+        compiled = engine.coordinator.definition(snapshot)
+        names.check_record(snapshot, compiled, ref)
         state = snapshot.records_at([ref], revision).get(ref)
         if state is None:
-            raise NotFound(f"there is no record {request.record}: nothing was ever written to it")
+            raise NotFound(f"there was no record {request.record} yet at revision {revision}")
+        if request.field is not None and request.field not in state.blame:
+            names.check_field(snapshot.records([ref])[ref], compiled, request.field)
         value = _subject_value(state, request.field)
         changed = state.revision if request.field is None else state.blame.get(request.field)
         if changed is None:
@@ -278,14 +299,17 @@ def _causes(snapshot: Snapshot, commit: Commit) -> Iterator[EventAnswer]:
 
 
 def refusals(engine: Engine, caller: Caller, request: Refusals) -> RefusalsAnswer:
-    """Return what was refused, newest first."""
+    """Return what was refused, newest first; raises NotFound for an agent that nobody is."""
     if not 0 < request.limit <= limits.HISTORY_PAGE:
         raise LimitExceeded(f"limit: between 1 and {limits.HISTORY_PAGE}")
     with engine.store.snapshot() as snapshot:
         since = time_of("since", request.since) or 0
         chosen = AnsweredFilter(agent=request.agent, outcome="refused", since_us=since, limit=request.limit)
         found: list[Refusal] = []
-        for answered in snapshot.answered(chosen):
+        answers = snapshot.answered(chosen)
+        if not answers and request.agent is not None:
+            names.check_agent(snapshot, engine.coordinator.definition(snapshot), request.agent)
+        for answered in answers:
             payload = answered.payload
             proposal = payload.proposal if payload else None
             found.append(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from comity import limits
 from comity.coordinator.facts import author_of
-from comity.deciding.compile import Compiled
-from comity.errors import LimitExceeded, NotFound
+from comity.deciding.compile import Compiled, CompiledKind
+from comity.errors import InvalidQuery, LimitExceeded, NotFound
 from comity.model import filters, refs
 from comity.model.decisions import Moved
 from comity.model.filters import Query
@@ -27,6 +27,7 @@ from comity.operations import (
     StaleAnswer,
 )
 from comity.store.contract import Snapshot
+from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of
 
 
@@ -69,7 +70,7 @@ def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
         life=request.life,
     )
     with engine.store.snapshot() as snapshot:
-        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
         revision = revision_of(snapshot, request.at)
         states = snapshot.find(query, revision=None if request.at is None else revision)
         after = filters.page_after(query, states[-1]) if len(states) == query.limit else None
@@ -80,31 +81,39 @@ def count(engine: Engine, caller: Caller, request: Count) -> CountAnswer:
     """Return how many records meet all conditions."""
     query = filters.query(request.kind, *request.where, life=request.life)
     with engine.store.snapshot() as snapshot:
-        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
         revision = revision_of(snapshot, request.at)
         total = snapshot.count(query, revision=None if request.at is None else revision)
         return CountAnswer(count=total, revision=revision, incarnation=snapshot.head.incarnation)
 
 
-def check_query(query: Query, compiled: Compiled, snapshot: Snapshot) -> Query:
+def check_query(query: Query, compiled: Compiled, snapshot: Snapshot, *, is_now: bool = False) -> Query:
     """Return a query with its values in the form that records hold them.
 
-    Raises NotFound, with the nearest name, for a kind or a field that a search can't find (S30).
+    Raises NotFound, with the nearest name, for a kind or a field that a search can't find
+    (S30), and InvalidQuery for a value that no record ``is_now`` can hold.
     """
     declared = compiled.kind(query.kind)
-    known = snapshot.kinds()
-    if declared is None and query.kind not in known:
-        names = sorted({*compiled.kinds, *known})
-        nearest = compiled.suggest_kind(query.kind) or refs.nearest(query.kind, names)
-        visible = listed([name for name in names if not refs.is_built_in(name)], 8)
-        raise NotFound(f"there is no kind {query.kind!r}{suggestion(nearest)} Kinds here: {visible or 'none yet'}.")
     if declared is None:
+        names.check_kind(snapshot, compiled, query.kind)
         return query
     for name in sorted(filters.fields_of(query) - declared.fields.keys() - {"$id"}):
-        nearest = refs.nearest(name, declared.fields)
+        hint = suggestion(refs.nearest(name, declared.fields)) or "."
         fields = listed(sorted(declared.fields), 10)
-        raise NotFound(f"{query.kind} has no field {name!r}{suggestion(nearest)} Its fields: {fields}.")
-    return declared.normalise(query)
+        raise NotFound(f"{query.kind} has no field {name!r}{hint} Its fields: {fields}.")
+    normalised = declared.normalise(query)
+    if is_now and query.life in ("live", "archived"):
+        _check_values(normalised, declared)
+    return normalised
+
+
+def _check_values(query: Query, declared: CompiledKind) -> None:
+    """Raise InvalidQuery for a condition that no value can meet: what was deleted or is past may have had others."""
+    for condition in query.where:
+        field = declared.fields.get(condition.field)
+        problem = field.problem_of_operand(condition.op, condition.value) if field is not None else None
+        if problem is not None:
+            raise InvalidQuery(f"{query.kind}.{condition.field} {condition.op} can't hold for any record: {problem}")
 
 
 def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -> tuple[RecordState, int]:

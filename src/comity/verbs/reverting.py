@@ -13,15 +13,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from comity import limits
+from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.model import refs
 from comity.model.decisions import Decision
 from comity.model.events import Event
 from comity.model.proposals import Caller, Proposal, Read, Undo
 from comity.model.records import LIFE, RecordState
+from comity.model.texts import listed
+from comity.model.values import same
 from comity.operations import Difference, Left, Revert, RevertAnswer
 from comity.store.contract import EventFilter, Snapshot
-from comity.verbs.engine import Engine
+from comity.verbs import names
+from comity.verbs.engine import Engine, revision_of
 from comity.verbs.history import since_of
 
 _BATCH = 100
@@ -44,17 +48,21 @@ class Plan(msgspec.Struct):
 def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
     """Undo what was chosen, in batches; return the decisions, what was put back, and what was left.
 
-    Raises NotFound where there is nothing to undo, InvalidRequest unless exactly one of
-    ``commit`` and ``agent`` is named.
+    Raises NotFound for a commit that isn't there and an agent who has done nothing,
+    InvalidRequest for a commit that changed no record of a user's kind, and unless exactly
+    one of ``commit`` and ``agent`` is named.
     """
     if (request.commit is None) == (request.agent is None):
         raise InvalidRequest("name either a commit (its revision) or an agent whose work is to be undone")
     with engine.store.snapshot() as snapshot:
-        events = _chosen(snapshot, request)
-        if not events:
-            raise NotFound("there is nothing to undo: no events of that commit, or of that agent since then")
+        compiled = engine.coordinator.definition(snapshot)
+        events = _of_commit(snapshot, request.commit) if request.commit is not None else _of_agent(snapshot, request)
+        if not events and request.agent is not None:
+            names.check_agent(snapshot, compiled, request.agent)
+            since = f" since {request.since}" if request.since is not None else ""
+            raise NotFound(f"{request.agent!r} has changed no record{since}, so there is nothing to undo")
         revision = snapshot.head.revision
-        plans = [_plan(snapshot, ref, chosen) for ref, chosen in _by_record(events).items()]
+        plans = [_plan(snapshot, compiled, ref, chosen) for ref, chosen in _by_record(events).items()]
     left = [one for plan in plans for one in plan.left]
     todo = sorted((plan for plan in plans if plan.fields), key=lambda plan: plan.place, reverse=True)
     decisions: list[Decision] = []
@@ -64,9 +72,22 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
     return RevertAnswer(decisions=tuple(decisions), reverted=tuple(reverted), left=tuple(left))
 
 
-def _chosen(snapshot: Snapshot, request: Revert) -> list[Event]:
-    if request.commit is not None:
-        return [event for event in snapshot.events_of(request.commit) if not refs.is_built_in(event.kind)]
+def _of_commit(snapshot: Snapshot, commit: int) -> list[Event]:
+    """Return what a commit did to records; raises NotFound or InvalidRequest where that is nothing."""
+    events = snapshot.events_of(revision_of(snapshot, commit))
+    if not events:
+        raise NotFound(f"there is no commit {commit}: the first one is 1")
+    found = [event for event in events if not refs.is_built_in(event.kind)]
+    if not found:
+        what = listed([f"{event.type} of {event.ref}" for event in events], 3)
+        raise InvalidRequest(
+            f"commit {commit} is an operator's ({what}), which a revert doesn't undo:"
+            " apply the former definition, issue a key or revoke one instead"
+        )
+    return found
+
+
+def _of_agent(snapshot: Snapshot, request: Revert) -> list[Event]:
     after = since_of(snapshot, request.since)
     found: list[Event] = []
     while page := snapshot.events(EventFilter(agent=request.agent, after=after, limit=limits.HISTORY_PAGE)):
@@ -83,14 +104,14 @@ def _by_record(events: Iterable[Event]) -> dict[Ref, list[Event]]:
     return grouped
 
 
-def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
+def _plan(snapshot: Snapshot, compiled: Compiled, ref: Ref, chosen: Sequence[Event]) -> Plan:
     state = snapshot.records([ref]).get(ref) or RecordState(*ref)
     plan = Plan(ref, _place(chosen), {}, [], [])
     revisions = {event.revision for event in chosen}
     touched = dict.fromkeys(name for event in chosen if event.payload for name in event.payload.was)
     if any(event.payload is None for event in chosen):
         plan.left.append(Left(record=state.ref, field="*", why="its contents were erased"))
-    for name in touched:
+    for name in sorted(touched, key=lambda name: name != LIFE):
         last = state.blame.get(name, 0)
         if last not in revisions:
             plan.left.append(Left(record=state.ref, field=name, why=f"changed again {_author(snapshot, last)}"))
@@ -99,6 +120,7 @@ def _plan(snapshot: Snapshot, ref: Ref, chosen: Sequence[Event]) -> Plan:
             plan.left.append(Left(record=state.ref, field=name, why=why))
         else:
             _plan_field(snapshot, state, name, revisions, plan)
+    _leave_required(state, compiled, plan)
     return plan
 
 
@@ -130,8 +152,23 @@ def _plan_field(snapshot: Snapshot, state: RecordState, name: str, revisions: se
         revision = past.blame[name] - 1
         past = snapshot.records_at([ref], revision).get(ref) or RecordState(*ref)
     was, now = (state.life, past.life) if name == LIFE else (state.values.get(name), past.values.get(name))
-    plan.fields[name] = revision
-    plan.differences.append(Difference(record=state.ref, field=name, was=was, now=now))
+    if not same(was, now):
+        plan.fields[name] = revision
+        plan.differences.append(Difference(record=state.ref, field=name, was=was, now=now))
+
+
+def _leave_required(state: RecordState, compiled: Compiled, plan: Plan) -> None:
+    """Leave the fields that undoing would empty though the record needs them, because it stays."""
+    kind = compiled.kind(state.kind)
+    life = next((one.now for one in plan.differences if one.field == LIFE), state.life)
+    if kind is None or life != "live":
+        return
+    for one in plan.differences:
+        if one.now is None and one.field in kind.required:
+            why = "it is required, and had no value before"
+            plan.left.append(Left(record=one.record, field=one.field, why=why))
+            del plan.fields[one.field]
+    plan.differences = [one for one in plan.differences if one.field in plan.fields]
 
 
 def _carry_out(

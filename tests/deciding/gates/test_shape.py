@@ -118,6 +118,72 @@ def test_what_is_ill_formed(change: AnyChange, codes: str) -> None:
     assert ", ".join(declared().codes(judge, change)) == codes
 
 
+ADVICE: list[tuple[AnyChange, str, str]] = [
+    (Set("task/a", {"n": "x"}), '"x" is not of type', "Give n as an integer of at least 0."),
+    (Set("task/a", {"status": "opne"}), "is none of", 'Give status as one of "open", "done".'),
+    (Set("task/a", {"due": "tomorrow"}), "is no time", "Give due as a time, such as 2026-01-31T12:00:00Z."),
+    (Set("task/a", {"tags": "x"}), "is not of type", 'Give tags as a list, such as tags=["x"].'),
+    (Set("task/a", {"owner": "a b"}), "is no record id", "Give owner as the id of a person."),
+    (Set("task/a", {"title": "a\0"}), "U+0000", "Give title as a text."),
+    (Create("task/b"), "task/b.title is required.", "Give title as a text."),
+    (Append("task/a", {"tags": None}), "its elements come as a list", "Give tags as a list"),  # type: ignore[dict-item]
+    (Add("task/a", {"n": "1"}), "only a number can be added", "Give n as a number."),  # type: ignore[dict-item]
+    (Set("task/a", {"titel": "x"}), "'titel' is no field of task/a; did you mean 'title'?", "Declared fields: due, n,"),
+    (
+        Emit("task/a", "Counted", {"amount": 1, "whom": "joe"}),
+        "'whom' is no data of the event Counted of task/a; did you mean 'who'?",
+        "It carries: amount, who.",
+    ),
+    (
+        Emit("task/a", "Counted"),
+        "The event Counted of task/a needs 'amount' among its data.",
+        "Give amount as an integer.",
+    ),
+    (Emit("task/a", "Counted", {"amount": "1"}), "Counted.amount of task/a: ", "Give amount as an integer."),
+    (
+        Emit("task/a", "Cuonted"),
+        "'Cuonted' is no event of task/a; did you mean 'Counted'?",
+        "Declared events: Counted.",
+    ),
+    (Emit("person/a", "Moved"), "'Moved' is no event of person/a.", "Set its fields: no event is declared."),
+]
+
+
+@pytest.mark.parametrize(("change", "message", "remedy"), ADVICE)
+def test_what_would_be_right_is_told(change: AnyChange, message: str, remedy: str) -> None:
+    (finding,) = declared(state("person/a")).findings(judge, change)
+    assert message in finding.message
+    assert str(finding.remedy).startswith(remedy)
+
+
+def test_values_believed_of_a_field_that_is_not_declared_are_refused() -> None:
+    given = {"reads": (Was("task/a", {"titel": "A", "$life": "live"}),)}
+    (finding,) = declared().findings(judge, Set("task/a", {"n": 2}), **given)
+    assert (finding.code, finding.subject) == ("shape.unknown_field", "task/a.titel")
+    assert "did you mean 'title'?" in finding.message
+    assert free().codes(judge, Set("task/a", {"n": 2}), **given) == []
+
+
+@pytest.mark.parametrize(
+    ("proposal", "remedy"),
+    [
+        ({"not_after": 10**40}, "Name a time before 2023-12-14T22:13:20Z."),
+        ({"reason": "x" * 1001}, "Say it in fewer words."),
+        ({"action": "x" * 65}, "Give the action a short name."),
+        ({"assumptions": ("true",) * 21}, "Join some of them by '&&'."),
+        ({"changes": (Set("task/a", {f"f{number}": 1 for number in range(257)}),)}, "Put some of them into another"),
+        ({"changes": (Set("task/a", {"x": "y" * 262_144}),)}, "Keep large values elsewhere"),
+        ({"about": tuple(f"task/{number}" for number in range(1001))}, "Split it into smaller proposals."),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else given,
+)
+def test_what_helps_against_too_much_fits_what_it_is(proposal: dict[str, Any], remedy: str) -> None:
+    given = {"changes": (Set("task/a", {"n": 2}),), **proposal}
+    (finding,) = free().findings(judge, *given.pop("changes"), **given)
+    assert finding.code == "shape.too_large"
+    assert str(finding.remedy).startswith(remedy)
+
+
 FOREIGN_VALUES: list[tuple[str, Any, str]] = [
     ("not a number", float("nan"), "numbers must be finite"),
     ("infinity", float("-inf"), "numbers must be finite"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,7 +79,7 @@ STATES = st.dictionaries(
 
 
 @contextmanager
-def filled(states: Sequence[RecordState], later: Sequence[RecordState]) -> Iterator[SqliteStore]:
+def filled(states: Sequence[RecordState], later: Sequence[RecordState]) -> Generator[SqliteStore]:
     """Give a base in which ``states`` were committed at revision 1 and ``later`` at revision 2."""
     with TemporaryDirectory() as folder:
         store = SqliteStore.open(str(Path(folder) / "crm.db"), clock=ManualClock())

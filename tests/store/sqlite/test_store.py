@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -89,10 +90,8 @@ def test_closing_within_a_snapshot_ends_it_at_its_end(tmp_path: Path) -> None:
         store.snapshot()
 
 
-def exit_code_of(
-    context: multiprocessing.context.BaseContext, work: Callable[..., None], *arguments: object
-) -> int | None:
-    process = context.Process(target=work, args=arguments)  # type: ignore[attr-defined]
+def exit_code_of(context: Any, work: Callable[..., None], *arguments: object) -> int | None:
+    process = context.Process(target=work, args=arguments)
     process.start()
     process.join()
     return process.exitcode

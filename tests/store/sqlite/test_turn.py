@@ -12,6 +12,7 @@ from collections import Counter
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -73,7 +74,7 @@ def work_in_turns(path: Path, name: str, ready: Connection, out: Path) -> None:
 
 
 def started(path: Path, name: str, out: Path) -> tuple[BaseProcess, Connection]:
-    here, there = SPAWN.Pipe()
+    here, there = cast("tuple[Connection, Connection]", multiprocessing.Pipe())
     process = SPAWN.Process(target=work_in_turns, args=(path, name, there, out), daemon=True)
     process.start()
     return process, here
@@ -111,7 +112,7 @@ def hold_turn(path: Path, pipe: Connection) -> None:
 
 
 def holder(path: Path) -> tuple[BaseProcess, Connection]:
-    here, there = SPAWN.Pipe()
+    here, there = cast("tuple[Connection, Connection]", multiprocessing.Pipe())
     process = SPAWN.Process(target=hold_turn, args=(path, there), daemon=True)
     process.start()
     return process, here

@@ -85,6 +85,13 @@ def test_types_are_guessed_from_a_csv(tmp_path: Path) -> None:
     assert_accepts(text, "customer", MORE_CUSTOMERS)
 
 
+def test_a_few_empty_ids_are_told(tmp_path: Path) -> None:
+    drafted = draft_from(write(tmp_path, "id,name\n1,Ann\n,Bob\n3,Cy\n"), None)
+    assert set(fields_of(drafted, "customer")) == {"name"}
+    assert "It is empty in 1, which can't be imported so." in drafted
+    assert set(fields_of(draft_from(write(tmp_path, "id,name\n1,Ann\n,Bob\n"), None), "customer")) == {"id", "name"}
+
+
 def test_a_few_rows_make_no_enum(tmp_path: Path) -> None:
     assert schemas_of(draft_from(write(tmp_path, CUSTOMERS)), "customer")["tier"] == {"type": "string"}
 

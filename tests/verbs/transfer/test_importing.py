@@ -161,6 +161,41 @@ def test_files_that_hold_no_rows(ws: Workspace, tmp_path: Path, name: str, data:
         ws.agent("sales").import_file(write(tmp_path, name, data))
 
 
+@pytest.mark.parametrize("name", ["c.csv", "c.json", "c.ndjson"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_other_encodings_are_told_and_the_file_is_named(
+    ws: Workspace, tmp_path: Path, name: str, encoding: str
+) -> None:
+    (tmp_path / name).write_text("id,name\n1,Ann\n", encoding=encoding)
+    with pytest.raises(InvalidRequest, match=rf"{name}: this is no text in UTF-8"):
+        ws.import_file(tmp_path / name)
+
+
+def test_errors_in_json_say_which_item(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text('[{"id": "a"}, {"name": 1}, 3, {"id": "a b"}]')
+    problems = [error.problem for error in ws.import_file(tmp_path / "c.json").errors]
+    assert [problem.partition(":")[0] for problem in problems] == ["item 2", "item 3", "item 4"]
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.ndjson"])
+def test_an_interrupt_says_how_much_is_done_and_leaves_the_file_in_peace(
+    ws: Workspace, tmp_path: Path, name: str
+) -> None:
+    rows = [
+        "id,n" if name == "c.csv" else '{"id": "x"}',
+        *(f"{n},1" if name == "c.csv" else f'{{"id": "{n}"}}' for n in range(600)),
+    ]
+    (tmp_path / name).write_text("\n".join(rows))
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="at least 256 rows were committed"):
+        ws.answer(Import(file=str(tmp_path / name)), interrupt)
+    answer = ws.import_file(tmp_path / name)
+    assert (answer.earlier, answer.errors) == (256, ())
+
+
 def test_a_file_that_is_not_there(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         ws.import_file(tmp_path / "c.csv")

@@ -33,9 +33,9 @@ WHY_CHARS: Final = 200
 def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]:
     """Yield events as a timeline."""
     for event in answer.events:
-        head = Text(line(event.type), style="bold"), " ", event.record, dim(f"  event {event.event}")
-        yield Text.assemble(*head, " by ", good(event.by), f" ({event.known}) at {moment(event.at)}")
-        yield from _indented(changes(event), quoted(event.reason))
+        what = dim(f"event {event.event}  "), (line(event.type), "bold"), f" {event.record}"
+        yield Text.assemble(*what, " by ", good(event.by), f" ({event.known})")
+        yield from _indented(Text.assemble(dim(moment(event.at)), "  ", quoted(event.reason)), changes(event))
     yield dim(f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}")
 
 

@@ -38,7 +38,8 @@ def judge(case: Case) -> Iterator[Finding]:
 def _named(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
     declared = kind.events.get(event.type)
     if declared is not None and not _owns(case, declared.owners):
-        yield _other_domain(case, "/".join(event.ref), f"emit {event.type}", declared.owners)
+        record = "/".join(event.ref)
+        yield _other_domain(case, record, "emit it", declared.owners, f"The event {event.type} of {record}")
 
 
 def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
@@ -79,12 +80,12 @@ def _owns(case: Case, owners: Set[str]) -> bool:
     return not owners or case.agent.name in owners or case.agent.role in owners
 
 
-def _other_domain(case: Case, subject: str, verb: str, owners: Set[str]) -> Finding:
+def _other_domain(case: Case, subject: str, verb: str, owners: Set[str], thing: str | None = None) -> Finding:
     names = listed(sorted(owners))
     agent = case.agent.name if case.agent.role == case.agent.name else f"{case.agent.name} ({case.agent.role})"
     return Finding(
         "ownership.other_domain",
-        f"{subject} belongs to {names}; you are {agent} and may not {verb}.",
+        f"{thing or subject} belongs to {names}; you are {agent} and may not {verb}.",
         subject=subject,
         remedy=f"Leave it to {names}: tell them what you need and why, or propose only your own fields.",
         data={"owners": sorted(owners)},

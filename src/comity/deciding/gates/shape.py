@@ -18,6 +18,7 @@ from comity import limits
 from comity.clock import SECOND_US, format_time
 from comity.deciding.case import Case
 from comity.deciding.compile import CompiledField, CompiledKind
+from comity.deciding.complaints import invalid_operand, invalid_value, required, unknown_event, unknown_name
 from comity.deciding.fold import DraftEvent
 from comity.errors import InvalidQuery, InvalidReference, LimitExceeded
 from comity.model import filters, proposals, refs
@@ -121,19 +122,19 @@ def _deadline(deadline: int, case: Case) -> Iterator[Finding]:
             remedy="Look again, then propose anew under a new id.",
         )
     elif deadline > now + limits.NOT_AFTER_DAYS * _DAY_US:
-        yield _too_large(f"not_after may lie at most {limits.NOT_AFTER_DAYS} days ahead.")
+        message = f"not_after may lie at most {limits.NOT_AFTER_DAYS} days ahead."
+        yield _too_large(message, f"Name a time before {format_time(now + limits.NOT_AFTER_DAYS * _DAY_US)}.")
 
 
 def _texts(case: Case) -> Iterator[Finding]:
     proposal = case.proposal
-    if len(proposal.assumptions) > limits.ASSUMPTIONS_PER_PROPOSAL:
-        yield _too_large(
-            f"There are {len(proposal.assumptions)} assumptions; at most {limits.ASSUMPTIONS_PER_PROPOSAL}."
-        )
-    if proposal.reason is not None and len(proposal.reason) > limits.REASON_CHARS:
-        yield _too_large(f"The reason has {len(proposal.reason)} characters; at most {limits.REASON_CHARS}.")
-    if proposal.action is not None and len(proposal.action) > limits.NAME_CHARS:
-        yield _too_large(f"The action's name has {len(proposal.action)} characters; at most {limits.NAME_CHARS}.")
+    for what, size, most, remedy in (
+        ("assumptions", len(proposal.assumptions), limits.ASSUMPTIONS_PER_PROPOSAL, "Join some of them by '&&'."),
+        ("characters of reason", len(proposal.reason or ""), limits.REASON_CHARS, "Say it in fewer words."),
+        ("characters of action", len(proposal.action or ""), limits.NAME_CHARS, "Give the action a short name."),
+    ):
+        if size > most:
+            yield _too_large(f"The proposal has {size} {what}; at most {most} are allowed.", remedy)
     for text in (proposal.reason, proposal.intent, proposal.action, *proposal.assumptions):
         try:
             normalise(text)
@@ -206,10 +207,14 @@ def _was(read: proposals.Was, case: Case, normalised: list[proposals.AnyRead]) -
     """Bring the values believed into the form of stored ones, so that equal things compare equal (S16)."""
     kind, values = case.kind(read.record.partition("/")[0]), dict[str, Any]()
     for name, value in read.values.items():
+        field = kind.fields.get(name)
+        if field is None and kind.name and name != LIFE:
+            yield unknown_name(read.record, name, kind.fields)
+            continue
         try:
-            values[name] = _normalise(value, kind.fields.get(name))
+            values[name] = _normalise(value, field)
         except ValueError as error:
-            yield _invalid_value(f"{read.record}.{name[:64]}", str(error))
+            yield invalid_value(read.record, name[: limits.NAME_CHARS], str(error), field)
     normalised.append(proposals.Was(read.record, values))
 
 
@@ -219,11 +224,12 @@ def _query(read: proposals.QueryRead, case: Case, normalised: list[proposals.Any
     if read.members is None and read.count is None:
         yield _invalid("A query read shows neither members nor a count.", "Give what the search showed.")
     if len(read.members or ()) > limits.QUERY_RECORDS:
-        yield _too_large(f"A query read has {len(read.members or ())} members; at most {limits.QUERY_RECORDS}.")
+        message = f"A query read has {len(read.members or ())} members; at most {limits.QUERY_RECORDS} are allowed."
+        yield _too_large(message, "Search page by page.")
     try:
         query = filters.check_query(read.query)
     except LimitExceeded as error:
-        yield _too_large(f"A query read: {error}.")
+        yield _too_large(f"A query read: {error}.", "Search for less at once.")
     except InvalidQuery as error:
         yield _invalid(f"A query read: {error}.", "Give the query as it was asked.")
     else:
@@ -342,18 +348,13 @@ def _emit(change: Emit, kind: CompiledKind, is_declared: bool, normalised: list[
         return
     event = kind.events.get(change.event)
     if is_declared and event is None:
-        yield Finding(
-            "shape.unknown_event",
-            f"{change.event!r} is no declared event of this kind.",
-            subject=change.record,
-            remedy=f"Declared: {listed(sorted(kind.events)) or 'none'}.",
-        )
+        yield unknown_event(change.record, change.event, kind.events)
         return
     values: dict[str, Any] = {}
     declared = event.data if event else {}
-    yield from _values(change.record, change.data, declared, event is not None, values)
+    yield from _values(change.record, change.data, declared, event is not None, values, change.event)
     for field in declared.values():
-        yield from _declared_value(change.record, field, values.get(field.name))
+        yield from _declared_value(change.record, field, values.get(field.name), change.event)
     normalised.append(msgspec.structs.replace(change, data=values))
 
 
@@ -363,9 +364,10 @@ def _values(
     declared: Mapping[str, CompiledField],
     is_declared: bool,
     values: dict[str, Any],
+    event: str | None = None,
 ) -> Iterator[Finding]:
     if len(fields) > limits.FIELDS_PER_RECORD:
-        yield _too_large(f"{record} would get {len(fields)} fields; at most {limits.FIELDS_PER_RECORD}.")
+        yield _too_many_fields(record, len(fields))
         return
     for name, value in cast("Mapping[object, Any]", fields).items():
         if not isinstance(name, str):
@@ -373,14 +375,14 @@ def _values(
             continue
         field = declared.get(name)
         if field is None and is_declared:
-            yield _unknown_field(record, name, declared)
+            yield unknown_name(record, name, declared, event)
         elif field is None and (not refs.NAME.match(name) or len(name) > limits.NAME_CHARS):
             yield _invalid(f"{name[:64]!r} is no field name.", "Use letters, digits and '_', a letter first.")
         else:
             try:
                 values[name] = _normalise(value, field)
             except ValueError as error:
-                yield _invalid_value(f"{record}.{name}", str(error))
+                yield invalid_value(record, name, str(error), field, event)
 
 
 def _normalise(value: Any, field: CompiledField | None) -> Any:
@@ -393,28 +395,20 @@ def _undo(change: proposals.Undo, kind: CompiledKind, is_declared: bool, case: C
         if not 0 <= revision <= case.view.revision:
             yield _unknown_revision(revision, case)
         if is_declared and name != LIFE and name not in kind.fields:
-            yield _unknown_field(change.record, name, kind.fields)
+            yield unknown_name(change.record, name, kind.fields)
 
 
 def _operands(change: AnyChange, values: dict[str, Any]) -> Iterator[Finding]:
+    record = change.record
     if isinstance(change, proposals.Add):
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                yield _invalid_value(f"{change.record}.{name}", "only a number can be added")
+                yield invalid_operand(record, name, "only a number can be added", f"Give {name} as a number.")
     elif isinstance(change, (proposals.Include, proposals.Exclude, proposals.Append)):
         for name, value in values.items():
             if not isinstance(value, list):
-                yield _invalid_value(f"{change.record}.{name}", "give a list of elements")
-
-
-def _unknown_field(record: str, name: str, declared: Mapping[str, CompiledField]) -> Finding:
-    nearest = refs.nearest(name, declared)
-    return Finding(
-        "shape.unknown_field",
-        f"{name[:64]!r} is no field of {record}{suggestion(nearest) or '.'}",
-        subject=f"{record}.{name[:64]}",
-        remedy=f"Declared fields: {listed(sorted(declared), 10)}.",
-    )
+                advice = f'Give {name} as a list, such as {name}=["x"].'
+                yield invalid_operand(record, name, "its elements come as a list", advice)
 
 
 # -- what the records would be
@@ -430,7 +424,7 @@ def _states(case: Case) -> Iterator[Finding]:
         if kind is not None and state.is_live:
             yield from _declared_values(state, kind, case.view.record(ref), case.view.revision + 1)
         if len(state.values) > limits.FIELDS_PER_RECORD:
-            yield _too_large(f"{state.ref} would have {len(state.values)} fields; at most {limits.FIELDS_PER_RECORD}.")
+            yield _too_many_fields(state.ref, len(state.values))
 
 
 def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState, revision: int) -> Iterator[Finding]:
@@ -449,43 +443,41 @@ def _brought_back(state: RecordState, kind: CompiledKind, revision: int) -> Iter
         if state.blame.get(name) == revision:
             continue
         if name not in kind.fields:
-            yield _unknown_field(state.ref, name, kind.fields)
+            yield unknown_name(state.ref, name, kind.fields)
         else:
             yield from _declared_value(state.ref, kind.fields[name], state.values.get(name))
 
 
-def _declared_value(record: str, field: CompiledField, value: Any) -> Iterator[Finding]:
+def _declared_value(record: str, field: CompiledField, value: Any, event: str | None = None) -> Iterator[Finding]:
     if value is None:
         if field.definition.required:
-            yield _required(record, field.name)
+            yield required(record, field, event)
         return
     for problem in field.problems(value):
-        yield _invalid_value(f"{record}.{field.name}", problem)
+        yield invalid_value(record, field.name, problem, field, event)
 
 
 def _size(event: DraftEvent) -> Iterator[Finding]:
     size = len(encode(event.payload.values))
     if size > limits.RECORD_BYTES:
-        yield _too_large(f"{'/'.join(event.ref)} would have {size} bytes; at most {limits.RECORD_BYTES}.")
+        message = f"{'/'.join(event.ref)} would have {size} bytes; at most {limits.RECORD_BYTES} are allowed."
+        yield _too_large(message, "Keep large values elsewhere, and their addresses here.")
 
 
 # -- findings
-
-
-def _required(record: str, name: str) -> Finding:
-    return Finding("shape.required", f"{record}.{name} is required.", f"{record}.{name}", remedy="Give it a value.")
-
-
-def _invalid_value(subject: str, problem: str) -> Finding:
-    return Finding("shape.invalid_value", f"{subject}: {problem}.", subject, remedy="Correct the value.")
 
 
 def _invalid(message: str, remedy: str) -> Finding:
     return Finding("shape.invalid", message, remedy=remedy)
 
 
-def _too_large(message: str) -> Finding:
-    return Finding("shape.too_large", message, remedy="Split it into smaller proposals.")
+def _too_large(message: str, remedy: str = "Split it into smaller proposals.") -> Finding:
+    return Finding("shape.too_large", message, remedy=remedy)
+
+
+def _too_many_fields(record: str, count: int) -> Finding:
+    message = f"{record} would have {count} fields; at most {limits.FIELDS_PER_RECORD} are allowed."
+    return _too_large(message, "Put some of them into another record, or into an object.")
 
 
 def _unknown_revision(revision: int, case: Case) -> Finding:
