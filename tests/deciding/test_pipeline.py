@@ -13,7 +13,7 @@ from comity.deciding.case import Case
 from comity.deciding.pipeline import Judgement, judge, next_move
 from comity.deciding.view import Missing
 from comity.model.codec import encode
-from comity.model.decisions import Finding
+from comity.model.decisions import Finding, Moved
 from comity.model.proposals import AnyChange, Create, Proposal, Put, Read, Set
 from tests.deciding.cases import SALES, World, state
 

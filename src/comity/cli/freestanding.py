@@ -1,17 +1,17 @@
-"""Commands that need no workspace: init, demo, version."""
+"""Commands that need no workspace: init, demo, version.
+
+What only one of them needs is loaded when it is called: a command that isn't fast isn't used.
+"""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from comity import __version__
 from comity.cli import exits
 from comity.cli.output import Output
 from comity.errors import InvalidRequest
@@ -52,12 +52,11 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         as_json: Annotated[bool, _JSON] = False,
     ) -> int:
         """Play three agents on the same records, first without Comity, then with it."""
-        # Loaded for this command alone: three agents and their stage are no part of the others.
         return int(import_module("comity.cli.demo").run(folder, as_json=as_json))
 
     def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
         """Show the versions of Comity and of what it stands on."""
-        parts = {"comity": __version__, "python": platform.python_version(), "apsw": version_of("apsw")}
+        parts: dict[str, str] = import_module("comity.cli.versions").versions()
         output.tell(parts, f"comity {parts['comity']} (Python {parts['python']}, apsw {parts['apsw']})")
         return exits.OK
 

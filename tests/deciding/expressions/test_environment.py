@@ -191,7 +191,22 @@ def test_a_dynamic_result_is_checked_when_it_is_there(environment: Environment, 
         ("'é𝄞' == 'x' &&\n  customer.nme == ''", 25, "did you mean 'name'?"),
         ("customer.name", 0, "gives a text, where true or false is wanted"),
         ("customer", 0, "customer is no value (name a field of it, such as customer.status"),
-        ("customer == ticket", 9, "'==' can't be applied to (customer, object"),
+        ("customer == ticket", 12, "nothing is called 'ticket' here (write the kind before it, as in customer.ticket"),
+        ("customer.open_tickets = 7", 22, "'=' is no operator (equal is written ==)"),
+        ("customer.open_tickets === 7", 22, "'===' is no operator (equal is written ==)"),
+        ("customer.open_tickets <> 7", 22, "'<>' is no operator (not equal is written !=)"),
+        ("customer.name == 'a = b' and true", 25, "'and' is no operator (write &&)"),
+        ("true OR false", 5, "'OR' is no operator (write ||)"),
+        ("true | false", 5, "'|' is no operator (write ||)"),
+        ("not customer.vip", 0, "'not' is no operator (write !( … ))"),
+        ("true && not(true)", 8, "'not' is no operator (write !( … ))"),
+        ("customer.name is null", 14, "'is' is no operator (write ==)"),
+        ("customer.name == 'it\\'s' +", None, "Syntax error"),
+        ("open_tickets == 7", 0, "nothing is called 'open_tickets' here (write customer.open_tickets)"),
+        ("customer.name == active", 17, "or put a text in quotes: 'active'"),
+        ("customer.name == None", 17, "nothing is called 'None' here (write null)"),
+        ("customer.vip == True", 16, "nothing is called 'True' here (write true)"),
+        ("customer.tags.contains('x')", 22, "whether a list holds something is written: x in list"),
         (".customer.name == 'x'", None, "names are written without a dot in front"),
         ("google.protobuf.Int64Value{value: 1} == 1", None, "values of a declared type can't be made here"),
         ("1u == 1u", 0, "there are no unsigned numbers here"),
@@ -216,6 +231,23 @@ def test_refusals_say_where_and_what_to_do(
         environment.assumption(source)
     assert message in str(caught.value)
     assert position is None or caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("open_tickets == 7", "nothing is called 'open_tickets' here (write before.open_tickets or after.open_tickets)"),
+        ("customer.open_tickets == 7", "nothing is called 'customer' here (here it is called before or after)"),
+        ("role == 'x'", "nothing is called 'role' here (write agent.role)"),
+        ("after.name == None", "nothing is called 'None' here (write null)"),
+        ("aftr.name == 'x'", "nothing is called 'aftr' here (did you mean 'after'?)"),
+        ("zzz == 1", "nothing is called 'zzz' here (there are action, after, agent, before, now)"),
+    ],
+)
+def test_a_guard_that_names_nothing_says_what_is_meant(environment: Environment, source: str, message: str) -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        environment.guard("customer", source)
+    assert message in str(caught.value)
 
 
 def test_reads_and_kinds_name_what_is_looked_at(environment: Environment) -> None:

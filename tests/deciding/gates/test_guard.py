@@ -102,6 +102,22 @@ def test_s15_assumptions_hold_at_the_head_before(source: str, about: tuple[str, 
     assert all(one.remedy for one in found)
 
 
+@pytest.mark.parametrize(
+    ("source", "message", "remedy"),
+    [
+        ("custmer.balance == 5", "did you mean 'customer'?", "Write customer instead."),
+        ("tickt.level == 1", "did you mean 'ticket'?", "Write ticket instead."),
+        ("ticket.level == 1", "names ticket, and no subject is of that kind.", "Say about=['ticket/…']"),
+        ("visit.n == 1", "names visit, and no subject is of that kind.", "Say about=['visit/…']"),
+        ("balance == 5", "nothing is called 'balance' here (write customer.balance)", "Correct the expression."),
+    ],
+)
+def test_an_assumption_about_nothing_says_what_is_meant(source: str, message: str, remedy: str) -> None:
+    (finding,) = world().findings(judge, CHANGE, assumptions=(source,))
+    assert message in finding.message
+    assert str(finding.remedy).startswith(remedy)
+
+
 def test_what_no_longer_holds_is_told_with_the_value_now_and_its_author() -> None:
     (finding,) = world().findings(judge, CHANGE, assumptions=("customer.status == 'churned'",))
     assert finding.message == (

@@ -79,6 +79,12 @@ def test_the_refusal_names_the_owner_and_what_would_be_needed() -> None:
     assert "support" in str(finding.remedy)
 
 
+def test_the_refusal_of_an_event_says_whose_the_event_is() -> None:
+    (finding,) = World(ACME, source=CRM).findings(judge, Emit("customer/acme", "TicketOpened"), caller=Caller("sales"))
+    assert finding.message.startswith("The event TicketOpened of customer/acme belongs to support; you are sales")
+    assert finding.subject == "customer/acme"
+
+
 def test_each_field_that_is_not_mine_is_named_at_once() -> None:
     found = World(ACME, source=CRM).findings(
         judge, Set("customer/acme", {"name": "A", "status": "s", "tickets": 1}), caller=Caller("boss")

@@ -15,7 +15,7 @@ from comity.deciding.expressions.declarations import PARSER, build_environment
 from comity.deciding.expressions.evaluation import Expression
 from comity.deciding.expressions.nullness import Nullness, names_in
 from comity.deciding.expressions.paths import Root, Scope
-from comity.deciding.expressions.problems import explain
+from comity.deciding.expressions.problems import explain, explain_bare
 from comity.deciding.expressions.rewriting import Rewriter
 from comity.deciding.expressions.syntax import CheckedType, Tree, read_tree
 from comity.deciding.expressions.types import ANYTHING, RESERVED_NAMES, FieldType, variable_name
@@ -93,7 +93,10 @@ class Environment:
         _check_text(source, limits.AGENT_EXPRESSION_CHARS)
         subjects = {name: self._subject(name) for name in sorted(_free_names(source)) if name not in RESERVED_NAMES}
         roots = (*subjects.values(), _AGENT, _ACTION, _NOW)
-        return self._compile(source, roots, kinds=frozenset(subjects), allow_loops=False)
+        try:
+            return self._compile(source, roots, kinds=frozenset(subjects), allow_loops=False)
+        except InvalidExpression as error:
+            raise explain_bare(_parse(source), self._kinds) or error from None
 
     def _subject(self, name: str) -> Root:
         return self._record(name, self._kinds[name][0]) if name in self._kinds else Root(name, name, is_record=True)
@@ -146,11 +149,14 @@ def _check_text(source: str, chars: int) -> None:
 
 
 def _free_names(source: str) -> frozenset[str]:
+    return frozenset(name for name in names_in(_parse(source).root) if not name.startswith("."))
+
+
+def _parse(source: str) -> Tree:
     try:
-        tree = read_tree(PARSER.compile(source, disable_check=True).serialize())
+        return read_tree(PARSER.compile(source, disable_check=True).serialize())
     except RuntimeError as error:
         raise explain(error, source, {}) from None
-    return frozenset(name for name in names_in(tree.root) if not name.startswith("."))
 
 
 def _check(source: str, checker: cel.Env, roots: Mapping[str, Root]) -> Tree:

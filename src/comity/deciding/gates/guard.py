@@ -22,7 +22,8 @@ from comity.deciding.view import Ref
 from comity.errors import InvalidExpression
 from comity.model.decisions import Finding
 from comity.model.records import LIFE, RecordState
-from comity.model.texts import listed, show
+from comity.model.refs import is_built_in, nearest
+from comity.model.texts import listed, show, suggestion
 
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 
@@ -51,8 +52,7 @@ def _assumption(source: str, case: Case) -> Iterator[Finding]:
     for name in sorted(expression.kinds):
         matching = [ref for ref in case.subjects if variable_name(ref[0]) == name]
         if not matching:
-            remedy = f"Say about=['{name}/…'], or write to it in the same proposal."
-            yield _fails(f"The assumption {source!r} names {name}, and no subject is of that kind.", None, remedy)
+            yield _without_subject(source, name, case)
             return
         choices.append(matching)
     combinations = prod(map(len, choices))
@@ -65,6 +65,16 @@ def _assumption(source: str, case: Case) -> Iterator[Finding]:
         return
     for subjects in product(*choices):
         yield from _holds(source, expression, subjects, case)
+
+
+def _without_subject(source: str, name: str, case: Case) -> Finding:
+    """Return that an assumption is about a kind that no subject is of: a misspelt one, or one to be named."""
+    kinds = {variable_name(ref[0]) for ref in case.subjects}
+    known = {variable_name(kind) for kind in (*case.compiled.kinds, *case.view.kind_revisions) if not is_built_in(kind)}
+    near = None if name in known else nearest(name, kinds) or nearest(name, known)
+    message = f"The assumption {source!r} names {name}, and no subject is of that kind{suggestion(near) or '.'}"
+    remedy = f"Write {near} instead." if near else f"Say about=['{name}/…'], or write to it in the same proposal."
+    return _fails(message, None, remedy)
 
 
 def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case: Case) -> Iterator[Finding]:
