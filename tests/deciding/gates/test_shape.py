@@ -157,11 +157,11 @@ def test_what_would_be_right_is_told(change: AnyChange, message: str, remedy: st
 
 
 def test_values_believed_of_a_field_that_is_not_declared_are_refused() -> None:
-    given = {"reads": (Was("task/a", {"titel": "A", "$life": "live"}),)}
-    (finding,) = declared().findings(judge, Set("task/a", {"n": 2}), **given)
+    reads = (Was("task/a", {"titel": "A", "$life": "live"}),)
+    (finding,) = declared().findings(judge, Set("task/a", {"n": 2}), reads=reads)
     assert (finding.code, finding.subject) == ("shape.unknown_field", "task/a.titel")
     assert "did you mean 'title'?" in finding.message
-    assert free().codes(judge, Set("task/a", {"n": 2}), **given) == []
+    assert free().codes(judge, Set("task/a", {"n": 2}), reads=reads) == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_values_believed_of_a_field_that_is_not_declared_are_refused() -> None:
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else given,
 )
 def test_what_helps_against_too_much_fits_what_it_is(proposal: dict[str, Any], remedy: str) -> None:
-    given = {"changes": (Set("task/a", {"n": 2}),), **proposal}
+    given: dict[str, Any] = {"changes": (Set("task/a", {"n": 2}),), **proposal}
     (finding,) = free().findings(judge, *given.pop("changes"), **given)
     assert finding.code == "shape.too_large"
     assert str(finding.remedy).startswith(remedy)

@@ -84,7 +84,9 @@ def explain_bare(tree: Tree, kinds: Mapping[str, tuple[str, Iterable[str]]]) -> 
     for node in _bare_names(tree.root):
         if node.name not in kinds and node.name not in ROOTS and not node.name.startswith("."):
             hint = _whole_name(node.name, kinds)
-            return InvalidExpression(f"nothing is called {node.name!r} here", position=tree.position_of(node), hint=hint)
+            return InvalidExpression(
+                f"nothing is called {node.name!r} here", position=tree.position_of(node), hint=hint
+            )
     return None
 
 

@@ -125,7 +125,7 @@ def _holder(record: str, case: Case) -> Iterator[Finding]:
             f"{name!r} is declared with kind = {agent.kind!r}, and keys are for humans: what any process here may"
             " claim to be, a key doesn't prove.",
             subject=record,
-            remedy=f"If it is a person, declare it with kind = \"human\"; otherwise act as {name!r} without a key.",
+            remedy=f'If it is a person, declare it with kind = "human"; otherwise act as {name!r} without a key.',
         )
     elif case.caller.known == "os_user":
         yield Finding(
