@@ -1,34 +1,33 @@
-"""The lane: who leads, who follows, and what becomes of everyone when a leader is struck."""
+"""The lane: who leads, who follows, in which order, and for how long."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, count
-from opcode import opname
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 import comity
 from comity import lane as lanes
 from comity import limits
-from comity.coordinator import Submission, submit
+from comity.coordinator import Submission
 from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
-from comity.lane import Lane, _Place
+from comity.lane import Lane
 from comity.model.decisions import Decision
 from comity.model.proposals import Caller, Proposal, Put
+from tests.lane_callers import WAIT_S, Deciding, WatchedLane, decision, enter, start, submission
 
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
 
-T = TypeVar("T")
+@pytest.fixture(autouse=True)
+def _no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks for himself: whoever is served was woken."""
+    monkeypatch.setattr(lanes, "_LOOK_S", limits.LANE_TIMEOUT_S)
+
+
 def test_a_lone_caller_is_served_by_its_own_thread() -> None:
     deciding = Deciding()
     lane = WatchedLane(deciding)
@@ -293,7 +292,7 @@ def test_a_lane_remembers_no_loop_that_has_ended() -> None:
     lane.close()
 
 
-# -- a store that keeps its head
+# -- a store that keeps its head from others
 
 
 def test_s3_where_the_store_keeps_its_head_each_of_the_batch_may_try_again() -> None:

@@ -279,7 +279,7 @@ def test_what_is_wrong_with_a_file_names_it(run: Run, words: tuple[str, ...]) ->
 
 def test_looking_makes_no_workspace_of_an_empty_file(run: Run) -> None:
     Path("empty.db").touch()
-    assert "the first write makes a workspace of it" in run("stats", "--db", "empty.db").err
+    assert "a workspace is made by put, create, propose or apply" in run("stats", "--db", "empty.db").err
     assert Path("empty.db").stat().st_size == 0
     assert run("put", "c/1", "--db", "empty.db").code == 0
 

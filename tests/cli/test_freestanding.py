@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import comity
 from comity import __version__
 from tests.cli.conftest import Run
 
@@ -28,7 +29,8 @@ def test_init_writes_a_definition_that_can_be_applied(run: Run) -> None:
 @pytest.mark.parametrize("source", ["people.csv", "crm.db"])
 def test_init_drafts_from_what_is_there(run: Run, source: str) -> None:
     Path("people.csv").write_text("id,name,age\n1,Ann,7\n2,Bob,8\n")
-    run("import", "people.csv", "--db", "crm.db")
+    comity.open("crm.db").close()
+    assert run("import", "people.csv").code == 0
     result = run("init", "drafted.toml", "--from", source, "--json")
     assert result.json == {"file": "drafted.toml", "from": source}
     assert 'age  = { type = "integer" }' in Path("drafted.toml").read_text()

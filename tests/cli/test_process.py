@@ -31,6 +31,7 @@ def succeed(*words: str, folder: Path) -> None:
 def rows(folder: Path, count: int) -> None:
     lines = "".join(f'{{"id":"k{n}","text":"{"x" * 200}"}}\n' for n in range(count))
     (folder / "c.ndjson").write_text(lines)
+    comity.open(folder / "c.db").close()
     (folder / "c.csv").write_text("id,text\n" + "".join(f"k{n},{'x' * 200}\n" for n in range(count)))
 
 

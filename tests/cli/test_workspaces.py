@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 import comity
-from comity.cli.workspaces import Access, opened
+from comity.cli.workspaces import MAKERS, Access, opened
 from comity.errors import InvalidRequest, NotFound
+from comity.operations import BY_NAME
+from tests.cli.conftest import Run
 
 
 def test_only_a_workspace_is_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +48,40 @@ def test_the_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COMITY_DB", "")
     with pytest.raises(InvalidRequest), opened(Access(key_file="a.db"), may_make=True):
         pass
+
+
+@pytest.mark.parametrize("db", ["typo.db", "sqlite:///typo.db", "./typo.db"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import", "c.csv"),
+        ("revert", "1"),
+        ("agents", "key", "ann"),
+        ("agents", "revoke", "ann"),
+        ("set", "c/1", "n=1"),
+        ("delete", "c/1"),
+        ("stats",),
+        ("export", "out.ndjson"),
+    ],
+)
+def test_a_mistyped_name_makes_no_workspace(run: Run, words: tuple[str, ...], db: str) -> None:
+    Path("c.csv").write_text("id,n\n1,2\n")
+    result = run(*words, "--db", db)
+    assert result.code == 3
+    assert "there is no file" in result.err
+    assert "made by put, create, propose or apply" in result.err
+    assert [path.name for path in Path.cwd().iterdir()] == ["c.csv"]
+
+
+@pytest.mark.parametrize(
+    "words", [("put", "c/1", "n=1"), ("create", "c/1", "n=1"), ("propose", "p.json"), ("apply", "c.toml")]
+)
+def test_some_commands_make_a_workspace(run: Run, words: tuple[str, ...]) -> None:
+    Path("p.json").write_text('{"changes": [{"do": "create", "record": "c/1", "fields": {"n": 1}}]}')
+    Path("c.toml").write_text('name = "crm"\n')
+    assert run(*words, "--db", "sqlite:///new.db").code == 0
+    assert run("stats", "--db", "new.db").code == 0
+
+
+def test_what_makes_a_workspace_is_an_operation() -> None:
+    assert [name for name in MAKERS if name not in BY_NAME] == []

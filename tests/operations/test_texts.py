@@ -89,7 +89,7 @@ SHOWN: list[tuple[str, Callable[[comity.Workspace], object], str]] = [
     (
         "moved",
         lambda ws: ws.answer(Stale(reads=(Read("customer/acme", 2, None),))),
-        "1 field moved by revision 3:\n  customer/acme.status: active → at_risk, by ann",
+        "Moved by revision 3:\n  customer/acme.status: active → at_risk, by ann",
     ),
     (
         "not moved",

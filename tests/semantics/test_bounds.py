@@ -103,6 +103,16 @@ def test_s29_assumptions_on_many_subjects_are_counted_before_they_are_listed(wor
     assert "shape.too_broad" in [finding.code for finding in decision.findings]
 
 
+def test_s29_beyond_the_bound_an_assumption_is_judged_on_no_more_subjects(workspace: comity.Workspace) -> None:
+    def findings(count: int) -> list[str]:
+        about = [f"customer/{number}" for number in range(count)]
+        decision = workspace.agent("sales").check("customer/0", name="x", about=about, assume="customer.name == 'x'")
+        return [finding.code for finding in decision.findings]
+
+    assert "shape.too_broad" not in findings(limits.ASSUMPTION_COMBINATIONS)
+    assert "shape.too_broad" in findings(limits.ASSUMPTION_COMBINATIONS + 1)
+
+
 def test_s29_a_proposal_may_rest_on_so_many_searches(workspace: comity.Workspace) -> None:
     intent = fill(workspace, 1).intent()
     for _ in range(limits.QUERY_READS_PER_PROPOSAL):

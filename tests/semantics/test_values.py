@@ -124,7 +124,8 @@ def test_s17_each_read_tells_when_an_earlier_one_has_gone_stale(ws: comity.Works
     assert intent.get("a/2").stale == ()
     support.put("a/1", n=2, was={"n": 1}, reason="better")
     record = intent.get("a/3")
-    assert [(one.record, one.field, one.was, one.now, one.by, one.reason) for one in record.stale] == [
+    (finding,) = record.stale
+    assert [(one.record, one.field, one.was, one.now, one.by, one.reason) for one in finding.moved] == [
         ("a/1", "n", 1, 2, "support", "better")
     ]
     assert intent.stale == record.stale

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import comity
 from comity import limits
+from comity.model.filters import Query
+from comity.model.proposals import AnyRead, QueryRead, Read
+from comity.operations import Stale
 from comity.testing.manual_clock import ManualClock
 from tests.verbs.conftest import Open
 
@@ -173,7 +177,8 @@ def test_an_earlier_read_that_went_stale_is_told_with_the_next(base: comity.Work
     assert intent.get("task/a").n == 1
     bob.put("task/a", n=2, was={"n": 1}, reason="because")
     intent.get("task/b")
-    ((moved),) = intent.stale
+    (finding,) = intent.stale
+    (moved,) = finding.moved
     assert (moved.record, moved.field, moved.was, moved.now, moved.by, moved.reason) == (
         "task/a",
         "n",
@@ -182,3 +187,68 @@ def test_an_earlier_read_that_went_stale_is_told_with_the_next(base: comity.Work
         "bob",
         "because",
     )
+
+
+MOVES: list[tuple[str, Callable[[comity.Intent], object], Callable[[comity.Agent], object]]] = [
+    ("nothing", lambda intent: intent.get("task/a").n, lambda bob: None),
+    ("a field that was not used", lambda intent: intent.get("task/a").n, lambda bob: bob.put("task/a", title="new")),
+    ("a field", lambda intent: intent.get("task/a").n, lambda bob: bob.add("task/a", n=1)),
+    (
+        "a field and back",
+        lambda intent: intent.get("task/a").n,
+        lambda bob: (bob.add("task/a", n=1), bob.add("task/a", n=-1)),
+    ),
+    ("a deletion", lambda intent: intent.get("task/a").n, lambda bob: bob.delete("task/a", was={"n": 1})),
+    (
+        "a new life with the same values",
+        lambda intent: intent.get("task/a").n,
+        lambda bob: (bob.delete("task/a", was={"n": 1}), bob.create("task/a", n=1)),
+    ),
+    ("a record that was absent", lambda intent: intent.get("task/z"), lambda bob: bob.create("task/z")),
+    ("a search", lambda intent: intent.find("task", n=1), lambda bob: bob.create("task/z", n=1)),
+    ("a search that finds the same", lambda intent: intent.find("task", n=1), lambda bob: bob.create("task/z", n=2)),
+    ("a count", lambda intent: intent.count("task"), lambda bob: bob.create("task/z")),
+    ("a count of as many", lambda intent: intent.count("task", n=1), lambda bob: bob.create("task/z")),
+]
+
+
+@pytest.mark.parametrize(("read", "move"), [case[1:] for case in MOVES], ids=[case[0] for case in MOVES])
+def test_what_is_stale_is_what_a_decision_would_say(base: comity.Workspace, read: Any, move: Any) -> None:
+    base.agent("ann").create("task/a", n=1)
+    intent = base.agent("ann").intent()
+    read(intent)
+    assert intent.stale == ()
+    move(base.agent("bob"))
+    told = intent.stale
+    intent.create("other/x")
+    decision = intent.check()
+    assert decision.refusals == told
+    assert decision.is_allowed is not bool(told)
+
+
+def test_what_does_not_count_is_not_stale_either(open_base: Open) -> None:
+    base = open_base('freshness = "relied"\n')
+    ann, bob = base.agent("ann"), base.agent("bob")
+    ann.create("task/a", n=1, m=1)
+    shown, relying = ann.intent(), ann.intent(relies_on="task/a.n")
+    for intent in (shown, relying):
+        str(intent.get("task/a"))
+    bob.put("task/a", n=2, was={"n": 1})
+    assert shown.stale == ()
+    assert [one.field for finding in relying.stale for one in finding.moved] == ["n"]
+
+
+def test_reads_that_can_t_be_are_refused(base: comity.Workspace) -> None:
+    base.agent("ann").create("task/a", n=1)
+    asked: list[tuple[AnyRead, str]] = [
+        (Read("nowhere", 1), "kind/id"),
+        (Read("task/a", 9), "no revision 9"),
+        (QueryRead(Query("task"), 1), "neither members nor a count"),
+    ]
+    for read, message in asked:
+        with pytest.raises(comity.InvalidRequest, match=message):
+            base.answer(Stale(reads=(read,)))
+    with pytest.raises(comity.LimitExceeded):
+        base.answer(Stale(reads=(Read("task/a", 1),) * (limits.READS_PER_PROPOSAL + 1)))
+    lost = base.answer(Stale(reads=(Read("task/a", 1),), incarnation="another"))
+    assert [finding.code for finding in lost.findings] == ["freshness.reads_lost"]

@@ -12,6 +12,11 @@ from comity.testing.manual_clock import ManualClock
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[comity.Workspace]:
-    with comity.open(tmp_path / "base.db", clock=ManualClock()) as made:
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def base(tmp_path: Path, clock: ManualClock) -> Iterator[comity.Workspace]:
+    with comity.open(tmp_path / "base.db", clock=clock) as made:
         yield made

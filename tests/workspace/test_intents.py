@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import comity
+from comity.model.proposals import Create, Proposal
 from comity.testing.manual_clock import ManualClock
 
 
@@ -331,3 +333,105 @@ def test_what_an_intent_is_told_later_must_be_of_the_right_type(base: comity.Wor
             call()
     assert intent.propose().is_committed
     assert base.refusals().refusals == ()
+
+
+def test_s19_what_is_changed_after_a_refused_proposal_is_proposed_on_leaving(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+
+    def go_on() -> None:
+        with ann.intent() as intent:
+            intent.set("task/none", n=1)
+            assert not intent.propose().is_committed
+            intent.create("task/b", n=1)
+
+    with pytest.raises(comity.Refused):
+        go_on()
+    with ann.intent() as intent:
+        task = intent.get("task/c")
+        base.agent("bob").create("task/c", n=1)
+        task.n = 2
+        refused = intent.propose()
+        assert refused.is_conflict
+        assert intent.propose(accept=refused.revision).is_committed
+    with ann.intent() as intent:
+        intent.set("task/none", n=1)
+        assert not intent.propose().is_committed
+    assert intent.decision is not None
+
+
+def test_s19_and_so_it_is_where_it_commits_and_in_an_event_loop(base: comity.Workspace) -> None:
+    async def main() -> None:
+        async with base.async_agent("ann").intent() as intent:
+            intent.set("task/none", n=1)
+            assert not (await intent.propose()).is_committed
+            intent.create("task/b", n=1)
+
+    with pytest.raises(comity.Refused):
+        asyncio.run(main())
+    ann = base.agent("ann")
+    with ann.intent() as intent:
+        intent.set("task/a", n=1)
+        assert not intent.propose().is_committed
+        ann.create("task/a", n=0)
+        intent.include("task/a", tags="x", was={"n": 0})
+    assert (base.get("task/a").n, base.get("task/a").tags) == (1, ("x",))
+
+
+def test_s19_changes_after_a_refused_proposal_are_missed_where_there_is_no_block(base: comity.Workspace) -> None:
+    intent = base.agent("ann").intent()
+    intent.set("task/none", n=1)
+    assert not intent.propose().is_committed
+    intent.create("task/b", n=1)
+    with pytest.warns(comity.UnproposedChanges, match="task/b"):
+        del intent
+
+
+def test_s07_an_intent_s_own_ids_are_nobody_else_s(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    intent = ann.intent()
+    intent.create("task/a", n=1)
+    for own in (f"{intent.id}.2", f"{intent.id}.1"):
+        with pytest.raises(comity.InvalidRequest, match="leave it out"):
+            intent.propose(id=own)
+    with pytest.raises(comity.InvalidRequest, match="a text is wanted"):
+        intent.propose(id=7)  # pyright: ignore[reportArgumentType]
+    assert intent.propose(id="mine").is_committed
+
+
+def test_s07_an_id_that_could_be_known_is_looked_up(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    first, second = ann.intent(), ann.intent()
+    for number, known in ((1, first.id), (2, second.check().id.rpartition(".")[0])):
+        taken = Proposal(id=f"{known}.{number}", changes=(Create(f"task/{number}", {"n": 1}),))
+        assert ann.propose(taken).is_committed
+    for intent in (first, second):
+        intent.create("task/z", n=1)
+        assert [finding.code for finding in intent.propose().refusals] == ["shape.id_reused"]
+        assert intent.propose().id.endswith((".2", ".3"))
+    assert base.get("task/z").exists
+
+
+def test_s05_a_time_is_pinned_at_the_first_read(base: comity.Workspace, clock: ManualClock) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", n=1)
+    now = datetime.fromtimestamp(clock.wall_us() / 1e6, UTC)
+    intent = ann.intent(at=now)
+    assert intent.peek("task/a").n == 1
+    ann.put("task/a", n=2, was={"n": 1})  # At the very same moment.
+    assert (intent.get("task/a").n, intent.count("task", n=1), len(intent.find("task", n=2))) == (1, 1, 0)
+    assert intent.stale == ()
+
+
+@pytest.mark.parametrize("ask", ["get", "peek", "find", "count"])
+def test_s05_no_read_is_pinned_to_a_time_to_come(base: comity.Workspace, clock: ManualClock, ask: str) -> None:
+    name = "task/a" if ask in ("get", "peek") else "task"
+    base.agent("ann").put("task/a", n=1)
+    intent = base.agent("ann").intent(at=datetime.fromtimestamp(clock.wall_us() / 1e6 + 5, UTC))
+    with pytest.raises(comity.NotFound, match="hasn't come yet: in this workspace it is 2023-11-14T22:13:20Z"):
+        getattr(intent, ask)(name)
+    clock.advance(seconds=6)
+    assert getattr(intent, ask)(name)
+    with pytest.raises(comity.InvalidRequest, match="neither a revision nor a time"):
+        getattr(base.agent("ann").intent(at="soon"), ask)(name)
+    with pytest.raises(comity.NotFound, match="no revision 9"):
+        getattr(base.agent("ann").intent(at=9), ask)(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from comity.workspace.changes import NO_OPTIONS, Options
 from comity.workspace.memory import Memory
 
 
-def asked() -> Memory:
-    """Return a memory whose changes may be dropped without a warning."""
-    memory = Memory()
-    memory.is_asked = True
-    return memory
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    """A memory whose changes may be dropped without a warning."""
+    made = Memory()
+    yield made
+    made.is_asked = True
 
 
 def test_s10_a_record_shown_and_not_used_counts_as_existing() -> None:
@@ -57,8 +59,7 @@ def test_s10_fields_asked_for_by_name_show_no_others() -> None:
     assert (read.fields, read.whole) == (("x",), False)
 
 
-def test_searches_and_beliefs_are_reads_too() -> None:
-    memory = asked()
+def test_searches_and_beliefs_are_reads_too(memory: Memory) -> None:
     memory.searched(Query("a"), 3, ["1", "2"])
     memory.counted(Query("a"), 3, 2)
     memory.change(Set("a/1", {"x": 1}), Options(was={"x": 0}))
@@ -67,11 +68,9 @@ def test_searches_and_beliefs_are_reads_too() -> None:
         QueryRead(Query("a"), 3, ("1", "2")),
         QueryRead(Query("a"), 3, None, 2),
     )
-    assert memory.oldest == 3
 
 
-def test_sets_that_follow_one_another_become_one() -> None:
-    memory = asked()
+def test_sets_that_follow_one_another_become_one(memory: Memory) -> None:
     for change in (
         Set("a/1", {"x": 1}),
         Set("a/1", {"y": 2}),
@@ -84,8 +83,7 @@ def test_sets_that_follow_one_another_become_one() -> None:
     assert memory.pending("a/1") == {"x": 3, "y": 2, "z": 1}
 
 
-def test_a_replacing_put_stands_alone() -> None:
-    memory = asked()
+def test_a_replacing_put_stands_alone(memory: Memory) -> None:
     memory.change(Put("a/1", {"x": 1}), Options())
     memory.change(Put("a/1", {"y": 1}, replace=True), Options())
     assert len(memory.changes) == 2

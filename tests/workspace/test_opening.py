@@ -9,7 +9,7 @@ import pytest
 
 import comity
 from comity.errors import DefinitionDiffers
-from comity.workspace.opening import _path_of
+from comity.workspace.opening import file_of
 
 FIRST = "[kinds.task.fields]\nn = {}\n"
 SECOND = FIRST + "m = {}\n"
@@ -48,7 +48,7 @@ def test_a_definition_with_problems_opens_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_urls(url: str, path: str) -> None:
-    assert _path_of(url) == Path(path)
+    assert file_of(url) == Path(path)
 
 
 def test_what_this_version_cannot_open() -> None:

@@ -67,7 +67,7 @@ def test_s10_of_fields_named_only_these_are_shown(task: comity.Workspace) -> Non
     assert reads_of(task, repr, "n") == {"n"}
     record = task.agent("ann").intent().get("task/a", "n")
     assert dict(record) == {"n": 1}
-    with pytest.raises(AttributeError, match="wasn't asked for"):
+    with pytest.raises(KeyError, match="wasn't asked for"):
         record.get("title")
 
 
@@ -114,3 +114,27 @@ def test_two_handles_of_one_record_agree(task: comity.Workspace) -> None:
     assert left == right
     assert left == {"n": 1, "title": "t", "tags": ("x", {"k": (1,)})}
     assert left != 5
+
+
+def test_a_field_that_was_not_asked_for_can_t_be_had(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", v=1, w=2)
+    record = ann.intent().get("task/a", "v")
+    assert ("v" in record, "w" in record, "nothing" in record) == (True, False, False)
+    with pytest.raises(KeyError, match="wasn't asked for"):
+        record["w"]
+    with pytest.raises(KeyError, match="wasn't asked for"):
+        record.get("w")
+    with pytest.raises(AttributeError, match="wasn't asked for"):
+        _ = record.w
+    assert (record.v, getattr(record, "w", 7)) == (1, 7)
+
+
+def test_what_looks_at_any_object_reads_nothing(base: comity.Workspace) -> None:
+    base.agent("ann").put("task/a", {"n": 1})
+    intent = base.agent("ann").intent()
+    record = intent.get("task/a")
+    assert not hasattr(record, "_repr_html_")
+    assert not hasattr(record, "_n")
+    base.agent("bob").put("task/a", n=2, was={"n": 1})
+    assert intent.stale == ()

@@ -14,7 +14,7 @@ from comity import __version__
 from comity.cli import exits, freestanding
 from comity.cli.arguments import request_of, signature_of, usage_of
 from comity.cli.output import Output
-from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, Access, opened
+from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
 from comity.errors import ComityError
 from comity.operations import OPERATIONS, Operation
 
@@ -27,7 +27,6 @@ GROUPS: Final = {
     "write": Group("Change", sort_key=3),
     "operate": Group("Operate", sort_key=4),
 }
-WRITES: Final = frozenset({"write", "operate"})
 
 _Option = inspect.Parameter.KEYWORD_ONLY
 _JSON = Annotated[
@@ -167,8 +166,7 @@ def access_parameters() -> list[inspect.Parameter]:
 def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, output: Output) -> int:
     """Carry out one operation, print its answer, return the exit code."""
     request = request_of(operation, arguments)
-    may_make = operation.permission in WRITES
-    with opened(access, may_make=may_make) as speaker, output.progress(operation.name) as progress:
+    with opened(access, may_make=operation.name in MAKERS) as speaker, output.progress(operation.name) as progress:
         answer = speaker.answer(request, progress)
     output.show(request, answer)
     return exits.code_of_answer(answer)

@@ -65,7 +65,7 @@ FROM_FILE: Final[Mapping[type[Request], tuple[str, str]]] = {
 """The field whose contents are read from a file named on the command line."""
 
 FILE_DEFAULTS: Final = {"source": "comity.toml"}
-NOT_OFFERED: Final = frozenset({"is_new", "origin"})
+NOT_OFFERED: Final = frozenset({"incarnation", "origin", "relies_on"})
 """What only a program can say."""
 
 WORDS: Final = {

@@ -20,7 +20,8 @@ HEAD: Final = """\
 
 <!-- Written by `python -m comity.cli.reference`; a test fails when it is out of date. -->
 
-Every operation of Comity is a command. A file is made by the first write to it:
+Every operation of Comity is a command. A workspace's file is made by the first `put`,
+`create`, `propose` or `apply`; other commands want it to be there:
 
 ```console
 $ comity put customer/acme status=active open_tickets=0 --db crm.db --as sales
@@ -73,11 +74,14 @@ says nothing, and clears nothing.
 
 Each row is a proposal of its own. What somebody else changes after the import began isn't overwritten: such rows are
 listed as errors. Repeated after a crash, the import goes on where it stopped; rows that it committed before are left
-alone unless `--again` is said, and rows that were refused are tried anew.
+alone unless `--again` is said, and rows that were refused are tried anew. The same file is one of the same name with
+the same contents: one that was edited since, or that says the same under another name, is an import of its own, and all
+its rows are taken.
 """,
     "export": """\
 Live records only, of one consistent snapshot. CSV takes one kind; its first column is the id, and a text that would
-be taken for something else is written as a JSON string. The file appears when it is whole.
+be taken for something else is written as a JSON string. The file appears when it is whole, and is never one of the
+workspace's own.
 """,
 }
 

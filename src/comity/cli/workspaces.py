@@ -14,10 +14,14 @@ from comity.cli.arguments import read_text
 from comity.errors import InvalidRequest, NotFound, StoreError
 from comity.store.sqlite.opening import is_base
 from comity.workspace import Agent, Workspace, open
+from comity.workspace.opening import file_of
 
 DB_VARIABLE: Final = "COMITY_DB"
 AGENT_VARIABLE: Final = "COMITY_AGENT"
 KEY_VARIABLE: Final = "COMITY_KEY"
+MAKERS: Final = ("put", "create", "propose", "apply")
+"""The operations that make a workspace: any other finds nothing in a new one, so that its file was mistyped."""
+HOW_MADE: Final = f"a workspace is made by {', '.join(MAKERS[:-1])} or {MAKERS[-1]}"
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -62,13 +66,13 @@ def _open(file: str) -> Workspace:
 def _file(named: str | None, may_make: bool) -> str:
     if named is None:
         return str(_only_workspace(Path.cwd()))
-    if may_make or "://" in named or "\0" in named:
+    if may_make:
         return named
-    path = os.path.expanduser(named)
+    path = file_of(named)
     if not os.path.exists(path):
-        raise NotFound(f"there is no file {named[:200]!r}")
-    if os.path.isfile(path) and not os.path.getsize(path) and not is_base(Path(path)):
-        raise NotFound(f"{named[:200]!r} is empty: the first write makes a workspace of it")
+        raise NotFound(f"there is no file {named[:200]!r}: {HOW_MADE}")
+    if os.path.isfile(path) and not os.path.getsize(path) and not is_base(path):
+        raise NotFound(f"{named[:200]!r} is empty: {HOW_MADE}")
     return named
 
 
@@ -81,6 +85,5 @@ def _only_workspace(folder: Path) -> Path:
         raise InvalidRequest(f"there are several workspaces here ({names}): name one with --db or {DB_VARIABLE}")
     raise InvalidRequest(
         f"there is no workspace in this folder: name one with --db FILE or {DB_VARIABLE};"
-        " a file that isn't there yet is made by the first write, such as"
-        " 'comity put customer/acme status=active --db crm.db'"
+        f" {HOW_MADE}, as in 'comity put customer/acme status=active --db crm.db'"
     )

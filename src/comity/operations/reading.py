@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from comity import limits
-from comity.model.decisions import Moved
+from comity.model.decisions import Finding, Moved
 from comity.model.filters import LifeFilter
-from comity.model.proposals import Read
+from comity.model.proposals import AnyRead
 from comity.model.records import Life
 from comity.operations import texts
 from comity.operations.arguments import Answer, Filters, Limit, Moment, Ref, Request
@@ -62,16 +62,23 @@ class RecordsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Stale(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Tell which fields of earlier reads have another value now, and by whose doing."""
+    """Tell what of earlier reads has moved, and by whose doing, as a proposal that rests on them would be told."""
 
-    reads: Annotated[tuple[Read, ...], Meta(description="the reads: records, with fields and revision")]
+    reads: Annotated[tuple[AnyRead, ...], Meta(description="the reads: records, searches and counts, with revision")]
+    relies_on: Annotated[tuple[str, ...], Meta(description="what counts where freshness is relied")] = ()
+    incarnation: Annotated[str | None, Meta(description="that of the base which the reads come from")] = None
 
 
 class StaleAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be what moved since it was read, as of a revision."""
+    """Be what the check of freshness finds in the reads, as of a revision; nothing where all is still so."""
 
-    moved: tuple[Moved, ...]
+    findings: tuple[Finding, ...]
     revision: int
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """Return the fields of records that moved."""
+        return tuple(one for finding in self.findings for one in finding.moved)
 
     def __str__(self) -> str:
         return texts.stale(self)

@@ -65,13 +65,14 @@ def records(answer: RecordsAnswer) -> str:
 
 
 def stale(answer: StaleAnswer) -> str:
-    """Return which of the fields read have moved."""
-    if not answer.moved:
+    """Return what of the reads has moved."""
+    if not answer.findings:
         return f"Nothing that was read has moved by revision {answer.revision}."
     moved = [
         f"{one.record}.{field_name(one.field)}: {show(one.was)} → {show(one.now)}, by {one.by}" for one in answer.moved
     ]
-    return _lines(f"{counted(len(moved), 'field')} moved by revision {answer.revision}:", moved)
+    others = [finding.message for finding in answer.findings if not finding.moved]
+    return _lines(f"Moved by revision {answer.revision}:", [*moved, *others])
 
 
 # -- looking back

@@ -112,4 +112,3 @@ class Propose(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     proposal: Annotated[Proposal, Meta(description="the proposal")]
     dry: Annotated[bool, Meta(description="judge only, commit nothing")] = False
-    is_new: Annotated[bool, Meta(description="the id was made for this very call")] = False

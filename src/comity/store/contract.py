@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -243,6 +244,10 @@ class Store(Protocol):
 
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
         """Have exactly these indexes: per kind, lists of fields."""
+        ...
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that are the store's own, resolved, there or not yet: nobody else may write them."""
         ...
 
     def close(self) -> None:

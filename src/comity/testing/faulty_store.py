@@ -17,6 +17,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Literal, cast
 
 import msgspec
@@ -121,6 +122,10 @@ class FaultyStore:
         """Have exactly these indexes."""
         with self.at("index"):
             self._store.index(wanted)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that are the store's own."""
+        return self._store.files()
 
     def close(self) -> None:
         """Release everything."""

@@ -68,8 +68,13 @@ def run(engine: Engine, caller: Caller, request: Request, progress: Progress | N
     try:
         return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
     except UnicodeEncodeError as error:
-        raise InvalidRequest(f"a text of the request can't be UTF-8: {error.object[:40]!a}") from None
+        raise not_utf8(error) from None
     except (KeyboardInterrupt, SystemExit) as error:
         # An interrupt may leave a snapshot open in a frame that it passed: later reads would see the past.
         clear_frames(error.__traceback__)
         raise
+
+
+def not_utf8(error: UnicodeEncodeError) -> InvalidRequest:
+    """Return the error to raise where a text of a request can't be written."""
+    return InvalidRequest(f"a text of the request can't be UTF-8: {error.object[:40]!a}")

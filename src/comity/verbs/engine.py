@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
-from comity.clock import Clock, parse_time
+from comity.clock import Clock, format_time, parse_time
 from comity.coordinator import Coordinator, EntropyPool, Submission, submit
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
@@ -40,8 +41,20 @@ class Engine:
         """Return a new id for a proposal."""
         return make_id(self.clock, self.entropy)
 
+    def revision_at(self, moment: int | str) -> int:
+        """Return the revision that a moment means for good: later commits don't change it.
+
+        Raises NotFound for a time that hasn't come, whose revision is still open.
+        """
+        now_us = self.coordinator.time_at(self.store.head()).now_us
+        with self.store.snapshot() as snapshot:
+            revision = revision_of(snapshot, moment)
+        if _is_time(moment) and parse_time(moment) > now_us:
+            raise NotFound(f"{moment} hasn't come yet: in this workspace it is {format_time(now_us)}")
+        return revision
+
     def propose(self, proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False) -> Decision:
-        """Return the decision on a proposal."""
+        """Return the decision on a proposal; ``is_new`` tells that nobody can have used, or known, its id before."""
         return self.lane.submit(submit(proposal, caller, is_new=is_new, dry=dry))
 
     async def propose_async(
@@ -65,7 +78,7 @@ def revision_of(snapshot: Snapshot, moment: int | str | None) -> int:
     head = snapshot.head.revision
     if moment is None:
         return head
-    if isinstance(moment, str) and not moment.isdecimal():
+    if _is_time(moment):
         try:
             return snapshot.revision_at(parse_time(moment))
         except (ValueError, OverflowError):
@@ -76,6 +89,10 @@ def revision_of(snapshot: Snapshot, moment: int | str | None) -> int:
     if not 0 <= revision <= head:
         raise NotFound(f"there is no revision {moment}: the last one is {head}")
     return revision
+
+
+def _is_time(moment: int | str) -> TypeGuard[str]:
+    return isinstance(moment, str) and not moment.isdecimal()
 
 
 def time_of(name: str, text: str | None) -> int | None:

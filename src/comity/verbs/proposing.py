@@ -43,8 +43,8 @@ _CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
 
 
 def propose(engine: Engine, caller: Caller, request: Propose) -> Decision:
-    """Return the decision on a whole proposal."""
-    return engine.propose(request.proposal, caller, is_new=request.is_new, dry=request.dry)
+    """Return the decision on a whole proposal; its id may have been used before, and is looked up (S7)."""
+    return engine.propose(request.proposal, caller, dry=request.dry)
 
 
 def write(engine: Engine, caller: Caller, request: Write) -> Decision:

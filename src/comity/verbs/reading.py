@@ -1,20 +1,21 @@
-"""Reading: get, get_many, find, count."""
+"""Reading: records, searches, counts, and what has gone stale."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from comity import limits
-from comity.coordinator.facts import author_of
+from comity.coordinator.facts import asking
+from comity.deciding.case import Case
 from comity.deciding.compile import Compiled, CompiledKind
-from comity.errors import InvalidQuery, LimitExceeded, NotFound
+from comity.deciding.gates import freshness, shape
+from comity.deciding.view import Ref, TooBroad, View
+from comity.errors import InvalidQuery, InvalidRequest, LimitExceeded, NotFound
 from comity.model import filters, refs
-from comity.model.decisions import Moved
 from comity.model.filters import Query
-from comity.model.proposals import Caller, Read
-from comity.model.records import LIFE, RecordState
+from comity.model.proposals import Caller, Proposal, QueryRead
+from comity.model.records import RecordState
 from comity.model.texts import listed, suggestion
-from comity.model.values import same
 from comity.operations import (
     Count,
     CountAnswer,
@@ -165,28 +166,36 @@ def _answers(
 
 
 def stale(engine: Engine, caller: Caller, request: Stale) -> StaleAnswer:
-    """Return which fields of earlier reads have another value now."""
+    """Return what a proposal that rests on these reads would be told of them.
+
+    It is the freshness gate that says so, on a view of the head, so that the two can't differ.
+    """
     if len(request.reads) > limits.READS_PER_PROPOSAL:
         raise LimitExceeded(f"at most {limits.READS_PER_PROPOSAL} reads can be looked at")
+    reading = Proposal(id="stale", reads=request.reads, relies_on=request.relies_on, incarnation=request.incarnation)
+    states: dict[Ref, RecordState] = {}
     with engine.store.snapshot() as snapshot:
-        states = snapshot.records([refs.split(read.record) for read in request.reads])
-        moved: list[Moved] = []
-        for read in request.reads:
-            state = states.get(refs.split(read.record))
-            if state is not None and state.revision > read.revision:
-                moved.extend(_moved(snapshot, state, read))
-        return StaleAnswer(moved=tuple(moved), revision=snapshot.head.revision)
+        case = Case(reading, caller, _view(engine, snapshot, states))
+        for finding in shape.judge_reads(case):
+            raise InvalidRequest(finding.message)
+        named = [refs.split(read.record) for read in request.reads if not isinstance(read, QueryRead)]
+        states.update({ref: RecordState(*ref) for ref in named} | snapshot.records(named))
+        try:
+            findings = tuple(freshness.judge(case))
+        except TooBroad:
+            raise LimitExceeded(f"this would look at more than {limits.FACTS_PER_PROPOSAL} records") from None
+        return StaleAnswer(findings=findings, revision=snapshot.head.revision)
 
 
-def _moved(snapshot: Snapshot, state: RecordState, read: Read) -> list[Moved]:
-    ref = (state.kind, state.id)
-    past = snapshot.records_at([ref], read.revision).get(ref) or RecordState(*ref)
-    moved: list[Moved] = []
-    for name, changed in state.blame.items():
-        if changed <= read.revision or (read.fields is not None and name not in (*read.fields, LIFE)):
-            continue
-        was, now = (past.life, state.life) if name == LIFE else (past.values.get(name), state.values.get(name))
-        if not same(was, now):
-            author = author_of(snapshot, ref, name, changed)
-            moved.append(Moved(state.ref, name, was, now, author.by, author.at, author.event, author.reason))
-    return moved
+def _view(engine: Engine, snapshot: Snapshot, states: dict[Ref, RecordState]) -> View:
+    """Return a view of a snapshot's head, on which gates can judge."""
+    head = snapshot.head
+    return View(
+        engine.coordinator.definition(snapshot),
+        states,
+        revision=head.revision,
+        incarnation=head.incarnation,
+        now_us=engine.coordinator.time_at(head).now_us,
+        kind_revisions=snapshot.kinds(),
+        ask=asking(snapshot, states.__setitem__),
+    )

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from comity.errors import Conflict, InvalidRequest
 from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
-from comity.operations import Propose
 from comity.workspace.asking import Asking, Moment
 from comity.workspace.changes import Options, Writing, check_record, split_options
 from comity.workspace.intents import AsyncIntent, Intent, deadline_of
@@ -20,11 +19,11 @@ from comity.workspace.session import Session
 T = TypeVar("T")
 
 
-def _request(session: Session, change: AnyChange, options: Options, *, dry: bool = False) -> Propose:
+def _proposal(session: Session, change: AnyChange, options: Options) -> Proposal:
     """Return a single change as the proposal that it stands for."""
     check_record(change.record)
     reads: tuple[AnyRead, ...] = (Was(change.record, dict(options.was)),) if options.was else ()
-    proposal = Proposal(
+    return Proposal(
         id=options.id or session.make_id(),
         changes=(change,),
         reads=reads,
@@ -36,7 +35,6 @@ def _request(session: Session, change: AnyChange, options: Options, *, dry: bool
         cause=options.cause,
         not_after=deadline_of(options.not_after),
     )
-    return Propose(proposal=proposal, dry=dry, is_new=options.id is None)
 
 
 class Agent(Writing[Decision], Asking):
@@ -60,17 +58,18 @@ class Agent(Writing[Decision], Asking):
         return f"<Agent {self.name} ({self._session.caller.known})>"
 
     def _apply(self, change: AnyChange, options: Options) -> Decision:
-        return raise_unless_committed(self._session.call(_request(self._session, change, options)))
+        proposal = _proposal(self._session, change, options)
+        return raise_unless_committed(self._session.propose(proposal, is_new=options.id is None))
 
     def check(self, record: str, fields: Mapping[str, Any] | None = None, **values: Any) -> Decision:
         """Return what would be decided on a put, without committing: "may I?"."""
         given, options = split_options(values)
         change = Put(record, {**(fields or {}), **given})
-        return self._session.call(_request(self._session, change, options, dry=True))
+        return self._session.propose(_proposal(self._session, change, options), is_new=options.id is None, dry=True)
 
     def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
         """Return the decision on a proposal made by hand."""
-        return self._session.call(Propose(proposal=proposal, dry=dry))
+        return self._session.propose(proposal, dry=dry)
 
     def intent(self, action: str | None = None, **about: Any) -> Intent:
         """Open an intent: ``with sales.intent("send_upsell", about="customer/acme") as intent:``.
@@ -139,7 +138,8 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         return f"<AsyncAgent {self.name} ({self._session.caller.known})>"
 
     async def _propose(self, change: AnyChange, options: Options) -> Decision:
-        return raise_unless_committed(await self._session.propose_async(_request(self._session, change, options)))
+        proposal = _proposal(self._session, change, options)
+        return raise_unless_committed(await self._session.propose_async(proposal, is_new=options.id is None))
 
     def _apply(self, change: AnyChange, options: Options) -> Coroutine[Any, Any, Decision]:
         return self._propose(change, options)
@@ -164,11 +164,12 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         """Return what would be decided on a put, without committing."""
         given, options = split_options(values)
         change = Put(record, {**(fields or {}), **given})
-        return await self._session.propose_async(_request(self._session, change, options, dry=True))
+        proposal = _proposal(self._session, change, options)
+        return await self._session.propose_async(proposal, is_new=options.id is None, dry=True)
 
     async def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
         """Return the decision on a proposal made by hand."""
-        return await self._session.propose_async(Propose(proposal=proposal, dry=dry))
+        return await self._session.propose_async(proposal, dry=dry)
 
     def intent(self, action: str | None = None, **about: Any) -> AsyncIntent:
         """Open an intent: ``async with sales.intent("send_upsell") as intent:``."""

@@ -13,12 +13,12 @@ from comity.clock import parse_time
 from comity.errors import InvalidRequest, NotFound, UnreadDecision
 from comity.model import filters as queries
 from comity.model import refs
-from comity.model.decisions import Decision, Moved
-from comity.model.filters import LifeFilter, Query
+from comity.model.decisions import Decision, Finding
+from comity.model.filters import LifeFilter
 from comity.model.proposals import AnyChange, Proposal
 from comity.model.records import LIFE
 from comity.model.texts import listed, suggestion
-from comity.operations import Count, CountAnswer, Get, Propose, RecordAnswer, RecordsAnswer, Stale
+from comity.operations import Count, CountAnswer, Get, RecordAnswer, RecordsAnswer, Stale, StaleAnswer
 from comity.workspace.asking import Moment, conditions_of, find_request, moment_of
 from comity.workspace.changes import Options, Writing, check_record, check_text
 from comity.workspace.memory import Memory
@@ -70,6 +70,7 @@ class IntentState(Writing[None]):
     decision: Decision | None = None
     _incarnation: str | None = None
     _id: str | None = None
+    _is_id_known = False
     _attempts = 0
 
     def __init__(
@@ -105,20 +106,21 @@ class IntentState(Writing[None]):
     @property
     def id(self) -> str:
         """Return the intent's id; each of its attempts has one that begins with it."""
-        if self._id is None:
-            self._id = self._session.make_id()
-        return self._id
+        self._is_id_known = True
+        return self._own_id()
 
     @property
-    def stale(self) -> tuple[Moved, ...]:
-        """Return what of the reads so far has moved by now; nothing ever does where they are pinned.
+    def stale(self) -> tuple[Finding, ...]:
+        """Return what of the reads so far has moved by now, records and searches, as a decision would tell it.
 
-        It is looked up anew whenever it is asked.
+        It is looked up anew whenever it is asked. Nothing ever moves where the reads are pinned.
         """
-        oldest = self._memory.oldest
-        if oldest is None or self._at is not None:
+        reads = self._memory.reads()
+        if not reads or self._at is not None:
             return ()
-        return self._session.call(Stale(reads=self._memory.record_reads())).moved
+        request = Stale(reads=reads, relies_on=tuple(self._relies_on), incarnation=self._incarnation)
+        answer: StaleAnswer = self._session.call(request)
+        return answer.findings
 
     @property
     def changes(self) -> tuple[AnyChange, ...]:
@@ -160,38 +162,82 @@ class IntentState(Writing[None]):
         if self._memory.ended is not None:
             raise InvalidRequest(self._memory.ended)
 
-    # -- requests and answers
+    # -- reading
 
-    def _get_request(self, record: str) -> Get:
-        return Get(record=record, at=self._at)
+    def _moment(self) -> int | str | None:
+        """Return the revision that the reads are pinned to: a time is resolved once, at the first of them."""
+        if isinstance(self._at, str):
+            self._at = self._session.revision_at(self._at)
+        return self._at
 
-    def _got(self, answer: RecordAnswer, fields: Sequence[str]) -> Record:
+    def _get(self, record: str, fields: Sequence[str]) -> Record:
+        answer: RecordAnswer = self._session.call(Get(record=record, at=self._moment()))
         if fields:
             check_fields(answer, fields)
         self._incarnation = answer.incarnation
         self._memory.hold(answer.record, answer.revision, fields)
         return Record(answer, self._memory, fields, self)
 
-    def _found(self, query: Query, answer: RecordsAnswer) -> Page:
+    def _peek(self, record: str) -> Record:
+        return Record(self._session.call(Get(record=record, at=self._moment())), None)
+
+    def _find(
+        self,
+        kind: str,
+        filters: Sequence[str],
+        order: str | Sequence[str],
+        limit: int,
+        after: str | None,
+        life: LifeFilter,
+        equals: dict[str, Any],
+    ) -> Page:
+        request = find_request(kind, filters, order, limit, after, life, self._moment(), equals)
+        answer: RecordsAnswer = self._session.call(request)
+        query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
         self._incarnation = answer.incarnation
         self._memory.searched(query, answer.revision, [one.record.partition("/")[2] for one in answer.records])
         records = [Record(one, self._memory, (), self) for one in answer.records]
         return Page(records, answer.revision, answer.after)
 
-    def _counted(self, query: Query, answer: CountAnswer) -> int:
+    def _count(self, kind: str, filters: Sequence[str], life: LifeFilter, equals: dict[str, Any]) -> int:
+        where = conditions_of(filters, equals)
+        answer: CountAnswer = self._session.call(Count(kind=kind, where=where, life=life, at=self._moment()))
         self._incarnation = answer.incarnation
-        self._memory.counted(query, answer.revision, answer.count)
+        self._memory.counted(queries.query(kind, *where, life=life), answer.revision, answer.count)
         return answer.count
 
-    def _propose_request(self, accept: int | None, id: str | None, *, dry: bool = False) -> Propose:
+    # -- proposing
+
+    def _own_id(self) -> str:
+        if self._id is None:
+            self._id = self._session.make_id()
+        return self._id
+
+    def _attempt(self, accept: int | None, id: str | None = None, *, dry: bool = False) -> tuple[Proposal, bool]:
+        """Return what was collected as a new attempt, and whether nobody can know its id yet (S7)."""
         if self._memory.ended in (_COMMITTED, _WITHDRAWN):
             raise InvalidRequest(self._memory.ended)
         if accept is not None and type(accept) is not int:
             raise InvalidRequest(f"accept: a revision is a whole number, not {type(accept).__name__}")
-        self._memory.is_asked = True
+        if id is not None:
+            self._check_id(id)
+        is_new = id is None and not self._is_id_known
+        proposal = self._make_proposal(accept, id)
+        self._is_id_known = self._memory.is_asked = True
+        if not dry:
+            self._memory.is_proposed, self.decision = True, None
+        return proposal, is_new
+
+    def _check_id(self, id: str) -> None:
+        check_text("id", id)
+        if id.startswith(f"{self._own_id()}."):
+            raise InvalidRequest(f"id: {id[:64]!r} is one that this intent gives to its own attempts: leave it out")
+
+    def _make_proposal(self, accept: int | None, id: str | None) -> Proposal:
         self._attempts += 1
-        proposal = Proposal(
-            id=id or f"{self.id}.{self._attempts}",
+        intent = self._own_id()
+        return Proposal(
+            id=id or f"{intent}.{self._attempts}",
             changes=tuple(self._memory.changes),
             reads=self._memory.reads(),
             assumptions=tuple(self._assumptions),
@@ -201,11 +247,10 @@ class IntentState(Writing[None]):
             action=self.action,
             reason=self.reason,
             cause=self.cause,
-            intent=self.id,
+            intent=intent,
             not_after=self._not_after,
             incarnation=self._incarnation,
         )
-        return Propose(proposal=proposal, dry=dry, is_new=id is None)
 
     def _decided(self, decision: Decision) -> Decision:
         self.decision = decision
@@ -214,10 +259,11 @@ class IntentState(Writing[None]):
         return decision
 
     def _is_to_propose(self, error: type[BaseException] | None) -> bool:
-        """End the intent; tell whether that proposes: no exception, changes collected, nothing proposed by hand."""
+        """End the intent; tell whether that proposes: no exception, and changes that weren't decided on by hand."""
         if self._memory.ended is None:
             self._memory.ended = _LEFT if error is None else _WITHDRAWN
-        return error is None and self.decision is None and bool(self._memory.changes)
+        is_decided = self.decision is not None and self._memory.is_proposed
+        return error is None and not is_decided and bool(self._memory.changes)
 
 
 def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
@@ -247,16 +293,17 @@ class Intent(IntentState):
 
     Leaving the ``with`` block proposes, and raises NotCommitted (Conflict, Refused, Pending)
     with the decision unless it committed; an exception inside withdraws everything. To get
-    the decision as a value, call :meth:`propose` yourself.
+    the decision as a value, call :meth:`propose` yourself; leaving then proposes again only
+    if changes were collected after it.
     """
 
     def get(self, record: str, *fields: str) -> Record:
         """Return a record; what is used of it counts as read, or exactly the fields named."""
-        return self._got(self._session.call(self._get_request(record)), fields)
+        return self._get(record, fields)
 
     def peek(self, record: str) -> Record:
         """Return a record without noting anything."""
-        return Record(self._session.call(Get(record=record, at=self._at)), None)
+        return self._peek(record)
 
     def find(
         self,
@@ -269,24 +316,21 @@ class Intent(IntentState):
         **equals: Any,
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
-        request = find_request(kind, filters, order, limit, after, life, self._at, equals)
-        answer = self._session.call(request)
-        query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
-        return self._found(query, answer)
+        return self._find(kind, filters, order, limit, after, life, equals)
 
     def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
         """Return how many records meet all conditions; the number counts as read."""
-        where = conditions_of(filters, equals)
-        answer = self._session.call(Count(kind=kind, where=where, life=life, at=self._at))
-        return self._counted(queries.query(kind, *where, life=life), answer)
+        return self._count(kind, filters, life, equals)
 
     def check(self, *, accept: int | None = None) -> Decision:
         """Return what would be decided now, without committing."""
-        return self._session.call(self._propose_request(accept, None, dry=True))
+        proposal, is_new = self._attempt(accept, dry=True)
+        return self._session.propose(proposal, is_new=is_new, dry=True)
 
     def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
         """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
-        return _proposed(self._decided(self._session.call(self._propose_request(accept, id))))
+        proposal, is_new = self._attempt(accept, id)
+        return _proposed(self._decided(self._session.propose(proposal, is_new=is_new)))
 
     def __enter__(self) -> Self:
         return self
@@ -295,7 +339,8 @@ class Intent(IntentState):
         self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._is_to_propose(error):
-            raise_unless_committed(self._decided(self._session.call(self._propose_request(None, None))))
+            proposal, is_new = self._attempt(None)
+            raise_unless_committed(self._decided(self._session.propose(proposal, is_new=is_new)))
 
 
 class AsyncIntent(IntentState):
@@ -303,11 +348,11 @@ class AsyncIntent(IntentState):
 
     async def get(self, record: str, *fields: str) -> Record:
         """Return a record; what is used of it counts as read, or exactly the fields named."""
-        return self._got(self._session.call(self._get_request(record)), fields)
+        return self._get(record, fields)
 
     async def peek(self, record: str) -> Record:
         """Return a record without noting anything."""
-        return Record(self._session.call(Get(record=record, at=self._at)), None)
+        return self._peek(record)
 
     async def find(
         self,
@@ -320,24 +365,21 @@ class AsyncIntent(IntentState):
         **equals: Any,
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
-        request = find_request(kind, filters, order, limit, after, life, self._at, equals)
-        answer = self._session.call(request)
-        query = queries.query(kind, *request.where, order=request.order, limit=limit, after=after, life=life)
-        return self._found(query, answer)
+        return self._find(kind, filters, order, limit, after, life, equals)
 
     async def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
         """Return how many records meet all conditions; the number counts as read."""
-        where = conditions_of(filters, equals)
-        answer = self._session.call(Count(kind=kind, where=where, life=life, at=self._at))
-        return self._counted(queries.query(kind, *where, life=life), answer)
+        return self._count(kind, filters, life, equals)
 
     async def check(self, *, accept: int | None = None) -> Decision:
         """Return what would be decided now, without committing."""
-        return await self._session.propose_async(self._propose_request(accept, None, dry=True))
+        proposal, is_new = self._attempt(accept, dry=True)
+        return await self._session.propose_async(proposal, is_new=is_new, dry=True)
 
     async def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
         """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
-        return _proposed(self._decided(await self._session.propose_async(self._propose_request(accept, id))))
+        proposal, is_new = self._attempt(accept, id)
+        return _proposed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
 
     async def __aenter__(self) -> Self:
         return self
@@ -346,8 +388,8 @@ class AsyncIntent(IntentState):
         self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._is_to_propose(error):
-            decision = await self._session.propose_async(self._propose_request(None, None))
-            raise_unless_committed(self._decided(decision))
+            proposal, is_new = self._attempt(None)
+            raise_unless_committed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
 
 
 __all__ = ["AsyncIntent", "Intent", "IntentState", "ProposedDecision"]

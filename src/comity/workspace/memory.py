@@ -33,16 +33,16 @@ class Memory:
     """Collect reads and changes; be asked for the proposal that they make.
 
     It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
-    ``ended`` says why it takes no more changes, once that is so; ``is_asked`` that the changes
-    were judged at least once. Changes that never were, and that nothing withdrew, are warned
-    about when it is dropped.
+    ``ended`` says why it takes no more changes, once that is so; ``is_asked`` that all changes
+    were judged at least once, ``is_proposed`` that they were proposed. Changes that never were
+    judged, and that nothing withdrew, are warned about when it is dropped.
     """
 
     def __init__(self) -> None:
         self.ended: str | None = None
         self.is_asked = False
+        self.is_proposed = False
         self.changes: list[AnyChange] = []
-        self.oldest: int | None = None
         self._seen: dict[str, _Seen] = {}
         self._queries: list[QueryRead] = []
         self._was: dict[str, dict[str, Any]] = {}
@@ -61,8 +61,6 @@ class Memory:
 
     def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:
         """Note that a record was handed out, whole or as these fields, which then count."""
-        if self.oldest is None:
-            self.oldest = revision
         seen = self._seen.get(record)
         if seen is None:
             seen = self._seen[record] = _Seen()
@@ -103,27 +101,19 @@ class Memory:
 
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
         """Note the answer to a search."""
-        if self.oldest is None:
-            self.oldest = revision
         self._queries.append(QueryRead(query, revision, tuple(members)))
 
     def counted(self, query: Query, revision: int, count: int) -> None:
         """Note the answer to a count."""
         self._queries.append(QueryRead(query, revision, None, count))
 
-    def record_reads(self) -> tuple[Read, ...]:
-        """Return the reads of records."""
-        reads: list[Read] = []
+    def reads(self) -> tuple[AnyRead, ...]:
+        """Return everything that was read: records, beliefs, searches."""
+        reads: list[AnyRead] = []
         for record, seen in self._seen.items():
             reads += _reads(record, seen)
-        return tuple(reads)
-
-    def reads(self) -> tuple[AnyRead, ...]:
-        """Return everything that was read."""
-        reads = self.record_reads()
-        if self._was or self._queries:
-            reads = (*reads, *(Was(record, values) for record, values in self._was.items()), *self._queries)
-        return reads
+        reads += [Was(record, values) for record, values in self._was.items()]
+        return (*reads, *self._queries)
 
     # -- changes
 
@@ -140,6 +130,7 @@ class Memory:
             raise InvalidRequest(self.ended)
         if options is not NO_OPTIONS:
             self._take_was(change.record, options)
+        self.is_asked = self.is_proposed = False
         if isinstance(change, (Put, Set)):
             self._pending.setdefault(change.record, {}).update(change.fields)
             if self.changes and _can_join(last := self.changes[-1], change):

@@ -134,7 +134,7 @@ def open(
     ...     print(decision.revision, ws.get("customer/acme").status)
     1 active
     """
-    path = _path_of(url)
+    path = file_of(url)
     clock = clock or SystemClock()
     engine = Engine(SqliteStore.open(str(path), clock=clock), os.fspath(url), clock, entropy)
     workspace = Workspace(engine)
@@ -147,7 +147,8 @@ def open(
     return workspace
 
 
-def _path_of(url: AnyPath) -> Path:
+def file_of(url: AnyPath) -> Path:
+    """Return the file that a workspace's url names; raises InvalidRequest for one that can't be opened."""
     text = path_of("url", url)
     scheme, colon, rest = text.partition("://")
     if colon and scheme == "sqlite":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, Protocol
 
 from comity.model import refs
-from comity.model.decisions import Moved
+from comity.model.decisions import Finding
 from comity.model.proposals import AnyChange, Put
 from comity.model.records import Life
 from comity.model.texts import counted, show, suggestion
@@ -45,7 +45,7 @@ class Staleness(Protocol):
     """Know what of the reads of an intent has gone stale."""
 
     @property
-    def stale(self) -> tuple[Moved, ...]:
+    def stale(self) -> tuple[Finding, ...]:
         """Return what has moved by now."""
         ...
 
@@ -57,9 +57,12 @@ class Record(Changing[None]):
     Using one notes it as read, and so does using the whole (``dict(acme)``, ``str(acme)``,
     iterating, comparing); ``repr()`` reads nothing. A field that is empty is None where it
     is known, and an AttributeError or KeyError with a suggestion where it isn't;
-    ``acme.get("field")`` never raises. On a record from an intent, setting a field adds it
-    to what will be proposed. One from ``peek``, or from an agent or a workspace, isn't
-    collected: ``is_collected`` says so, and it can't be changed.
+    ``acme.get("field")`` gives None for any field that is empty. Where some fields were asked
+    for, the others can't be had. A name that begins with ``_`` is never a field's, but as an item.
+
+    On a record from an intent, setting a field adds it to what will be proposed. One from
+    ``peek``, or from an agent or a workspace, isn't collected: ``is_collected`` says so, and
+    it can't be changed.
     """
 
     __slots__ = ("_answer", "_collector", "_fields", "_intent")
@@ -120,19 +123,19 @@ class Record(Changing[None]):
         return self._collector is not None
 
     @property
-    def stale(self) -> tuple[Moved, ...]:
-        """Return what of the reads of its intent has moved by now: which field, from what to what, by whom and why.
-
-        It is looked up anew whenever it is asked.
-        """
+    def stale(self) -> tuple[Finding, ...]:
+        """Return what of all reads of its intent has moved by now, as :attr:`Intent.stale` does."""
         return () if self._intent is None else self._intent.stale
 
     # -- its fields
 
     def get(self, field: str, default: Any = None) -> Any:
-        """Return a field's value, or ``default`` where it is empty; counts as read either way."""
-        if self._fields and field not in self._fields:
-            raise AttributeError(f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}")
+        """Return a field's value, or ``default`` where it is empty; counts as read either way.
+
+        Raises KeyError for a field that a read of some fields wasn't asked for: what it holds isn't known here.
+        """
+        if self._hides(field):
+            raise KeyError(self._hidden(field))
         answer, collector = self._answer, self._collector
         value = answer.values.get(field) if answer.life in _SHOWN else None
         if value is None:
@@ -144,8 +147,10 @@ class Record(Changing[None]):
         return value if type(value) in _PLAIN else freeze(value)
 
     def __getattr__(self, field: str) -> Any:
-        if field[:2] == "__":
-            raise AttributeError(field)
+        if field.startswith("_"):  # What looks at any object asks for these: no field was meant.
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {field!r}")
+        if self._hides(field):
+            raise AttributeError(self._hidden(field))
         if (value := self.get(field)) is not None or self._is_known(field):
             return value
         raise AttributeError(self._unknown(field))
@@ -164,7 +169,7 @@ class Record(Changing[None]):
         self._change(lambda ref: Put(ref, {field: value}), NO_OPTIONS)
 
     def __contains__(self, field: object) -> bool:
-        return isinstance(field, str) and self.get(field) is not None
+        return isinstance(field, str) and not self._hides(field) and self.get(field) is not None
 
     def keys(self) -> Sequence[str]:
         """Return the names of the fields that aren't empty; reads the whole."""
@@ -212,6 +217,12 @@ class Record(Changing[None]):
             self._collector.note(self.ref, self.revision, self._fields or _WHOLE, whole=not self._fields)
             values = {**values, **self._collector.pending(self.ref)}
         return {name: freeze(value) for name, value in values.items() if value is not None}
+
+    def _hides(self, field: str) -> bool:
+        return bool(self._fields) and field not in self._fields
+
+    def _hidden(self, field: str) -> str:
+        return f"{self.ref}: {field!r} wasn't asked for; this read shows {sorted(self._fields)}"
 
     def _is_known(self, field: str) -> bool:
         return field in self._answer.known

@@ -11,9 +11,9 @@ import msgspec
 
 from comity.errors import InvalidRequest, NotPermitted
 from comity.model.decisions import Decision
-from comity.model.proposals import Caller
+from comity.model.proposals import Caller, Proposal
 from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, Request, Stale
-from comity.verbs import run
+from comity.verbs import not_utf8, run
 from comity.verbs.engine import Engine, Progress
 
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
@@ -32,8 +32,20 @@ class Session(Protocol):
         """Return the answer to a request; ``progress`` is told how far it is."""
         ...
 
-    async def propose_async(self, request: Propose) -> Decision:
-        """Return the decision on a proposal, without blocking the event loop."""
+    def propose(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
+        """Return the decision on a proposal.
+
+        ``is_new`` tells that the handle made the id for this very call, and nobody can know
+        it: then it needn't be looked up (S7). No request can say so.
+        """
+        ...
+
+    async def propose_async(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
+        """Return the same, without blocking the event loop."""
+        ...
+
+    def revision_at(self, moment: int | str) -> int:
+        """Return the revision that a moment means for good; raises NotFound for a time that hasn't come."""
         ...
 
     def make_id(self) -> str:
@@ -60,10 +72,35 @@ class EmbeddedSession:
             check_types(request)
             raise
 
-    async def propose_async(self, request: Propose) -> Decision:
-        """Return the decision on a proposal, without blocking the event loop."""
+    def propose(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
+        """Return the decision on a proposal."""
         refuse_after_fork(self._engine)
-        return await self._engine.propose_async(request.proposal, self.caller, is_new=request.is_new, dry=request.dry)
+        try:
+            return self._engine.propose(proposal, self.caller, is_new=is_new, dry=dry)
+        except (AttributeError, TypeError, ValueError) as error:
+            _refuse_unreadable(proposal, error)
+            raise
+
+    async def propose_async(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
+        """Return the same, without blocking the event loop."""
+        refuse_after_fork(self._engine)
+        try:
+            return await self._engine.propose_async(proposal, self.caller, is_new=is_new, dry=dry)
+        except (AttributeError, TypeError, ValueError) as error:
+            _refuse_unreadable(proposal, error)
+            raise
+
+    def revision_at(self, moment: int | str) -> int:
+        """Return the revision that a moment means for good; raises NotFound for a time that hasn't come."""
+        refuse_after_fork(self._engine)
+        return self._engine.revision_at(moment)
+
+
+def _refuse_unreadable(proposal: Proposal, error: Exception) -> None:
+    """Raise InvalidRequest where a part of a proposal is why it failed."""
+    if isinstance(error, UnicodeEncodeError):
+        raise not_utf8(error) from None
+    check_types(Propose(proposal=proposal))
 
 
 def check_types(request: Request) -> None:

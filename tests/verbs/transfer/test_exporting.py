@@ -101,12 +101,46 @@ def test_a_file_appears_whole_or_not_at_all(ws: Workspace, tmp_path: Path) -> No
 def test_where_no_file_can_be_written(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest):
         ws.export_file(tmp_path / "nowhere" / "out.csv", kind="customer")
-    with pytest.raises(InvalidRequest, match="the workspace itself"):
-        ws.export_file(tmp_path / "crm.db", format="ndjson")
     with pytest.raises(InvalidRequest, match="format"):
         ws.export_file(tmp_path / "out.xlsx")
+    with pytest.raises(InvalidRequest, match=r"U\+0000"):
+        ws.export_file("a\0.ndjson")
     ws.export_file("/dev/null", format="ndjson")
     assert not Path("/dev/null").is_file()
+
+
+OWN_FILES = ["a.db", "a.db-wal", "a.db-shm", "a.db-journal", "a.db-turn"]
+
+
+@pytest.mark.parametrize("target", OWN_FILES)
+@pytest.mark.parametrize("url", ["a.db", "sqlite:///a.db", "~/a.db", "link.db"])
+def test_the_files_of_the_workspace_are_never_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, target: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("link.db").symlink_to("a.db")
+    (tmp_path / "folder").mkdir()
+    with comity.open(url) as ws:
+        ws.agent("sales").put("customer/acme", v=1)
+        for file in (target, tmp_path / target, f"folder/../{target}"):
+            with pytest.raises(InvalidRequest, match="the workspace itself"):
+                ws.export_file(file, format="ndjson")
+        ws.agent("sales").put("customer/beta", v=2)
+    with comity.open("a.db") as ws:
+        assert (ws.revision, ws.get("customer/beta").v) == (2, 2)
+
+
+@pytest.mark.parametrize("target", ["a.db", "a.db-wal", "a.db-shm", "a.db-turn"])
+def test_nor_by_another_name_of_theirs(tmp_path: Path, target: str) -> None:
+    with comity.open(tmp_path / "a.db") as ws:
+        ws.agent("sales").put("customer/acme", v=1)
+        (tmp_path / "soft.ndjson").symlink_to(tmp_path / target)
+        (tmp_path / "hard.ndjson").hardlink_to(tmp_path / target)
+        for name in ("soft.ndjson", "hard.ndjson"):
+            with pytest.raises(InvalidRequest, match="the workspace itself"):
+                ws.export_file(tmp_path / name)
+        assert ws.export_file(tmp_path / "a.db.ndjson").records == 1
 
 
 def test_standard_output(ws: Workspace, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

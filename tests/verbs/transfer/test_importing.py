@@ -199,6 +199,8 @@ def test_an_interrupt_says_how_much_is_done_and_leaves_the_file_in_peace(
 def test_a_file_that_is_not_there(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         ws.import_file(tmp_path / "c.csv")
+    with pytest.raises(InvalidRequest, match=r"U\+0000"):
+        ws.import_file("c\0.csv")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InvalidRequest):
         ws.import_file(tmp_path / "folder.csv")
@@ -284,6 +286,33 @@ def test_s7_after_a_crash_an_import_does_nothing_twice(ws: Workspace, tmp_path: 
     assert counts(sales.import_file(file)) == (0, 0, 600, 0)
     assert ws.revision == 601
     assert counts(ws.agent("other").import_file(file)) == (1, 599, 0, 0)
+
+
+def test_s7_the_same_row_in_another_file_is_another_attempt(ws: Workspace, tmp_path: Path) -> None:
+    sales = ws.agent("sales")
+    for month, status in (("jan", "active"), ("feb", "at_risk"), ("mar", "active")):
+        file = write(tmp_path, f"{month}.csv", f"id,status\nacme,{status}\n")
+        assert counts(sales.import_file(file, kind="customer")) == (1, 0, 0, 0), month
+        assert ws.get("customer/acme").status == status
+        assert counts(sales.import_file(file, kind="customer")) == (0, 0, 1, 0), month
+    assert counts(sales.import_file(tmp_path / "jan.csv", kind="customer")) == (0, 0, 1, 0)
+    assert ws.get("customer/acme").status == "active"
+
+
+def test_s7_a_file_that_says_something_else_now_is_another_file(ws: Workspace, tmp_path: Path) -> None:
+    sales = ws.agent("sales")
+    for text, beta in (("active", 1), ("at_risk", 2), ("active", 3)):
+        file = write(tmp_path, "customer.csv", f"id,status,n\nacme,{text},\nbeta,,{beta}\n")
+        assert counts(sales.import_file(file)) == (2, 0, 0, 0)
+    assert ws.get("customer/acme").status == "active"
+
+
+def test_s7_a_file_that_was_moved_is_still_the_same(ws: Workspace, tmp_path: Path) -> None:
+    write(tmp_path, "customer.csv", "id,n\na,1\n")
+    ws.import_file(tmp_path / "customer.csv")
+    (tmp_path / "done").mkdir()
+    (tmp_path / "customer.csv").rename(tmp_path / "done" / "customer.csv")
+    assert counts(ws.import_file(tmp_path / "done" / "customer.csv")) == (0, 0, 1, 0)
 
 
 def test_again_takes_rows_anew(ws: Workspace, tmp_path: Path) -> None:

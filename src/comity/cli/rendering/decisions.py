@@ -67,10 +67,9 @@ def _moved(fields: Sequence[Moved]) -> RenderableType:
 
 
 def stale(request: Request, answer: StaleAnswer) -> Iterator[RenderableType]:
-    """Yield which of the fields read have moved."""
-    if answer.moved:
-        yield _moved(answer.moved)
-    else:
+    """Yield what of the reads has moved."""
+    yield from findings(answer.findings)
+    if not answer.findings:
         yield good(f"All is still so, as of revision {answer.revision}")
 
 

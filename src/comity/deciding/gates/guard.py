@@ -121,7 +121,7 @@ def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -
         try:
             if guard.expression.holds(roots):
                 continue
-            problem = guard.why or f"{guard.expression.source} must hold"
+            problem = guard.why.rstrip(".") if guard.why else f"{guard.expression.source} must hold"
         except ExpressionFailed as error:
             problem = f"it can't be judged: {error}"
         shown = ", ".join(

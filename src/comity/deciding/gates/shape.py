@@ -37,7 +37,7 @@ _SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
 
 def judge(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with the form; leave the case's changes normalised where nothing is."""
-    found = [*_changes(case)] if _is_ordinary(case) else [*_envelope(case), *_reads(case), *_changes(case)]
+    found = [*_changes(case)] if _is_ordinary(case) else [*_envelope(case), *judge_reads(case), *_changes(case)]
     case.is_well_formed = not any(finding.severity == "refuse" for finding in found)
     yield from found
     if case.is_well_formed:
@@ -179,7 +179,8 @@ def _cause(cause: str, case: Case) -> Iterator[Finding]:
 # -- reads
 
 
-def _reads(case: Case) -> Iterator[Finding]:
+def judge_reads(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with the form of the reads; leave the case's reads normalised where nothing is."""
     searches = sum(isinstance(read, proposals.QueryRead) for read in case.proposal.reads)
     if searches > limits.QUERY_READS_PER_PROPOSAL:
         yield _too_large(f"It rests on {searches} searches; at most {limits.QUERY_READS_PER_PROPOSAL} are allowed.")

@@ -32,6 +32,8 @@ from comity.store.sqlite.turn import Turn
 
 KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
 KEEP_TIME = "UPDATE head SET (now_us, boot_id, boot_us, offset_us) = (?, ?, ?, ?) WHERE now_us < ?"
+OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn")
+"""Of the names of a base's files: its own, those that SQLite puts beside it, and the line's."""
 PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -44,6 +46,7 @@ class SqliteStore:
     """
 
     def __init__(self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn) -> None:
+        self._path = file
         self._writer = writer
         self._keeper = keeper
         self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB))
@@ -170,6 +173,10 @@ class SqliteStore:
                 return
         with self._write_in_turn(self._writer):
             indexes.declare(self._writer, wanted)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that are the store's own, resolved, there or not yet: nobody else may write them."""
+        return tuple(self._path.with_name(self._path.name + ending) for ending in OWN_ENDINGS)
 
     @contextmanager
     def _write_in_turn(self, connection: apsw.Connection) -> Generator[None]:

@@ -28,7 +28,7 @@ from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress, revision_of
 from comity.verbs.reading import check_query
 from comity.verbs.transfer.cells import Column, column_of, spells_value, write_cell
-from comity.verbs.transfer.rows import ID, UNMISTAKABLE_ID, Format, format_of
+from comity.verbs.transfer.rows import ID, UNMISTAKABLE_ID, Format, format_of, path_named
 
 STDOUT: Final = "-"
 
@@ -47,7 +47,7 @@ def export_file(engine: Engine, caller: Caller, request: Export, progress: Progr
             write(sys.stdout.buffer, chosen)
             sys.stdout.buffer.flush()
         else:
-            with _written_whole(Path(request.file), Path(engine.url)) as file:
+            with _written_whole(_resolved(request.file), engine.store.files()) as file:
                 write(file, chosen)
         return ExportAnswer(file=request.file, records=chosen.done, revision=chosen.revision)
 
@@ -206,13 +206,23 @@ _WRITERS: Final[dict[Format, Callable[[BinaryIO, _Chosen], None]]] = {
 # -- files
 
 
-@contextmanager
-def _written_whole(target: Path, workspace: Path) -> Generator[BinaryIO, None, None]:
-    """Give a file to write; it takes the target's place only when the block is left without an error."""
-    target = target.resolve()
-    if target.exists() and workspace.exists() and target.samefile(workspace):
-        raise InvalidRequest(f"{target.name} is the workspace itself: write to another file")
+def _resolved(file: str) -> Path:
     try:
+        return path_named(file).resolve()
+    except (OSError, RuntimeError) as error:
+        # Before Python 3.13 links that lead in a circle are a RuntimeError.
+        raise InvalidRequest(f"{file}: {error}") from None
+
+
+@contextmanager
+def _written_whole(target: Path, kept: Sequence[Path]) -> Generator[BinaryIO, None, None]:
+    """Give a file to write; it takes the target's place only when the block is left without an error.
+
+    Raises InvalidRequest if the target is one of the files kept, by whatever name.
+    """
+    try:
+        if any(_is_same(target, file) for file in kept):
+            raise InvalidRequest(f"{target.name} belongs to the workspace itself: write to another file")
         if target.exists() and not target.is_file():
             # A device or a pipe can't be replaced, and must not be.
             with target.open("wb") as file:
@@ -229,3 +239,8 @@ def _written_whole(target: Path, workspace: Path) -> Generator[BinaryIO, None, N
             part.unlink(missing_ok=True)
     except OSError as error:
         raise InvalidRequest(f"{target}: {error.strerror or error}") from None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether two resolved paths name one file: by other names too, where it is there already."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))

@@ -1,18 +1,21 @@
-"""Importing: each row is a proposal under an id made of what it says, so that a repeat does nothing twice.
+"""Importing: each row is a proposal under an id made of its file and what it says, so that a repeat does nothing twice.
 
-A row that an earlier run of the same import committed is left alone, whatever became of
-the record since. One that was refused is tried anew under the next id (S7: one id is one
-attempt). Rows that refer to records which come later in the file are tried again at the end.
+A row that an earlier run of the same file committed is left alone, whatever became of the
+record since; a file is the same if its name and its contents are. One that was refused is
+tried anew under the next id (S7: one id is one attempt). Rows that refer to records which
+come later in the file are tried again at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from io import BufferedReader
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
@@ -40,6 +43,7 @@ from comity.verbs.transfer.rows import (
     format_of,
     json_rows,
     ndjson_rows,
+    path_named,
 )
 from comity.verbs.transfer.sheets import csv_rows
 
@@ -65,13 +69,17 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
     file that isn't there, InvalidRequest for one that can't be read as rows. An interrupt
     passes with a text that says how much is done.
     """
-    path = Path(request.file)
     format = format_of(request.file)
+    path = path_named(request.file)
     source = _source_of(engine, request, path)
     try:
         size = path.stat().st_size
         tick = (lambda: progress(min(file.tell(), size), size)) if progress is not None else _nothing
-        with path.open("rb") as file, _Lane(engine, caller) as lane, closing(_Run(lane, request, tick)) as run:
+        with (
+            path.open("rb") as file,
+            _Lane(engine, caller) as lane,
+            closing(_Run(lane, request, tick, _identity_of(file))) as run,
+        ):
             _take(run, file, _ROWS[format], source)
             if progress is not None:
                 progress(size, size)
@@ -92,6 +100,13 @@ def _take(run: _Run, file: BinaryIO, read: Callable[[BinaryIO, Source], Rows], s
     except KeyboardInterrupt as error:
         error.args = (run.so_far(),)
         raise
+
+
+def _identity_of(file: BufferedReader) -> bytes:
+    """Return what tells a file from others: one that says the same under another name is another (S7)."""
+    contents = file_digest(file, sha256).digest()
+    file.seek(0)
+    return contents + os.fsencode(Path(file.name).name)
 
 
 def _nothing() -> None:
@@ -136,10 +151,11 @@ class _Lane:
 class _Run:
     """Go through the rows of one file, and count."""
 
-    def __init__(self, lane: _Lane, request: Import, tick: Callable[[], None]) -> None:
+    def __init__(self, lane: _Lane, request: Import, tick: Callable[[], None], file: bytes) -> None:
         self._lane = lane
         self._request = request
         self._tick = tick
+        self._file = file
         with lane.engine.store.snapshot() as snapshot:
             self._started = snapshot.head.revision
         self._lines = self._committed = self._unchanged = self._earlier = self._more_errors = 0
@@ -218,7 +234,7 @@ class _Run:
 
     def _untried(self, window: Sequence[_Attempt]) -> tuple[list[_Attempt], list[str]]:
         """Return the rows that no earlier run settled, each with an id that wasn't used."""
-        ids = [attempt.first_id(self._lane.caller.agent) for attempt in window]
+        ids = [attempt.first_id(self._lane.caller.agent, self._file) for attempt in window]
         numbers = dict.fromkeys(range(len(window)), 0)
         while True:
             with self._lane.engine.store.snapshot() as snapshot:
@@ -286,9 +302,9 @@ class _Attempt(msgspec.Struct, frozen=True, array_like=True):
     values: bytes
     problem: str = ""
 
-    def first_id(self, agent: str) -> str:
-        """Return the id that all attempts at this row begin with: the same row, the same id."""
-        said = b"\0".join((agent.encode(), self.record.encode(), b"%d" % self.line, self.values))
+    def first_id(self, agent: str, file: bytes) -> str:
+        """Return the id that all attempts at this row begin with: the same row of the same file, the same id."""
+        said = b"\0".join((file, agent.encode(), self.record.encode(), b"%d" % self.line, self.values))
         return f"import-{sha256(said).hexdigest()[:40]}"
 
 

@@ -70,6 +70,13 @@ def format_of(file: str, named: Format | None = None) -> Format:
     raise InvalidRequest(f"{file!r}: what format is that? The name should end in .csv, .json or .ndjson")
 
 
+def path_named(file: str) -> Path:
+    """Return the path of a file; raises InvalidRequest for what can't be one."""
+    if "\0" in file:
+        raise InvalidRequest("a path may not hold U+0000")
+    return Path(file)
+
+
 def check_encoding(file: BinaryIO) -> None:
     """Raise InvalidRequest for a file in UTF-16 or UTF-32, or no text at all: each has bytes that UTF-8 hasn't."""
     head = file.read(ENCODING_BYTES)
