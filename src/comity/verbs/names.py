@@ -75,19 +75,13 @@ def check_agent(snapshot: Snapshot, compiled: Compiled, agent: str) -> None:
 
 def check_event_type(snapshot: Snapshot, compiled: Compiled, type: str) -> None:
     """Raise NotFound for a type of event that neither happened nor can happen."""
-    happened = snapshot.event_types()
-    known = {*happened, *_possible_types(compiled, snapshot.kinds())}
-    if type not in known:
-        near = refs.nearest(type, happened)
-        raise _not_found("event type", type, known, "Event types", near)
-
-
-def _possible_types(compiled: Compiled, used: Iterable[str]) -> Iterator[str]:
-    for kind in {*used, *compiled.kinds}:
-        yield from (f"{kind}.{word}" for word in _LIFE_EVENTS)
-    for declared in compiled.kinds.values():
-        yield from declared.events
-        yield from declared.named_events.values()
+    kinds = compiled.kinds.values()
+    named = {name for kind in kinds for name in (*kind.events, *kind.named_events.values())}
+    known = {*snapshot.event_types(), *named}
+    used = {*snapshot.kinds(), *compiled.kinds}
+    if type not in known and type not in {f"{kind}.{word}" for kind in used for word in _LIFE_EVENTS}:
+        ours = {name for kind in kinds if refs.is_built_in(kind.name) for name in kind.events}
+        raise _not_found("event type", type, known - ours, "Event types")
 
 
 def _not_found(what: str, name: str, known: Iterable[str], heading: str, near: str | None = None) -> NotFound:

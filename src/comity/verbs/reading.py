@@ -15,7 +15,7 @@ from comity.model import filters, refs
 from comity.model.filters import Query
 from comity.model.proposals import Caller, Proposal, QueryRead
 from comity.model.records import RecordState
-from comity.model.texts import listed, suggestion
+from comity.model.texts import listed, show, suggestion
 from comity.operations import (
     Count,
     CountAnswer,
@@ -114,7 +114,8 @@ def _check_values(query: Query, declared: CompiledKind) -> None:
         field = declared.fields.get(condition.field)
         problem = field.problem_of_operand(condition.op, condition.value) if field is not None else None
         if problem is not None:
-            raise InvalidQuery(f"{query.kind}.{condition.field} {condition.op} can't hold for any record: {problem}")
+            asked = f"{condition.field} {condition.op} {show(condition.value)}"
+            raise InvalidQuery(f"{query.kind}: {asked} can't hold for any record: {problem}")
 
 
 def _state(snapshot: Snapshot, ref: tuple[str, str], moment: int | str | None) -> tuple[RecordState, int]:

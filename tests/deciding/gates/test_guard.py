@@ -20,7 +20,7 @@ balance = { type = "integer", default = 0 }
 [[kinds.customer.guards]]
 name  = "churned is final"
 check = "before == null || before.status != 'churned' || after.status == 'churned'"
-why   = "A customer who left stays gone"
+why   = "A customer who left stays gone."
 
 [[kinds.customer.guards]]
 name  = "balance >= 0"
