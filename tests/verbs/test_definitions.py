@@ -68,3 +68,19 @@ def test_agents_may_not_apply(open_base: Open, tmp_path: Path) -> None:
         base.agent("ann").apply(tmp_path / "new.toml")
     assert [one.code for one in refused.value.decision.refusals] == ["identity.not_operator"]
     assert base.definition().number == 0
+
+
+def test_applying_again_makes_the_indexes_that_a_crash_left_out(
+    open_base: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "indexed.toml"
+    path.write_text('[kinds.customer]\nindexes = [["name"]]\nfields.name = { type = "string" }\n')
+    workspace = open_base()
+    store = workspace._engine.store
+    with monkeypatch.context() as crash:
+        crash.setattr(store, "index", lambda wanted: None)
+        assert workspace.apply(path).is_changed
+    asked: list[object] = []
+    monkeypatch.setattr(store, "index", asked.append)
+    assert not workspace.apply(path).is_changed
+    assert asked == [{"customer": (("name",),)}]

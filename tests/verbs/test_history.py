@@ -149,6 +149,7 @@ def test_why_a_record_is_as_it_is(filled: comity.Workspace) -> None:
         ("history", {"agent": "nobody"}, "there is no agent 'nobody'. Agents here: ann, bob."),
         ("history", {"agent": "bop"}, "did you mean 'bob'?"),
         ("history", {"type": "Sen"}, "there is no event type 'Sen'; did you mean 'Seen'? Event types here:"),
+        ("history", {"type": "task.archved"}, "did you mean 'task.archived'?"),
         ("refusals", {"agent": "ane"}, "there is no agent 'ane'; did you mean 'ann'?"),
         ("diff", {"since": 0, "target": "task/aa"}, "did you mean 'task/a'?"),
         ("diff", {"since": 0, "target": "tsk"}, "did you mean 'task'?"),

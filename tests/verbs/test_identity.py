@@ -138,3 +138,11 @@ def test_a_key_that_never_was_is_not_found(open_base: Open) -> None:
     base.issue_key("ann")
     with pytest.raises(comity.NotFound, match="did you mean 'ann'"):
         base.revoke_key("anna")
+
+
+def test_a_refused_key_leaves_nothing_behind(open_base: Open) -> None:
+    workspace = open_base('[agents]\nops = { role = "ops", kind = "human" }\nsales = { role = "sales" }\n')
+    with pytest.raises(comity.Refused):
+        workspace.agent("sales").issue_key("ops")
+    with workspace._engine.store.snapshot() as snapshot:
+        assert snapshot.keys() == []

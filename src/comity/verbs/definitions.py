@@ -31,13 +31,19 @@ def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
     definition = compiled.definition
     changes = tuple(_changes(current.definition, definition))
     if current.number and current.definition.source == request.source:
+        _index(engine, definition)
         return ApplyAnswer(number=current.number, is_changed=False)
     replaces = current.number if request.replaces is None else request.replaces
     decision = _scan_and_propose(engine, caller, request, compiled, replaces)
     if decision.is_committed:
-        engine.store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
+        _index(engine, definition)
     number = decision.records.get("$definition/current", current.number)
     return ApplyAnswer(number=number, is_changed=decision.is_allowed, changes=changes, decision=decision)
+
+
+def _index(engine: Engine, definition: Definition) -> None:
+    """Have the indexes that a definition declares, also those that a crash right after its commit left out."""
+    engine.store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
 
 
 def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: Compiled, replaces: int) -> Decision:

@@ -78,9 +78,12 @@ def issue_key(engine: Engine, caller: Caller, request: IssueKey) -> KeyAnswer:
     expires = now + request.days * _DAY_US if request.days is not None else None
     key = engine.entropy(6).hex()
     random = base64.urlsafe_b64encode(engine.entropy(32)).decode().rstrip("=")
-    engine.store.put_key(KeyRow(key, request.agent, sha256(random.encode()).digest(), now, expires))
     shown = format_time(expires) if expires is not None else None
-    decision = _emit(engine, caller, request.agent, "key_issued", {"key": key, "expires_at": shown}, request.reason)
+    data = {"key": key, "expires_at": shown}
+    if (checked := _emit(engine, caller, request.agent, "key_issued", data, request.reason, dry=True)).refusals:
+        raise Refused(checked)
+    engine.store.put_key(KeyRow(key, request.agent, sha256(random.encode()).digest(), now, expires))
+    decision = _emit(engine, caller, request.agent, "key_issued", data, request.reason)
     if not decision.is_committed:
         raise Refused(decision)
     return KeyAnswer(
@@ -103,11 +106,18 @@ def revoke_key(engine: Engine, caller: Caller, request: RevokeKey) -> Decision:
 
 
 def _emit(
-    engine: Engine, caller: Caller, agent: str, event: str, data: dict[str, object], reason: str | None
+    engine: Engine,
+    caller: Caller,
+    agent: str,
+    event: str,
+    data: dict[str, str | None],
+    reason: str | None,
+    *,
+    dry: bool = False,
 ) -> Decision:
-    data = {name: value for name, value in data.items() if value is not None}
-    proposal = Proposal(id=engine.make_id(), changes=(Emit(f"$agent/{agent}", event, data),), reason=reason)
-    return engine.propose(proposal, caller, is_new=True)
+    given = {name: value for name, value in data.items() if value is not None}
+    proposal = Proposal(id=engine.make_id(), changes=(Emit(f"$agent/{agent}", event, given),), reason=reason)
+    return engine.propose(proposal, caller, is_new=True, dry=dry)
 
 
 def agents(engine: Engine, caller: Caller, request: ListAgents) -> AgentsAnswer:

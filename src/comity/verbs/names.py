@@ -78,10 +78,11 @@ def check_event_type(snapshot: Snapshot, compiled: Compiled, type: str) -> None:
     kinds = compiled.kinds.values()
     named = {name for kind in kinds for name in (*kind.events, *kind.named_events.values())}
     known = {*snapshot.event_types(), *named}
-    used = {*snapshot.kinds(), *compiled.kinds}
-    if type not in known and type not in {f"{kind}.{word}" for kind in used for word in _LIFE_EVENTS}:
+    possible = {f"{kind}.{word}" for kind in (*snapshot.kinds(), *compiled.kinds) for word in _LIFE_EVENTS}
+    if type not in known and type not in possible:
         ours = {name for kind in kinds if refs.is_built_in(kind.name) for name in kind.events}
-        raise _not_found("event type", type, known - ours, "Event types")
+        near = refs.nearest(type, sorted(known | possible))
+        raise _not_found("event type", type, known - ours, "Event types", near)
 
 
 def _not_found(what: str, name: str, known: Iterable[str], heading: str, near: str | None = None) -> NotFound:
