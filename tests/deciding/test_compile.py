@@ -172,8 +172,6 @@ def test_assumptions_are_compiled_once(crm: Compiled) -> None:
 def test_the_nearest_name_is_suggested(crm: Compiled) -> None:
     assert crm.suggest_kind("custmer") == "customer"
     assert crm.suggest_kind("definition") is None
-    assert crm.suggest_field("customer", "stauts") == "status"
-    assert crm.suggest_field("undeclared", "stauts") is None
     assert crm.suggest_agent("sale") == "sales"
     assert crm.suggest_action("send_upsel") == "send_upsell"
 

@@ -139,11 +139,6 @@ class Compiled:
         """Return the declared kind that a misspelt name most likely means, or None."""
         return _nearest_other(name, (kind for kind in self.kinds if not refs.is_built_in(kind)))
 
-    def suggest_field(self, kind: str, name: str) -> str | None:
-        """Return the declared field that a misspelt name most likely means, or None."""
-        declared = self.kinds.get(kind, self.any_kind)
-        return _nearest_other(name, declared.fields)
-
     def suggest_agent(self, name: str) -> str | None:
         """Return the declared agent that a misspelt name most likely means, or None."""
         return _nearest_other(name, self.agents)

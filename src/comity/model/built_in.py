@@ -15,8 +15,6 @@ from comity.model.reading import read_built_in
 
 DEFINITION: Final = "$definition"
 AGENT: Final = "$agent"
-CURRENT: Final = "current"
-"""The id of the one record of kind ``$definition``."""
 
 
 @cache
