@@ -229,8 +229,10 @@ class IntentState(Writing[None]):
         return proposal, is_new
 
     def _check_id(self, id: str) -> None:
+        """Raise InvalidRequest for an id that a later attempt will have; an earlier one may be repeated."""
         check_text("id", id)
-        if id.startswith(f"{self._own_id()}."):
+        own = f"{self._own_id()}."
+        if id.startswith(own) and id not in [f"{own}{number + 1}" for number in range(self._attempts)]:
             raise InvalidRequest(f"id: {id[:64]!r} is one that this intent gives to its own attempts: leave it out")
 
     def _make_proposal(self, accept: int | None, id: str | None) -> Proposal:
@@ -259,11 +261,14 @@ class IntentState(Writing[None]):
         return decision
 
     def _is_to_propose(self, error: type[BaseException] | None) -> bool:
-        """End the intent; tell whether that proposes: no exception, and changes that weren't decided on by hand."""
+        """End the intent; tell whether that proposes: no exception, and changes that weren't proposed by hand.
+
+        What was proposed by hand and got no answer may have been committed: only the caller
+        knows whether to ask again, with the same id.
+        """
         if self._memory.ended is None:
             self._memory.ended = _LEFT if error is None else _WITHDRAWN
-        is_decided = self.decision is not None and self._memory.is_proposed
-        return error is None and not is_decided and bool(self._memory.changes)
+        return error is None and not self._memory.is_proposed and bool(self._memory.changes)
 
 
 def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
