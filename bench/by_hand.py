@@ -27,6 +27,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_ref ON audit (ref, seq);
 CREATE TABLE answers (id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE queue (place INTEGER PRIMARY KEY, ref TEXT NOT NULL, what TEXT NOT NULL);
 """
 SELECT = "SELECT version, data FROM records WHERE ref = ?"
 LAST_HASH = "SELECT hash FROM audit ORDER BY seq DESC LIMIT 1"
@@ -35,6 +36,7 @@ INSERT_AUDIT = (
 )
 AS_OF = "SELECT after FROM audit WHERE ref = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
 NEWEST = "SELECT seq, at, agent, event, reason, was, after FROM audit WHERE ref = ? ORDER BY seq DESC LIMIT ?"
+SINCE = "SELECT seq, at, agent, event, reason, after FROM audit WHERE ref = ? AND seq > ? ORDER BY seq"
 BUSY_MS = 120_000
 
 encode = msgspec.json.Encoder().encode
@@ -54,7 +56,7 @@ class ByHand:
         self._connection.set_busy_timeout(BUSY_MS)
         self._connection.execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000"
-        )
+        ).fetchall()  # APSW runs what is behind the first row only when it is fetched.
         self.retries = 0
 
     def prepare(self, records: dict[str, dict[str, Any]], owners: Iterable[tuple[str, str, str]]) -> None:
@@ -109,6 +111,18 @@ class ByHand:
             self._connection.execute("ROLLBACK")
             self.retries += 1
 
+    def change_all(self, seen: dict[str, int], after: dict[str, dict[str, Any]]) -> bool:
+        """Update records as a whole, all or, where one has another version than was seen, none; tell which."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        for ref, data in after.items():
+            before = self.get(ref)[1]
+            if not self._update(ref, seen[ref] + 1, data, seen=seen[ref]):
+                self._connection.execute("ROLLBACK")
+                return False
+            self._audit(ref, seen[ref] + 1, "agent", "updated", None, before, data)
+        self._connection.execute("COMMIT")
+        return True
+
     def prepare_one(self, ref: str, data: dict[str, Any]) -> None:
         """Put one record in."""
         with self._connection:
@@ -128,6 +142,33 @@ class ByHand:
                 after = {**before, field: before[field] + 1}
                 self._update(ref, version + 1, after)
                 self._audit(ref, version + 1, "setup", "updated", None, {field: before[field]}, after)
+
+    def enqueue(self, waiting: Iterable[tuple[str, str]]) -> None:
+        """Put what waits in line: a record, and what is to be done with it."""
+        with self._connection:
+            self._connection.executemany("INSERT INTO queue (ref, what) VALUES (?, ?)", waiting)
+
+    def release_one(
+        self, is_over: Callable[[dict[str, Any]], bool], change: Callable[[dict[str, Any], str], dict[str, Any]]
+    ) -> bool:
+        """Make the change of the head of the line if what it waits for is over; tell whether one was made."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        head = next(self._connection.execute("SELECT place, ref, what FROM queue ORDER BY place LIMIT 1"), None)
+        if head is None or not is_over((before := self.get(head[1]))[1]):
+            self._connection.execute("ROLLBACK")
+            return False
+        place, ref, what = head
+        after = change(before[1], what)
+        self._update(ref, before[0] + 1, after)
+        self._audit(ref, before[0] + 1, "agent", "updated", None, before[1], after)
+        self._connection.execute("DELETE FROM queue WHERE place = ?", (place,))
+        self._connection.execute("COMMIT")
+        return True
+
+    def changes_since(self, ref: str, seq: int) -> list[tuple[Any, ...]]:
+        """Return the audit rows of a record since one, decoded: what others did."""
+        rows = self._connection.execute(SINCE, (ref, seq))
+        return [(number, at, by, event, reason, decode(after)) for number, at, by, event, reason, after in rows]
 
     def history(self, ref: str, limit: int) -> list[tuple[Any, ...]]:
         """Return the newest audit rows of a record, decoded."""

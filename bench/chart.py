@@ -7,9 +7,27 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench.measuring import Row
+from bench.measuring import Panel, Row
 
 REACHED, MISSED, WITHOUT_AIM = "#2a7f62", "#c0392b", "#7f8c8d"
+
+
+def draw_crowds(panels: Sequence[Panel], path: Path) -> None:
+    """Write an SVG with the panels two in a row, both scales logarithmic."""
+    figure = Figure(figsize=(11, 4 * ((len(panels) + 1) // 2)), layout="constrained")
+    for place, panel in enumerate(panels, start=1):
+        axes = figure.add_subplot((len(panels) + 1) // 2, 2, place)
+        for name, line in panel.lines.items():
+            axes.plot(*zip(*line, strict=True), marker="o", label=name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        crowds = sorted({crowd for line in panel.lines.values() for crowd, _ in line})
+        axes.set_xticks(crowds, [str(crowd) for crowd in crowds])
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_xlabel("agents")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    figure.savefig(path, format="svg")
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:

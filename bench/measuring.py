@@ -7,14 +7,17 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 Work = Callable[[], object]
 AsyncWork = Callable[[], Awaitable[object]]
-Unit = Literal["per s", "µs", "ms", "µs CPU", "of a fair share", "per success"]
+Unit = Literal[
+    "per s", "µs", "ms", "µs CPU", "of a fair share", "per success", "per change", "per repaired change", "tokens"
+]
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -29,10 +32,38 @@ class Sizes(msgspec.Struct, frozen=True):
     reads: int = 2_000
     replayed: int = 20_000
     think_s: float = 0.002
+    rules: tuple[int, ...] = (5, 50, 500)
+    judged: int = 2_000
+    handovers: int = 60
+    queued: int = 1_000
+    crowds: tuple[int, ...] = (8, 32, 64)
+    think_span_s: tuple[float, float] = (0.001, 2.0)
+    turns: float = 2.0
+    """How many times each agent of a crowd could think, one after another."""
 
 
 FULL = Sizes()
-QUICK = Sizes(rounds=3, seconds=0.4, depths=(10, 1_000), reads=500, replayed=4_000)
+QUICK = Sizes(
+    rounds=3,
+    seconds=0.4,
+    depths=(10, 1_000),
+    reads=500,
+    replayed=4_000,
+    judged=500,
+    handovers=20,
+    think_span_s=(0.0002, 0.4),
+)
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """Be one part of a chart: lines over the number of agents, by their names."""
+
+    title: str
+    lines: Mapping[str, Sequence[tuple[int, float]]]
+
+
+Draw = Callable[[Sequence[Panel], Path], None]
+"""Write a picture of panels."""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import commits, hot_record, reads, replay
+from bench import awareness, commits, handover, hot_record, queueing, reads, replay, rules
 from bench.environment import describe
 from bench.measuring import Row, Sizes
 from bench.report import Report
@@ -20,6 +21,10 @@ MEASURES: Final[dict[str, Measure]] = {
     "reads": reads.measure,
     "replay": replay.measure,
     "hot_record": hot_record.measure,
+    "rules": rules.measure,
+    "handover": handover.measure,
+    "queueing": queueing.measure,
+    "awareness": awareness.measure,
 }
 """In the order in which they run."""
 
@@ -29,9 +34,7 @@ def run(names: Sequence[str], sizes: Sizes, results: Path, notice: Callable[[Row
 
     The bases lie beside the results, not in the temporary folder, which may be in memory.
     """
-    results.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="work-", dir=results))
-    try:
+    with work_folder(results) as folder:
         environment = describe(folder)
         rows: list[Row] = []
         for name in names:
@@ -39,5 +42,14 @@ def run(names: Sequence[str], sizes: Sizes, results: Path, notice: Callable[[Row
                 notice(row)
                 rows.append(row)
         return Report(environment, sizes, tuple(rows))
+
+
+@contextmanager
+def work_folder(results: Path) -> Generator[Path]:
+    """Have a folder beside the results, that is gone afterwards."""
+    results.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="work-", dir=results))
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder)

@@ -88,7 +88,7 @@ class Conduct:
     ) -> bool:
         id = f"{errand.id}:{attempt}"
         for number, call in enumerate(calls):
-            _change(intent, call, f"{errand.id}-{number}")
+            add_change(intent, call, f"{errand.id}-{number}")
         meant = Proposal(id=id, changes=intent.changes, reads=reads, action=intent.action, reason=intent.reason)
         decision = self._journal.attempt(self._agent.name, meant, lambda: intent.propose(id=id))
         return decision is not None and decision.is_committed
@@ -98,7 +98,7 @@ def _about(calls: Sequence[Call]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ref for call in calls if (ref := ref_of(call)) is not None))
 
 
-def _change(intent: comity.Intent, call: Call, new_id: str) -> None:
+def add_change(intent: comity.Intent, call: Call, new_id: str) -> None:
     """Add to an intent what a tool's action means."""
     tool, _, verb = call.name.partition(".")
     kind, ref = BY_TOOL[tool].kind, ref_of(call)

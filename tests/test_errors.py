@@ -68,6 +68,24 @@ def test_a_refusal_explains_itself_with_its_decision() -> None:
     assert isinstance(error, comity.NotCommitted)
 
 
+@pytest.mark.parametrize(
+    ("findings", "retry"),
+    [
+        ([Finding("rule.open_tickets", "m", severity="defer")], "same"),
+        ([Finding("lease.held", "m")], "same"),
+        ([Finding("identity.paused", "m"), Finding("rule.note", "m", severity="warn")], "same"),
+        ([Finding("lease.lapsed", "m")], "reread"),
+        ([Finding("freshness.blind_write", "m"), Finding("lease.held", "m")], "reread"),
+        ([Finding("shape.required", "m"), Finding("lease.held", "m")], "never"),
+        ([Finding("ownership.other_domain", "m")], "never"),
+    ],
+)
+def test_a_refusal_says_what_a_repeat_can_bring(findings: list[Finding], retry: str) -> None:
+    decision = Decision(id="p", outcome="refused", revision=2, at=0, definition=0, next="n", findings=tuple(findings))
+    assert comity.Refused(decision).retry == decision.retry == retry
+    assert comity.Refused.retry == "never"
+
+
 def test_errors_that_carry_more() -> None:
     assert comity.InvalidDefinition(["a", "b"]).problems == ("a", "b")
     assert str(comity.InvalidDefinition(["a", "b"])) == "a\nb"

@@ -43,6 +43,8 @@ def test_each_floor_imports_only_from_below(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
+    # The linter configures logging for itself, and would leave every other logger of this process disabled.
+    monkeypatch.setattr("logging.config.dictConfig", lambda config: None)
     exit_code = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
     assert exit_code == 0, capsys.readouterr().out
 

@@ -328,6 +328,46 @@ def test_s3_nobody_waits_for_ever_for_a_writer_that_has_stopped(
                 agent.put("note/1", text="one", id="mine")
             proposal = Proposal(id="mine-too", changes=(Put("note/2", {"text": "two"}),))
             with pytest.raises(StoreUnavailable, match="another writer"):
-                asyncio.run(ws._engine.propose_async(proposal, Caller("a")))
+                asyncio.run(answer_of(ws, proposal))
         assert agent.put("note/1", text="one", id="mine").is_committed
-        assert asyncio.run(ws._engine.propose_async(proposal, Caller("a"))).is_committed
+        assert asyncio.run(answer_of(ws, proposal)).is_committed
+
+
+async def answer_of(ws: comity.Workspace, proposal: Proposal) -> Decision:
+    return await ws._engine.propose_async(proposal, Caller("a"))
+
+
+def returning(lane: Lane) -> lanes._Place:
+    """Have the lane believe that one who was answered hasn't come back from it yet."""
+    place = lanes._Place(submission("gone"), answer=decision("gone"))
+    lane._returning = place
+    return place
+
+
+def test_the_next_batch_waits_for_the_last_who_returns_from_the_one_before() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    last = returning(lane)
+    first, second = enter(lane, "first", "second")
+    lane._leave(last, threading.Lock())
+    assert [first.result(WAIT_S).id, second.result(WAIT_S).id] == ["first", "second"]
+    assert deciding.batches == [["first", "second"]]
+
+
+def test_one_who_does_not_return_holds_nobody_up_for_long() -> None:
+    deciding = Deciding()
+    lane = WatchedLane(deciding)
+    returning(lane)
+    assert lane.submit(submission("next")).id == "next"
+    assert deciding.batches == [["next"]]
+
+
+def test_each_of_a_batch_wakes_the_next() -> None:
+    deciding = Deciding(is_open=False)
+    lane = WatchedLane(deciding)
+    first = start(lambda: lane.submit(submission("first")))
+    deciding.await_batch()
+    others = enter(lane, *map(str, range(20)))
+    deciding.gate.set()
+    assert [one.result(WAIT_S).id for one in (first, *others)] == ["first", *map(str, range(20))]
+    assert lane._returning is None

@@ -10,9 +10,15 @@ import pytest
 from comity import operations
 from comity.operations import BY_NAME, BY_REQUEST, OPERATIONS, Operation, Request, Write
 from comity.verbs import VERBS
-from comity.workspace import Agent, Workspace
+from comity.workspace import Agent, Intent, Workspace
 
-PYTHON = {"import": "import_file", "export": "export_file", "agents": "agents"}
+PYTHON = {
+    "import": "import_file",
+    "export": "export_file",
+    "agents": "agents",
+    "withdraw_intent": "withdraw",
+    "take_lease": "lease",
+}
 
 
 def rows() -> list[Operation]:
@@ -33,7 +39,7 @@ def test_every_request_has_a_row_and_every_row_a_verb() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_every_row_is_there_for_python(row: Operation) -> None:
     name = PYTHON.get(row.name, row.name)
-    owner = next((one for one in (Workspace, Agent) if hasattr(one, name)), None)
+    owner = next((one for one in (Workspace, Agent, Intent) if hasattr(one, name)), None)
     assert owner is not None or row.name == "stale"
     if owner is not None:
         assert (getattr(owner, name).__doc__ or "").strip()

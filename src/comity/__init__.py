@@ -18,35 +18,42 @@ freshness.changed
 >>> ws.close()
 """
 
-from comity.errors import (
-    ComityError,
-    Conflict,
-    DefinitionChanged,
-    DefinitionDiffers,
-    InvalidDefinition,
-    InvalidExpression,
-    InvalidQuery,
-    InvalidReference,
-    InvalidRequest,
-    LimitExceeded,
-    NotCommitted,
-    NotFound,
-    NotPermitted,
-    OutcomeUnknown,
-    Pending,
-    Refused,
-    StoreDamaged,
-    StoreError,
-    StoreFull,
-    StoreUnavailable,
-    StoreUnsupported,
-    UnknownAgent,
-    UnproposedChanges,
-    UnreadDecision,
-)
-from comity.model.decisions import Decision, Finding, Moved
-from comity.model.proposals import Proposal
-from comity.workspace import Agent, AsyncAgent, AsyncIntent, Intent, Page, Record, Workspace, open
+from importlib import import_module
+
+TYPE_CHECKING = False
+"""True to type checkers, as the one of ``typing`` is, which takes longer to import than all of this."""
+
+if TYPE_CHECKING:
+    from comity.errors import (
+        ComityError,
+        Conflict,
+        DefinitionChanged,
+        DefinitionDiffers,
+        InvalidDefinition,
+        InvalidExpression,
+        InvalidQuery,
+        InvalidReference,
+        InvalidRequest,
+        LimitExceeded,
+        NotCommitted,
+        NotFound,
+        NotPermitted,
+        OutcomeUnknown,
+        Pending,
+        ReadsLost,
+        Refused,
+        StoreDamaged,
+        StoreError,
+        StoreFull,
+        StoreUnavailable,
+        StoreUnsupported,
+        UnknownAgent,
+        UnproposedChanges,
+        UnreadDecision,
+    )
+    from comity.model.decisions import Decision, Finding, Moved
+    from comity.model.proposals import Proposal
+    from comity.workspace import Agent, AsyncAgent, AsyncIntent, Intent, Page, Record, Workspace, open
 
 __version__ = "0.1.0"
 
@@ -75,6 +82,7 @@ __all__ = [
     "Page",
     "Pending",
     "Proposal",
+    "ReadsLost",
     "Record",
     "Refused",
     "StoreDamaged",
@@ -88,3 +96,33 @@ __all__ = [
     "Workspace",
     "open",
 ]
+
+_HOMES = {
+    "Agent": "workspace",
+    "AsyncAgent": "workspace",
+    "AsyncIntent": "workspace",
+    "Decision": "model.decisions",
+    "Finding": "model.decisions",
+    "Intent": "workspace",
+    "Moved": "model.decisions",
+    "Page": "workspace",
+    "Proposal": "model.proposals",
+    "Record": "workspace",
+    "Workspace": "workspace",
+    "open": "workspace",
+}
+"""Where in this package a public name is from, unless it is an error."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for (PEP 562): a command that needs little starts at once."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -106,6 +106,16 @@ def parse_time(text: str) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND_US + delta.microseconds
 
 
+def format_left(us: int) -> str:
+    """Return how long is left, for people: to the nearest of what :func:`format_age` tells, as some of it is past.
+
+    >>> format_left(599_990_000)
+    '10 min'
+    """
+    unit_s = next((size for size in (86_400, 3_600, 60) if us >= (size - 1) * SECOND_US), 1)
+    return format_age(us + unit_s * SECOND_US // 2)
+
+
 def format_age(us: int) -> str:
     """Return a span for people: ``0 s``, ``12 s``, ``3 min``, ``2 h``, ``5 d``.
 

@@ -16,6 +16,7 @@
     │   └── UnknownAgent        no such agent is declared; names the nearest one
     ├── DefinitionChanged       the definition given differs from the one in the base
     ├── OutcomeUnknown          the answer was lost; ask again with the same id
+    ├── ReadsLost               an intent goes on from answers that its agent doesn't have; read again
     └── StoreError              the store failed; nothing was half-done
         ├── StoreUnavailable    busy, locked or unreachable: try again
         ├── StoreFull           no room left on the disk
@@ -47,7 +48,7 @@ class ComityError(Exception):
     """
 
     code: ClassVar[str] = "error"
-    retry: ClassVar[Retry] = "never"
+    retry: Retry = "never"
 
 
 class NotCommitted(ComityError):
@@ -74,9 +75,13 @@ class Conflict(NotCommitted):
 
 
 class Refused(NotCommitted):
-    """Tell that a check refused the proposal."""
+    """Tell that a check refused the proposal; ``retry`` is what its findings leave open."""
 
     code = "refused"
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.retry = decision.retry
 
 
 class Pending(NotCommitted):
@@ -174,6 +179,16 @@ class OutcomeUnknown(ComityError):
     def __init__(self, message: str, *, proposal: str) -> None:
         super().__init__(message)
         self.proposal = proposal
+
+
+class ReadsLost(ComityError):
+    """Tell that an intent can't go on from where its agent is: what it read was lost, or was never shown (S17).
+
+    Open a new intent, and read again.
+    """
+
+    code = "reads_lost"
+    retry = "reread"
 
 
 class StoreError(ComityError):

@@ -5,6 +5,10 @@ wait; a leader that has its own answer hands over to the first who waits, so tha
 serves others for ever and a lone caller pays no hop between threads. Callers in an event
 loop are served by a pump, a thread that leads like any other. First come, first served (S4).
 
+Whoever has been answered wakes the next who has, so that the threads of a batch don't all
+fight for the interpreter at once; and the next batch waits for the last of them, as most come
+back at once and then share it. The tasks of a loop that are ready together come together too.
+
 Who leads holds a lock of its own, the *lead*, which the lane knows. The ``with`` statement
 lets it go however its block ends, so an interrupt (Ctrl-C) may strike anywhere: nobody takes
 a leader that has left for one at work, and what it had taken is decided again, as a repeat,
@@ -34,18 +38,22 @@ Decide = Callable[[Sequence[Submission]], list[Answer]]
 
 _LOOK_S: Final = 1.0
 """How often those who wait look whether anybody leads."""
+_GATHER_S: Final = 0.05
+"""How long the first in line waits at most for those who return from the batch before."""
 
 
 class _Place(msgspec.Struct, eq=False):
     """Be one caller's place in the lane: a task's, with a ``future``, or a thread's.
 
     A thread that has to wait has a ``wake``, which is held until there is something to do.
+    ``next_wake`` is that of the next who was answered by the same batch.
     """
 
     submission: Submission
     future: asyncio.Future[Answer] | None = None
     until: float = msgspec.field(default_factory=lambda: monotonic() + limits.LANE_TIMEOUT_S)
     wake: threading.Lock | None = None
+    next_wake: threading.Lock | None = None
     answer: Answer | None = None
 
 
@@ -58,10 +66,12 @@ class Lane:
         self._idle = threading.Condition(self._mutex)
         self._waiting: deque[_Place] = deque()
         self._taken: list[_Place] = []
+        self._returning: _Place | None = None
         self._lead = threading.Lock()
         self._pump: threading.Thread | None = None
         self._pump_wake = threading.Lock()
         self._watched: set[asyncio.AbstractEventLoop] = set()
+        self._gathering: set[asyncio.AbstractEventLoop] = set()
         self._is_closed = False
 
     def submit(self, submission: Submission) -> Decision:
@@ -76,10 +86,29 @@ class Lane:
                 if (wake := self._join(place, lead)) is not None:
                     self._wait(place, lead, wake)
                 while place.answer is None:
-                    self._decide_batch()
+                    self._decide_batch(place)
         finally:
             self._leave(place, lead)
         return _result(place.answer)
+
+    def submit_many(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Return the answers to proposals that come together, in order; what failed alone is among them as its error.
+
+        Raises StoreUnavailable if there is no room for all of them.
+        """
+        if not submissions:
+            return []
+        places, lead = [_Place(submission) for submission in submissions], threading.Lock()
+        try:
+            with lead:
+                if (wake := self._join_all(places, lead)) is not None:
+                    self._wait(places[-1], lead, wake)
+                while self._lead is lead and any(place.answer is None for place in places):
+                    self._decide_batch()
+        finally:
+            for place in places:
+                self._leave(place, lead)
+        return [place.answer or _unknown(place, "no answer") for place in places]
 
     async def submit_async(self, submission: Submission) -> Decision:
         """Return the answer to a proposal without blocking the event loop. Raises what ``submit`` raises."""
@@ -89,7 +118,9 @@ class Lane:
             self._enter(_Place(submission, future))
             if loop not in self._watched:
                 self._watch(loop)
-            self._call_first()
+            if loop not in self._gathering:
+                self._gathering.add(loop)
+                loop.call_soon(self._call_for, loop)
         return _result(await future)
 
     def close(self) -> None:
@@ -116,22 +147,39 @@ class Lane:
         """Enter the lane, and lead if nobody leads or waits; otherwise return what to wait for."""
         with self._mutex:
             self._enter(place)
-            if len(self._waiting) == 1 and self._seize(lead):
+            if len(self._waiting) == 1 and self._returning is None and self._seize(lead):
                 return None
             place.wake = threading.Lock()
             place.wake.acquire()
             return place.wake
 
+    def _join_all(self, places: Sequence[_Place], lead: threading.Lock) -> threading.Lock | None:
+        """Enter the lane with all of one thread's places or with none; otherwise as ``_join``."""
+        with self._mutex:
+            if len(self._waiting) + len(places) > limits.LANE_WAITING:
+                raise StoreUnavailable(f"{len(self._waiting)} proposals wait already: try again in a moment")
+            is_first, wake = not self._waiting, threading.Lock()
+            wake.acquire()
+            for place in places:
+                place.wake = wake
+                self._enter(place)
+            return None if is_first and self._seize(lead) else wake
+
     def _wait(self, place: _Place, lead: threading.Lock, wake: threading.Lock) -> None:
         """Wait for an answer or for the lead."""
         while (left := place.until - monotonic()) > 0:
-            wake.acquire(timeout=min(_LOOK_S, left))
+            wake.acquire(timeout=min(self._patience(place), left))
             if place.answer is not None:
                 return
             with self._mutex:
                 if self._seize(lead):
                     return
         self._give_up(place)
+
+    def _patience(self, place: _Place) -> float:
+        with self._mutex:
+            is_first = bool(self._waiting) and self._waiting[0] is place
+            return min(_GATHER_S, _LOOK_S) if is_first and self._returning is not None else _LOOK_S
 
     def _give_up(self, place: _Place) -> None:
         """Answer that the outcome is unknown; leave the line, and any call to lead, to the others."""
@@ -145,9 +193,14 @@ class Lane:
         self._hand_over()
 
     def _leave(self, place: _Place, lead: threading.Lock) -> None:
-        """Give up a place that was struck; hand over if it led."""
+        """Give up a place that was struck; wake the next who was answered; hand over if it led, or was the last."""
         if place.answer is None:
             self._give_up(place)
+        if place.next_wake is not None:
+            _rouse(place.next_wake)
+        if self._returning is place:
+            self._returning = None
+            self._hand_over()
         elif self._lead is lead:
             self._hand_over()
 
@@ -161,7 +214,7 @@ class Lane:
         self._put_back()
         return True
 
-    def _decide_batch(self) -> None:
+    def _decide_batch(self, leader: _Place | None = None) -> None:
         """Decide those who are first. What an interrupt breaks off, the next to lead puts back."""
         with self._mutex:
             batch = self._take()
@@ -169,8 +222,30 @@ class Lane:
             answers = self._decide([place.submission for place in batch])
         except Exception as error:  # noqa: BLE001 - it is the answer
             answers: list[Answer] = [_failure(place, error) for place in batch]
-        _answer(batch, answers)
+        self._answer(batch, answers, leader)
         self._taken = []
+
+    def _answer(self, batch: list[_Place], answers: list[Answer], leader: _Place | None) -> None:
+        """Answer a batch. Of the threads that wait only the first is woken: each then wakes the next."""
+        with self._mutex:
+            first = self._answer_threads(batch, answers, leader)
+        if first is not None:
+            _rouse(first)
+        _answer_tasks(batch, answers)
+
+    def _answer_threads(
+        self, batch: list[_Place], answers: list[Answer], leader: _Place | None
+    ) -> threading.Lock | None:
+        """Put each thread's answer into its place, and return what wakes the first; the mutex is held."""
+        self._returning = first = None
+        for place, answer in zip(reversed(batch), reversed(answers), strict=True):
+            if place.future is not None:
+                continue
+            if place.answer is None and place.wake is not None and place is not leader:
+                self._returning = self._returning or place
+                place.next_wake, first = first, place.wake
+            place.answer = answer
+        return first
 
     def _take(self) -> list[_Place]:
         """Take a batch out of the line: at every moment each place is in the line or taken."""
@@ -197,8 +272,11 @@ class Lane:
                 self._call_first()
 
     def _call_first(self) -> bool:
-        """Wake the first who waits, unless somebody leads; return whether there is neither. The mutex is held."""
-        if self._lead.locked():
+        """Wake the first who waits, unless somebody leads or is to; return whether there is neither.
+
+        The mutex is held.
+        """
+        if self._lead.locked() or self._returning is not None:
             return False
         self._put_back()
         if not self._waiting:
@@ -234,9 +312,16 @@ class Lane:
         with self._mutex:
             return self._seize(lead) and bool(self._waiting) and self._waiting[0].future is not None
 
+    def _call_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have those served who came from a loop, now that all of its tasks that were ready have come."""
+        with self._mutex:
+            self._gathering.discard(loop)
+            self._call_first()
+
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have a loop look after its tasks, by one timer for all of them; the mutex is held."""
         self._watched = {loop, *(each for each in self._watched if not each.is_closed())}
+        self._gathering = {each for each in self._gathering if not each.is_closed()}
         loop.call_later(min(_LOOK_S, limits.LANE_TIMEOUT_S), self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -278,15 +363,11 @@ def _unknown(place: _Place, reason: str) -> OutcomeUnknown:
     return OutcomeUnknown(f"{reason}: ask again with the same id", proposal=place.submission.proposal.id)
 
 
-def _answer(batch: list[_Place], answers: list[Answer]) -> None:
+def _answer_tasks(batch: list[_Place], answers: list[Answer]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Answer], Answer]]] = {}
     for place, answer in zip(batch, answers, strict=True):
         if place.future is not None:
             by_loop.setdefault(place.future.get_loop(), []).append((place.future, answer))
-            continue
-        place.answer = answer
-        if place.wake is not None:
-            _rouse(place.wake)
     for loop, answered in by_loop.items():
         with suppress(RuntimeError):  # The loop has been closed; nobody waits for these answers any more.
             loop.call_soon_threadsafe(_resolve, answered)

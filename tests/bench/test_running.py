@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 from rich.console import Console
 
-from bench import report, workbench
+from bench import contention, report, workbench
 from bench.by_hand import ByHand, Stale
-from bench.measuring import Pair, Sample, Sizes, alternate, median, run_threads
+from bench.contention import STRATEGIES
+from bench.measuring import Pair, Panel, Sample, Sizes, alternate, median, run_threads
 from bench.report import Report
 from bench.running import MEASURES, run
 from bench.workbench_tables import generate_tables
 
 TINY = Sizes(
-    rounds=1, seconds=0.05, callers=(1, 2), tasks=2, records=5, depths=(3,), reads=20, replayed=30, think_s=0.001
-)
+    rounds=1, seconds=0.05, callers=(1, 2), tasks=2, records=5, depths=(3,), reads=20, replayed=30, think_s=0.001,
+    rules=(2,), judged=10, handovers=2, queued=20, crowds=(2,), think_span_s=(0.0001, 0.001), turns=1.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 def test_each_benchmark_yields_rows(found: Report) -> None:
     whats = {row.what.partition(",")[0] for row in found.rows}
-    assert whats == {"commit", "get", "history", "as of a revision", "replay and verify", "hot record"}
+    assert whats == {
+        "commit", "get", "history", "as of a revision", "replay and verify", "hot record", "judging",
+        "lease hand-over", "release of a queue",
+    }  # fmt: skip
 
 
 def test_rows_are_well_formed(found: Report) -> None:
+    check_rows(found)
+
+
+def check_rows(found: Report) -> None:
     for row in found.rows:
         assert row.what
         assert row.cell
@@ -42,6 +52,20 @@ def test_rows_are_well_formed(found: Report) -> None:
         assert row.ratio is None or row.ratio > 0
         assert row.aim is None or row.ratio is not None
     assert len({(row.what, row.cell) for row in found.rows}) == len(found.rows)
+
+
+def test_contention_is_shown_drawn_and_saved(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    drawn: dict[Path, Sequence[Panel]] = {}
+    outcomes = contention.report(
+        tmp_path, Console(file=shown, width=200), TINY, lambda panels, path: drawn.update({path: panels})
+    )
+    assert {one.strategy for one in outcomes} == set(STRATEGIES)
+    assert "exclusive intent" in shown.getvalue()
+    assert [path.name for path in tmp_path.iterdir()] == ["contention.json"]
+    assert [*drawn] == [tmp_path / "contention.svg"]
+    assert all(set(panel.lines) == set(STRATEGIES) for panels in drawn.values() for panel in panels)
+    check_rows(msgspec.json.decode((tmp_path / "contention.json").read_bytes(), type=Report))
 
 
 def test_the_report_is_saved_and_shown(found: Report, tmp_path: Path) -> None:

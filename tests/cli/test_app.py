@@ -10,6 +10,7 @@ from comity.cli import exits
 from comity.cli.rendering import RENDERINGS
 from comity.operations import OPERATIONS, Operation, RecordAnswer
 from tests.cli.conftest import Result, Run
+from tests.cli.preparing import PREPARED
 
 DEFINITION = """
 name = "crm"
@@ -61,6 +62,22 @@ CALLS: dict[str, tuple[str, ...]] = {
     "import": ("import", "rows.csv", "--kind", "customer"),
     "export": ("export", "out.ndjson"),
     "stats": ("stats",),
+    "rules": ("rules", "list"),
+    "test_rules": ("rules", "test", "comity.toml"),
+    "backtest": ("rules", "backtest", "comity.toml", "--since", "1d"),
+    "offer": ("offer", "customer/beta", "status=x", "--was", "status=lost"),
+    "offers": ("offers", "list"),
+    "split": ("split", "proposal.json"),
+    "approvals": ("approvals", "list"),
+    "grants": ("grants", "list"),
+    "announce": ("intents", "announce", "customer/acme", "--as", "sales"),
+    "intents": ("intents", "list"),
+    "news": ("news", "customer/acme"),
+    "inbox": ("inbox", "list", "--as", "sales"),
+    "queue": ("queue", "list"),
+    "overrides": ("override", "list"),
+    "report": ("report",),
+    "take_lease": ("leases", "take", "customer/acme", "--wait", "1s", "--as", "sales"),
 }
 """A call for every row of the table."""
 
@@ -77,12 +94,13 @@ def call(run: Run, operation: Operation, *more: str) -> Result:
     """Make the call of a row, and first what it needs beside the files."""
     if operation.name == "revoke_key":
         Path("key").write_text(run("agents", "key", "ops", "--json").json["key"])
-    return run(*CALLS[operation.name], *more)
+    words = PREPARED[operation.name](run) if operation.name in PREPARED else CALLS[operation.name]
+    return run(*words, *more)
 
 
 def test_every_row_has_a_call_here_and_a_rendering() -> None:
     rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
-    assert {operation.name for operation in rows} == set(CALLS)
+    assert {operation.name for operation in rows} == {*CALLS, *PREPARED}
     assert {operation.answer for operation in rows} == set(RENDERINGS)
 
 
@@ -172,6 +190,40 @@ def test_exit_codes(crm: Run, words: tuple[str, ...], code: int, error: str | No
         assert told.err.startswith("error: ")
         assert programs.error["code"] == error
         assert programs.error["retry"] == "never"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("inbox", "ack"), "ITEM"),
+        (("get-many",), "RECORD"),
+        (("news",), "RECORD"),
+        (("stale",), "RECORD@REVISION[:FIELD,FIELD]"),
+        (("leases", "take"), "SUBJECT"),
+        (("leases", "renew"), "SUBJECT"),
+        (("leases", "release"), "SUBJECT"),
+    ],
+)
+def test_a_list_that_is_left_out_is_asked_for(crm: Run, words: tuple[str, ...], wanted: str) -> None:
+    result = crm(*words, "--as", "sales")
+    assert (result.code, result.out) == (exits.INVALID, "")
+    assert result.err.startswith(f"error: name at least one {wanted}. Usage: comity {' '.join(words)} ")
+    assert crm(*words, "--json").error["code"] == "invalid"
+
+
+def test_a_single_change_may_wait_or_be_offered(crm: Run) -> None:
+    crm("leases", "take", "customer/acme", "--as", "support")
+    change = ("set", "customer/acme", "tickets=3", "--was", "tickets=2", "--as", "sales")
+    refused = crm(*change)
+    assert "'comity leases take SUBJECT --wait 30s'" in refused.err
+    assert "--if-held queue" in refused.err
+    waiting = crm(*change, "--if-held", "queue", "--id", "w1", "--json").json
+    assert (waiting["outcome"], waiting["ticket"]) == ("pending", "$queue/w1")
+    token = crm("leases", "list", "--json").json["places"][0]["token"]
+    mine = ("set", "customer/acme", "tickets=4", "--was", "tickets=2", "--as", "support")
+    assert crm(*mine, "--leases", f"customer/acme={token}").code == 0
+    stale = crm(*mine[:2], "tickets=5", "--accept", "7", "--as", "support", "--leases", "customer/acme=1:1")
+    assert "lease.lapsed" in stale.err
 
 
 def test_a_refusal_that_is_raised_carries_its_decision(crm: Run) -> None:

@@ -17,6 +17,7 @@ USAGES = {
     "put": "Usage: comity put RECORD [NAME=VALUE ...] [OPTIONS]",
     "emit": "Usage: comity emit RECORD EVENT [NAME=VALUE ...] [OPTIONS]",
     "find": "Usage: comity find KIND [CONDITION ...] [OPTIONS]",
+    "get_many": "Usage: comity get-many RECORD ... [OPTIONS]",
     "at": "Usage: comity at MOMENT [TARGET] [CONDITION ...] [OPTIONS]",
     "why": "Usage: comity why RECORD [FIELD] [OPTIONS]",
     "apply": "Usage: comity apply [FILE] [OPTIONS]",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import json
 import os
+import stat
 import subprocess
 import sys
 from email import message_from_bytes
@@ -15,27 +17,33 @@ import pytest
 from rich.console import Console
 
 import comity
-from comity.cli.demo import grounds, is_proven, report, run, stage
+from comity.cli.demo import grounds, report
 from comity.cli.demo.audit import Audit
 from comity.cli.demo.desk import GONE, Desk, Entry, read_journal
 from comity.cli.demo.evidence import Evidence, dangling_references, lost_writes
-from comity.cli.demo.script import AGENTS, SCRIPT
+from comity.cli.demo.playing import run
+from comity.cli.demo.proof import Yielding, how_they_yielded, is_proven
+from comity.cli.demo.script import AGENTS, SCRIPT, Cue
 from comity.cli.demo.worlds import WORLDS
 from comity.errors import InvalidRequest
 from comity.model.decisions import Finding
 from comity.operations import Refusal
 
-RUN = "import sys, pathlib, comity.cli.demo as demo; sys.exit(demo.run(pathlib.Path({folder!r}), as_json={as_json}))"
+RUN = """\
+import pathlib, sys
+from comity.cli.demo.playing import run
+sys.exit(run(pathlib.Path({folder!r}), as_json={as_json}))
+"""
 
 
-def play(folder: Path, *, as_json: bool) -> subprocess.CompletedProcess[str]:
+def play(folder: Path, *, as_json: bool, columns: int = 240) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN.format(folder=str(folder), as_json=as_json)],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env=os.environ | {"COLUMNS": "240"},
+        env=os.environ | {"COLUMNS": str(columns)},
     )
 
 
@@ -52,10 +60,10 @@ def test_each_collision_happens_without_and_none_with(played: tuple[Path, dict[s
         world: (side["emails_sent"], side["lost_updates"], side["dangling_references"])
         for world, side in played[1].items()
     }
-    assert counted == {"without": (1, 1, 2), "with": (0, 0, 0)}
+    assert counted == {"without": (1, 1, 2), "with": (0, 0, 0), "yielding": (0, 0, 0)}
 
 
-@pytest.mark.parametrize("world", list(WORLDS))
+@pytest.mark.parametrize("world", ["without", "with"])
 def test_the_agents_are_three_processes_that_take_the_same_turns(
     world: str, played: tuple[Path, dict[str, Any]]
 ) -> None:
@@ -106,8 +114,63 @@ def test_the_base_remains_and_tells_the_same(played: tuple[Path, dict[str, Any]]
         assert ws.verify().is_clean
 
 
+# -- yielding
+
+
+def test_a_rule_alone_stops_the_upsell_and_everyone_yields(played: tuple[Path, dict[str, Any]]) -> None:
+    told = played[1]["yielding"]
+    assert told["stopped_by"] == ["rule.support_goes_first"]
+    assert (told["told_before"], told["model_calls"]) == (True, 0)
+    assert told["accepted_by"] == ["support"]
+    assert told["yielded_to_human"] == list(AGENTS)
+    assert told["went_on"] == ["sales"]
+    assert told["audit"]["verified"]
+
+
+def test_those_who_yield_are_four_processes(played: tuple[Path, dict[str, Any]]) -> None:
+    events = played[1]["yielding"]["events"]
+    assert {event["agent"] for event in events} == {*AGENTS, "ops"}
+    assert len({event["process"] for event in events}) == 4
+
+
+def test_sales_reads_the_news_before_it_is_refused(played: tuple[Path, dict[str, Any]]) -> None:
+    sales = [event for event in played[1]["yielding"]["events"] if event["agent"] == "sales"]
+    assert [event["outcome"] for event in sales] == ["saw", "told", "told", "refused", "told", "refused", "saved"]
+    assert sales[1]["told"] == 'news: status is now at_risk, by support: "escalation T-42"'
+    assert sales[2]["codes"] == sales[3]["codes"] == ["rule.support_goes_first"]
+    assert "customer.open_tickets == 0" in sales[3]["told"]
+    assert "(rule.support_goes_first) is over" in sales[4]["told"]
+
+
+def test_what_was_offered_names_both(played: tuple[Path, dict[str, Any]]) -> None:
+    with comity.open(played[0] / "yielding" / "crm.db") as ws:
+        event = ws.why("customer/acme", "open_tickets").event
+        assert event is not None
+        assert (event.by, event.accepted_by) == ("product", ("support",))
+        assert not ws.overrides().overrides
+        assert ws.agent("sales").inbox().items
+
+
+def test_only_its_owner_can_read_the_human_s_key(played: tuple[Path, dict[str, Any]]) -> None:
+    file = Path(played[1]["yielding"]["key_file"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with comity.open(played[0] / "yielding" / "crm.db") as ws:
+        assert ws.agent("ops", key=file.read_text(encoding="utf-8")).name == "ops"
+
+
 @pytest.mark.slow
-def test_a_person_sees_both_runs_the_counts_the_trail_and_what_to_try(tmp_path: Path) -> None:
+def test_its_timeline_fits_on_one_screen(tmp_path: Path) -> None:
+    printed = play(tmp_path / "demo", as_json=False, columns=80).stdout.splitlines()
+    chapter = printed[next(number for number, line in enumerate(printed) if line.startswith("With rules")) :]
+    assert len(chapter) <= 45
+    assert not [line for line in chapter if len(line) > 80 and "--db" not in line]
+
+
+# -- as a whole
+
+
+@pytest.mark.slow
+def test_a_person_sees_all_runs_the_counts_the_trail_and_what_to_try(tmp_path: Path) -> None:
     done = play(tmp_path / "demo", as_json=False)
     assert done.returncode == 0, done.stdout + done.stderr
     in_order = [
@@ -120,9 +183,14 @@ def test_a_person_sees_both_runs_the_counts_the_trail_and_what_to_try(tmp_path: 
         "The audit trail",
         "StatusChanged customer/acme: status active → at_risk",
         "log, records and hash chain agree",
-        f"comity history customer/acme --db {tmp_path}/demo/with/crm.db",
-        "comity why customer/acme status",
-        "comity refusals",
+        "With rules",
+        "● news: status is now at_risk, by support",
+        "■ refused: Support has an open ticket with this customer.",
+        "◆ waits for the owner: Support",
+        'by ops: "on a call".',
+        f"comity why customer/acme open_tickets --db {tmp_path}/demo/yielding/crm.db",
+        "comity report --record customer/acme",
+        "comity inbox list --as sales",
     ]
     places = [done.stdout.find(text) for text in in_order]
     assert -1 not in places, done.stdout
@@ -185,7 +253,8 @@ def test_the_longest_words_stay_whole_on_a_narrow_terminal() -> None:
 def test_a_failing_agent_ends_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stage, "SCRIPT", [("scene", "sales", "no_such_step")])
+    broken = dataclasses.replace(WORLDS["without"], script=[Cue("scene", "sales", "no_such_step")])
+    monkeypatch.setitem(WORLDS, "without", broken)
     assert run(tmp_path / "demo") == 1
     assert "no_such_step" in capsys.readouterr().err
 
@@ -275,3 +344,29 @@ def test_what_does_not_prove_the_point(
 ) -> None:
     audit = Audit(events=(), refusals=(), verified=verified)
     assert is_proven({"without": without, "with": coordinated}, audit) is expected
+
+
+PROVEN = Yielding(("rule.support_goes_first",), True, 0, ("support",), AGENTS, ("sales",))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"stopped_by": ()}, False),
+        ({"stopped_by": ("freshness.changed", "rule.support_goes_first")}, False),
+        ({"told_before": False}, False),
+        ({"model_calls": 1}, False),
+        ({"accepted_by": ()}, False),
+        ({"yielded_to_human": ("sales", "support")}, False),
+        ({"went_on": ()}, False),
+    ],
+)
+def test_what_does_not_prove_that_they_yielded(changed: dict[str, Any], expected: bool) -> None:
+    assert msgspec.structs.replace(PROVEN, **changed).is_proven is expected
+
+
+def test_a_run_in_which_nobody_yields_proves_nothing() -> None:
+    nothing = how_they_yielded(evidence(emails=0, lost=0, dangling=0), Audit(events=(), refusals=(), verified=True))
+    assert nothing == Yielding((), False, 0, (), (), ())
+    assert not nothing.is_proven

@@ -12,6 +12,7 @@ import pytest
 from comity import limits
 from comity.coordinator import Coordinator, Submission, submit
 from comity.coordinator.round import Round
+from comity.deciding.gates.definition import digest_of
 from comity.errors import ComityError, OutcomeUnknown, StoreError, StoreUnavailable
 from comity.model.decisions import Decision
 from comity.model.filters import Query
@@ -66,6 +67,11 @@ def put(
 
 def of(name: str, *changes: AnyChange, caller: Caller = USER, **proposal: Any) -> Submission:
     return submit(Proposal(id=name, changes=changes, **proposal), caller)
+
+
+def applying(source: str, *, scanned: int = 0) -> Emit:
+    data = {"source": source, "digest": digest_of(source), "replaces": 0, "scanned": scanned}
+    return Emit("$definition/current", "applied", data)
 
 
 def outcomes(answers: list[Decision | ComityError]) -> list[str]:
@@ -238,16 +244,14 @@ def test_s1_what_another_process_committed_is_seen(bench: Bench) -> None:
 def test_s1_a_definition_that_another_process_applied_judges_at_once(bench: Bench) -> None:
     bench.decide(put("p1", "task/a", title="t"))
     source = '[kinds.task.fields]\ntitle = { type = "string" }\n'
-    data = {"source": source, "digest": "", "replaces": 0, "scanned": 1}
-    assert outcomes(bench.other.decide([of("p2", Emit("$definition/current", "applied", data))])) == ["committed"]
+    assert outcomes(bench.other.decide([of("p2", applying(source, scanned=1))])) == ["committed"]
     assert outcomes(bench.decide(put("p3", "task/a", titel="u", was={"titel": None}))) == ["refused"]
 
 
 def test_a_definition_judges_what_comes_behind_it_in_the_batch(bench: Bench) -> None:
-    data = {"source": "[kinds.task.fields]\nn = {}\n", "digest": "", "replaces": 0, "scanned": 0}
-    answers = bench.decide(put("p1", x=1), of("p2", Emit("$definition/current", "applied", {**data, "scanned": 0})))
+    answers = bench.decide(put("p1", x=1), of("p2", applying("[kinds.task.fields]\nn = {}\n")))
     assert outcomes(answers) == ["committed", "refused"]
-    empty = of("p3", Emit("$definition/current", "applied", {**data, "source": "[kinds.task.fields]\nx = {}\n"}))
+    empty = of("p3", applying("[kinds.task.fields]\nx = {}\n"))
     assert outcomes(bench.decide(empty, put("p4", "task/b", y=1), put("p5", "task/b", x=1))) == [
         "committed",
         "refused",
@@ -269,8 +273,7 @@ REFERRING = '[kinds.task.fields]\nparent = { ref = "task" }\ntext = { type = "st
 def test_limit_cache_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory stays within its bound, whichever way a record came into it."""
     bench.coordinator._cache._most_bytes = 5_000
-    data = {"source": REFERRING, "digest": "", "replaces": 0, "scanned": 0}
-    assert outcomes(bench.decide(of("d", Emit("$definition/current", "applied", data)))) == ["committed"]
+    assert outcomes(bench.decide(of("d", applying(REFERRING)))) == ["committed"]
     for number in range(40):
         bench.other.decide([put(f"p{number}", f"task/{number}", text="x" * 100)])
     for number in range(40):

@@ -19,6 +19,12 @@ def test_the_same_proposal_of_the_same_agent_has_the_same_content() -> None:
     assert first.as_repeat() is first
 
 
+def test_ids_of_duties_are_for_comity_alone() -> None:
+    with pytest.raises(InvalidRequest, match="for Comity's own"):
+        submit(Proposal(id="duty~1"), Caller("comity", "key", "k"))
+    assert submit(Proposal(id="duty~1"), Caller("comity", "system")).proposal.id == "duty~1"
+
+
 def test_what_is_too_large_to_be_looked_at_never_enters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PROPOSAL_BYTES", 10)
     with pytest.raises(LimitExceeded):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from comity.coordinator.holding import HELD
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled, compile_definition
 from comity.deciding.gates import shape
@@ -15,9 +16,13 @@ from comity.deciding.view import (
     CountNeed,
     EventNeed,
     FindNeed,
+    Happened,
+    HeldNeed,
     Missing,
     Need,
+    NotedNeed,
     PastNeed,
+    RecentNeed,
     RecordNeed,
     Ref,
     View,
@@ -55,6 +60,9 @@ class World:
         self.revision = max((one.revision for one in states), default=0) if revision is None else revision
         self.compiled: Compiled = compile_definition(read_definition(source), 1)
         self.asked: list[Need] = []
+        self.noted: dict[tuple[str, str], str] = {}
+        self.happened: list[Happened] = []
+        """What others did of late, the newest first."""
 
     @property
     def now(self) -> dict[Ref, RecordState]:
@@ -82,6 +90,17 @@ class World:
                 return Author("support", NOW_US, f"{revision}.0", "because")
             case ChangedNeed(revision, limit):
                 return [one for one in self.now.values() if one.revision > revision][:limit]
+            case RecentNeed(ref, since_us, limit, but):
+                met = [
+                    one
+                    for one in self.happened
+                    if one.record == "/".join(ref) and one.at > since_us and one.agent != but
+                ]
+                return met[:limit]
+            case NotedNeed(topic, name):
+                return self.noted.get((topic, name))
+            case HeldNeed(kind):
+                return HELD[kind].made(one for one in self.now.values() if one.kind == kind)
             case RecordNeed(ref):
                 return RecordState(*ref)
             case EventNeed(revision, ordinal):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from comity import limits
-from comity.deciding.fold import Draft, draft, replay
+from comity.deciding.drafts import Draft
+from comity.deciding.fold import draft, replay
 from comity.model.codec import encode, payload_digest
 from comity.model.definition import AgentDefinition
 from comity.model.events import Event

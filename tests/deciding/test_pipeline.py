@@ -83,10 +83,23 @@ def test_what_the_view_lacks_is_asked_for() -> None:
         judge(Proposal(id="p", changes=(Put("task/a"),)), SALES, World().view())
 
 
-@pytest.mark.parametrize("severity", ["refuse", "ask", "offer", "queue", "defer"])
-def test_every_severity_but_a_warning_stands_in_the_way(severity: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "AFTER_DRAFT", (gate(finding("warn"), finding(severity)),))
-    assert judged(World(), Put("task/a")).outcome == "refused"
+@pytest.mark.parametrize(
+    ("severities", "outcome", "waits_for"),
+    [
+        (["warn"], "committed", None),
+        (["warn", "defer"], "refused", None),
+        (["defer", "queue"], "pending", "queue"),
+        (["queue", "offer"], "pending", "owner"),
+        (["offer", "ask"], "pending", "human"),
+        (["ask", "refuse"], "refused", None),
+    ],
+)
+def test_s20_the_strongest_finding_decides(
+    severities: list[str], outcome: str, waits_for: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "AFTER_DRAFT", (gate(*map(finding, severities)),))
+    judgement = judged(World(state("task/b")), Put("task/a"))
+    assert (judgement.outcome, judgement.waiting and judgement.waiting.waits_for) == (outcome, waits_for)
 
 
 def test_limit_findings_per_decision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from comity.deciding.view import Author, Missing, RecordNeed, View
+from comity.clock import format_time
+from comity.deciding.view import Author, Happened, Missing, RecordNeed, View
 from comity.model import filters
+from comity.model.definition import AgentDefinition
 from comity.model.filters import Condition, Order, Query
 from comity.model.records import RecordState
 from tests.deciding.cases import NOW_US, World, state
@@ -61,6 +64,50 @@ def test_changed_since_counts_the_batch_once() -> None:
     view.accept({("task", "a"): state("task/a", n=2, at={"n": 4})}, [], "sales", None)
     found = world.ask(lambda view: view.changed_since(2, 10), view)
     assert [one.values for one in found] == [{"n": 2}]
+
+
+class Drafted(NamedTuple):
+    ref: tuple[str, str]
+    type: str
+
+    def changed(self) -> Iterable[str]:
+        return ("n",)
+
+
+def test_recent_events_are_those_of_the_batch_then_the_stored_ones_newest_first() -> None:
+    world = World(source='[agents]\nops = { role = "operations", kind = "human" }\nsales = {}')
+    world.happened = [Happened("support", "support", "agent", "old", "task/a", NOW_US - 5, ())]
+    view = world.view()
+    view.accept({}, [Drafted(("task", "a"), "first"), Drafted(("task", "b"), "other")], "ops", None)
+    view.accept({}, [Drafted(("task", "a"), "mine")], "sales", None)
+    doer = AgentDefinition(name="ann", role="guest", kind="human")
+    view.accept({}, [Drafted(("task", "a"), "x"), Drafted(("task", "a"), "y")], "ann", None, doer)
+    recent = world.ask(lambda view: view.recent(("task", "a"), 0, 10, but="sales"), view)
+    assert [(one.type, one.role, one.kind) for one in recent] == [
+        ("y", "guest", "human"),
+        ("x", "guest", "human"),
+        ("first", "operations", "human"),
+        ("old", "support", "agent"),
+    ]
+    assert len(world.ask(lambda view: view.recent(("task", "a"), 0, 3, but="sales"), view)) == 3
+
+
+@pytest.mark.parametrize(
+    ("offset_us", "is_there"), [(-1, False), (0, False), (1, True), (500_000, True), (10**9, True)]
+)
+def test_intents_are_there_to_the_microsecond_of_their_expiry(offset_us: int, is_there: bool) -> None:
+    for now_us in (NOW_US, NOW_US + 250_000):
+        expiry = format_time(now_us + offset_us)
+        world = World(state("$intent/i", agent="ann", about=["task/a"], expires_at=expiry))
+        view = world.view()
+        view.now_us = now_us
+        assert bool(world.ask(lambda view: view.intents(("task", "a"), 10), view)) is is_there
+        assert world.ask(lambda view: view.intents(("task", "b"), 10), view) == []
+
+
+def test_where_no_intent_was_ever_announced_none_is_looked_for() -> None:
+    world = World(state("task/a"))
+    assert world.view().intents(("task", "a"), 10) == []
 
 
 values = st.fixed_dictionaries({}, optional={"n": st.integers(0, 3), "s": st.sampled_from("ab"), "l": st.just(["x"])})

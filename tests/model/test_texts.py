@@ -130,3 +130,22 @@ def test_lists_are_cut_and_counted() -> None:
     assert listed(["a", "b", "c"], 1) == "a and 2 more"
     assert suggestion(None) == ""
     assert suggestion("status") == "; did you mean 'status'?"
+
+
+def test_why_a_proposal_waits_is_cut_rather_than_left_out() -> None:
+    condition = " && ".join(f"customer.field_{number} == {number}" for number in range(20))
+    finding = Finding("rule.wait_for_it", f"The rule 'wait for it' applies: {condition}", severity="queue")
+    waiting = Decision(
+        id="p",
+        outcome="pending",
+        revision=1,
+        at=0,
+        definition=1,
+        ticket="$queue/q1",
+        findings=(finding,),
+        next="It waits for its turn until 2030-01-01T00:00:00Z: wait for $queue/q1, or withdraw it.",
+    )
+    text = waiting.explain()
+    assert "rule.wait_for_it: The rule 'wait for it' applies:" in text
+    assert "more" not in text
+    assert tokens(text) <= limits.ANSWER_TOKENS

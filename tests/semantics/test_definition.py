@@ -11,6 +11,7 @@ import pytest
 
 import comity
 from comity import limits
+from comity.deciding.gates.definition import digest_of
 from comity.model.decisions import Decision
 from comity.model.proposals import (
     Add,
@@ -326,7 +327,7 @@ def test_s26_what_changed_since_the_scan_is_looked_at_under_the_head(ws: comity.
     ws.agent("sales").put("a/1", n=1)
     ws.agent("sales").put("a/2", n="text")
     source = '[kinds.a.fields]\nn = { type = "integer" }\n'
-    data = {"source": source, "digest": "0", "replaces": 0, "scanned": 1}
+    data = {"source": source, "digest": digest_of(source), "replaces": 0, "scanned": 1}
     decision = _as_os_user(ws, Proposal(id="apply", changes=(Emit("$definition/current", "applied", data),)))
     assert codes(decision) == ["definition.unfit"]
     assert "a/2" in decision.refusals[0].message

@@ -14,6 +14,7 @@ import pytest
 import comity
 from comity import limits
 from comity.coordinator import Coordinator, Submission
+from comity.deciding.gates.definition import digest_of
 from comity.errors import ComityError, OutcomeUnknown, StoreError
 from comity.model.decisions import Decision
 from comity.model.proposals import (
@@ -220,7 +221,7 @@ def test_s03_a_definition_is_adopted_within_the_batch_and_only_with_it(
 ) -> None:
     """What follows is judged by the new definition; where the batch fails, by the one that is in force."""
     source = '[kinds.a.fields]\nn = { type = "integer" }\n'
-    data = {"source": source, "digest": "0", "replaces": 0, "scanned": 0}
+    data: dict[str, Any] = {"source": source, "digest": digest_of(source), "replaces": 0, "scanned": 0}
     root = Caller("root", "os_user")
 
     def batch(name: str) -> list[Submission]:
@@ -237,6 +238,7 @@ def test_s03_a_definition_is_adopted_within_the_batch_and_only_with_it(
     assert [finding.code for finding in first.refusals] == ["definition.unfit"]
     assert second.is_committed
     data["source"] = source.replace("n =", "m =")
+    data["digest"] = digest_of(data["source"])
     third, fourth = decisions(coordinator.decide([*batch("three")[:1], ask("x", Create("a/x", {"n": 1}))]))
     assert third.is_committed
     assert [finding.code for finding in fourth.refusals] == ["shape.unknown_field"]

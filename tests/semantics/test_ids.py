@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import comity
+from comity import limits
 from comity.clock import SystemClock
 from comity.coordinator import Coordinator, submit
 from comity.model.decisions import Decision
@@ -227,3 +228,42 @@ def test_s07_a_proposal_with_was_repeats_after_reopening(open_again: Open) -> No
     first = ws.agent("sales").propose(proposal)
     ws.close()
     assert open_again().agent("sales").propose(proposal) == first
+
+
+def test_s07_an_answer_is_kept_longer_than_a_deadline_may_lie_ahead() -> None:
+    assert limits.ANSWERS_KEPT_DAYS > limits.NOT_AFTER_DAYS
+
+
+def test_s07_a_refused_id_is_known_until_its_time_is_over(open_again: Open, clock: ManualClock) -> None:
+    """Store time decides: a jump of the wall clock drops nothing, and what was committed is known for ever."""
+    sales = open_again(clock=clock).agent("sales")
+    done = Proposal(id="done", changes=(Put("b/1", {"n": 1}),))
+    committed = sales.propose(done)
+    proposal = Proposal(id="p", changes=(Set("a/1", {"n": 1}),))
+    first = sales.propose(proposal)
+    sales.put("a/1", n=0)
+    clock.advance(seconds=limits.ANSWERS_KEPT_DAYS * 86_400 - 60)
+    sales.propose(Proposal(id="another", changes=(Set("a/2", {"n": 1}),)))
+    clock.jump(seconds=86_400)
+    sales.propose(Proposal(id="after the jump", changes=(Set("a/2", {"n": 1}),)))
+    assert sales.propose(proposal) == first
+    clock.advance(seconds=61)
+    sales.propose(Proposal(id="one more", changes=(Set("a/2", {"n": 1}),)))
+    assert sales.propose(proposal).is_committed
+    assert sales.propose(done) == committed
+    assert [refusal.proposal for refusal in sales.refusals().refusals] == ["one more", "after the jump", "another"]
+
+
+def test_s07_dropping_is_shared_out_over_those_who_come(open_again: Open, clock: ManualClock) -> None:
+    ws = open_again(clock=clock)
+    sales = ws.agent("sales")
+    for number in range(200):
+        sales.propose(Proposal(id=f"old{number}", changes=(Set("a/1", {"n": 1}),)))
+    clock.advance(seconds=(limits.ANSWERS_KEPT_DAYS + 1) * 86_400)
+    left = []
+    for number in range(4):
+        sales.propose(Proposal(id=f"new{number}", changes=(Set("a/1", {"n": 1}),)))
+        left.append(ws.stats().refusals)
+    assert left[0] > left[1] > left[2]
+    assert left[-1] == 4
+    assert ws.verify().is_clean

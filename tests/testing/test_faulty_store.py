@@ -72,6 +72,7 @@ def test_other_calls_fail_on_either_side(store: FaultyStore) -> None:
         "head": store.head,
         "snapshot": lambda: store.snapshot().__enter__(),
         "keep": lambda: store.keep(head, []),
+        "note": lambda: store.note("renewed", {"a": "1"}),
         "put_key": lambda: store.put_key(row),
         "index": lambda: store.index({}),
     }
@@ -84,3 +85,12 @@ def test_other_calls_fail_on_either_side(store: FaultyStore) -> None:
         store.put_key(row)
     with store.snapshot() as snapshot:
         assert snapshot.key("k") == row
+        assert snapshot.noted("renewed") == {}
+
+
+def test_note_that_failed_afterwards_is_kept(store: FaultyStore) -> None:
+    store.plan(Fault("note", "after"))
+    with pytest.raises(StoreUnavailable):
+        store.note("renewed", {"a": "1"})
+    with store.snapshot() as snapshot:
+        assert snapshot.noted("renewed") == {"a": "1"}

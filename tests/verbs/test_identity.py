@@ -26,7 +26,7 @@ def test_s25_a_human_works_with_a_key_and_only_with_it(open_base: Open) -> None:
 
 def test_the_secret_is_nowhere_in_the_file(open_base: Open, tmp_path: Path) -> None:
     base = open_base(AGENTS)
-    secret = base.issue_key("ann").key.rpartition("_")[2].encode()
+    secret = base.issue_key("ann").key.split("_", 2)[2].encode()
     base.close()
     assert all(secret not in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import comity
+from comity.deciding.complaints import SAID_BESIDE
+from comity.errors import InvalidRequest
 from comity.model import proposals
+from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange
 from comity.workspace.changes import Changing, Options, Writing, split_options
 
@@ -43,6 +49,36 @@ def test_fields_and_options_are_told_apart() -> None:
     assert options == Options(reason="r", about=("a/1",), assume=("a.x == 1",))
 
 
+class Held:
+    def __init__(self, **tokens: str) -> None:
+        self._tokens = tokens
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        return self._tokens
+
+
+@pytest.mark.parametrize(
+    ("leases", "tokens"),
+    [
+        (Held(a="1:2"), {"a": "1:2"}),
+        ([Held(a="1:2"), Held(b="1:3")], {"a": "1:2", "b": "1:3"}),
+        ({"a": "1:2"}, {"a": "1:2"}),
+        ([{"a": "1:2"}, Held(b="1:3")], {"a": "1:2", "b": "1:3"}),
+        ([], {}),
+        (None, {}),
+    ],
+)
+def test_leases_become_their_tokens(leases: Any, tokens: dict[str, str]) -> None:
+    assert split_options({"x": 1, "leases": leases}) == ({"x": 1}, Options(leases=tokens))
+
+
+@pytest.mark.parametrize("leases", ["abc", 5, [None], {"a": 1}, [["a"]]])
+def test_what_is_no_lease_is_refused(leases: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        split_options({"leases": leases})
+
+
 def test_changes_without_fields_take_none() -> None:
     with pytest.raises(TypeError, match="takes no fields, and got x"):
         Kept().delete("a/1", x=1)
@@ -53,3 +89,41 @@ def test_a_handle_that_cannot_change_anything_says_so() -> None:
     for call in (lambda: Writing[Any]().put("a/1"), lambda: Changing[Any]().set(x=1)):
         with pytest.raises(TypeError, match="can't change anything"):
             call()
+
+
+def test_a_misspelt_option_is_told_from_a_field(tmp_path: Path) -> None:
+    assert set(SAID_BESIDE) <= set(Options.__struct_fields__)
+    source = tmp_path / "comity.toml"
+    source.write_text("[kinds.bed.fields]\nuses = {}\n", encoding="utf-8")
+    with comity.open(tmp_path / "beds.db", definition=source) as base:
+        with pytest.raises(comity.Refused, match="did you mean 'action', which is said beside its fields"):
+            base.agent("ann").put("bed/1", uses=1, actoin="move")
+        with pytest.raises(comity.Refused, match="did you mean 'uses'"):
+            base.agent("ann").put("bed/1", usses=1)
+
+
+def test_a_single_change_may_wait_in_line_or_be_offered(tmp_path: Path) -> None:
+    source = tmp_path / "comity.toml"
+    source.write_text('[agents]\nann = {}\nbob = {}\n[kinds.bed.fields]\nnote = { owner = "bob" }\nuses = {}\n')
+    with comity.open(tmp_path / "base.db", definition=source) as base:
+        ann, bob = base.agent("ann"), base.agent("bob")
+        bob.create("bed/4")
+        offered = _pending(lambda: ann.set("bed/4", note="x", was={"note": None}, if_foreign="offer"))
+        assert (offered.waits_for, offered.ticket) == ("owner", f"$handoff/{offered.id}")
+        with bob.lease("bed/4"):
+            queued = _pending(lambda: ann.set("bed/4", uses=1, was={"uses": None}, if_held="queue"))
+            assert (queued.waits_for, queued.ticket) == ("queue", f"$queue/{queued.id}")
+        assert ann.wait(queued, "20s").is_committed
+
+
+def _pending(call: Callable[[], object]) -> Decision:
+    with pytest.raises(comity.NotCommitted) as raised:
+        call()
+    assert raised.value.decision.is_pending
+    return raised.value.decision
+
+
+@pytest.mark.parametrize("options", [{"if_held": "wait"}, {"if_foreign": True}])
+def test_what_is_no_way_to_wait_is_told(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=r"a field of that name is set with fields=\{"):
+        split_options(dict(options))

@@ -435,3 +435,19 @@ def test_s05_no_read_is_pinned_to_a_time_to_come(base: comity.Workspace, clock: 
         getattr(base.agent("ann").intent(at="soon"), ask)(name)
     with pytest.raises(comity.NotFound, match="no revision 9"):
         getattr(base.agent("ann").intent(at=9), ask)(name)
+
+
+@pytest.mark.parametrize("about", [3, None, object()])
+def test_what_an_intent_is_about_is_a_record_or_several(base: comity.Workspace, about: Any) -> None:
+    with pytest.raises(comity.InvalidRequest, match="about: name a record"):
+        base.agent("ann").intent("x", about=about)
+    with pytest.raises(comity.InvalidReference):
+        base.agent("ann").intent("x", about=[about])
+
+
+def test_an_async_agent_says_how_to_do_what_it_has_no_method_for(base: comity.Workspace) -> None:
+    ann: Any = base.async_agent("ann")
+    with pytest.raises(AttributeError, match=r"await agent\.answer\(request\)"):
+        ann.inbox()
+    with pytest.raises(AttributeError, match="'AsyncAgent' object has no attribute 'inbx'"):
+        ann.inbx()

@@ -9,18 +9,25 @@ keeps its data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
 from importlib import import_module
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_COMPLAINTS = {
+    False: "error: interrupted\n",
+    True: '{"error":{"code":"interrupted","message":"interrupted","retry":"reread"}}\n',
+}
+"""What is said of an interrupt before there is anything that could say it; by whether it is to be JSON."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
         # Loaded here and not above: it takes a moment, in which an interrupt is no fault either.
-        return int(import_module("comity.cli.app").main(argv))
+        return int(import_module("comity.cli.starting").run(words))
     except KeyboardInterrupt:
+        sys.stderr.write(_COMPLAINTS["--json" in words])
         return _INTERRUPTED

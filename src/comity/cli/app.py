@@ -20,7 +20,18 @@ from comity.operations import OPERATIONS, Operation
 
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
 COMMON: Final = Group("Workspace", sort_key=100)
-PARTS: Final = {"agents": "Who acts: agents, and the keys of humans."}
+PARTS: Final = {
+    "agents": "Who acts: agents, and the keys of humans.",
+    "approvals": "What waits for a human.",
+    "grants": "Ownership, lent for a time.",
+    "inbox": "What waits for you, and what became of what you proposed.",
+    "intents": "What agents have announced that they are going to do.",
+    "leases": "Who holds what, for a time, and who waits for it.",
+    "offers": "What is offered to its owner.",
+    "override": "What humans hold still, while agents yield.",
+    "queue": "Who waits for a turn.",
+    "rules": "Who goes first: the rules in force, their tests, and what others would have decided.",
+}
 GROUPS: Final = {
     "start": Group("Start", sort_key=1),
     "read": Group("Look", sort_key=2),
@@ -166,6 +177,9 @@ def access_parameters() -> list[inspect.Parameter]:
 def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, output: Output) -> int:
     """Carry out one operation, print its answer, return the exit code."""
     request = request_of(operation, arguments)
+    if (alone := freestanding.answer_of(request)) is not None:
+        output.show(request, alone)
+        return exits.code_of_answer(alone)
     with opened(access, may_make=operation.name in MAKERS) as speaker, output.progress(operation.name) as progress:
         answer = speaker.answer(request, progress)
     output.show(request, answer)

@@ -30,17 +30,27 @@ UNNAMED: Final[Mapping[type[Request], tuple[str, ...]]] = {
     operations.At: ("target",),
     operations.Diff: ("until",),
     operations.History: ("record",),
+    operations.ListLeases: ("subject",),
+    operations.ListIntents: ("record",),
+    operations.Pin: ("record", "field"),
     operations.Revert: ("commit",),
+    operations.RunRuleTests: ("source",),
     operations.Why: ("field",),
 }
 """Optional fields that are given by their place."""
 
 REST: Final[Mapping[type[Request], str]] = {
+    operations.Acknowledge: "items",
+    operations.Announce: "about",
     operations.At: "where",
     operations.Count: "where",
     operations.Find: "where",
     operations.GetMany: "records",
     operations.Stale: "reads",
+    operations.TellNews: "records",
+    operations.TakeLease: "subjects",
+    operations.RenewLease: "subjects",
+    operations.ReleaseLease: "subjects",
     **dict.fromkeys(
         (
             operations.Put,
@@ -52,6 +62,7 @@ REST: Final[Mapping[type[Request], str]] = {
             operations.Append,
             operations.Emit,
             operations.Check,
+            operations.Offer,
         ),
         "fields",
     ),
@@ -60,24 +71,33 @@ REST: Final[Mapping[type[Request], str]] = {
 
 FROM_FILE: Final[Mapping[type[Request], tuple[str, str]]] = {
     operations.Apply: ("source", "the definition, a TOML file"),
+    operations.Backtest: ("source", "the definition to try, a TOML file"),
+    operations.RunRuleTests: ("source", "the definition with the tests, a TOML file; the one in force, unless given"),
     operations.Propose: ("proposal", "the proposal, a JSON file; '-' for standard input"),
+    operations.Split: ("proposal", "the proposal, a JSON file; '-' for standard input"),
 }
 """The field whose contents are read from a file named on the command line."""
 
-FILE_DEFAULTS: Final = {"source": "comity.toml"}
-NOT_OFFERED: Final = frozenset({"incarnation", "origin", "relies_on"})
+FILE_DEFAULTS: Final[Mapping[type[Request], str]] = {operations.Apply: "comity.toml"}
+NOT_OFFERED: Final = frozenset({"arrived", "incarnation", "origin", "read", "relies_on"})
 """What only a program can say."""
 
 WORDS: Final = {
+    "about": "RECORD",
+    "items": "ITEM",
     "fields": "NAME=VALUE",
     "where": "CONDITION",
     "records": "RECORD",
+    "subjects": "SUBJECT",
     "reads": "RECORD@REVISION[:FIELD,FIELD]",
 }
 """What the words that are left look like."""
 
 LISTS: Final = frozenset({operations.Include, operations.Exclude, operations.Append})
 """The requests whose fields are lists: one value stands for a list of one."""
+
+VALUES: Final = frozenset({"value"})
+"""Options that hold any value: JSON where the word parses as JSON, else a text."""
 
 STDIN: Final = "-"
 _Positional = inspect.Parameter.POSITIONAL_ONLY
@@ -102,10 +122,10 @@ def signature_of(operation: Operation) -> list[inspect.Parameter]:
 
 def _positional(field: msgspec.structs.FieldInfo, request: type[Request]) -> inspect.Parameter:
     if request in FROM_FILE and field.name == FROM_FILE[request][0]:
-        default = FILE_DEFAULTS.get(field.name, inspect.Parameter.empty)
-        return _parameter(
-            "file", _Positional, str, Parameter(help=FROM_FILE[request][1], allow_leading_hyphen=True), default
-        )
+        parameter = Parameter(help=FROM_FILE[request][1], allow_leading_hyphen=True)
+        otherwise = inspect.Parameter.empty if field.required else None
+        annotation = str if field.required else str | None
+        return _parameter("file", _Positional, annotation, parameter, FILE_DEFAULTS.get(request, otherwise))
     default = inspect.Parameter.empty if field.required else None
     parameter = Parameter(help=_help(field), allow_leading_hyphen=field.name == "file")
     return _parameter(field.name, _Positional, _bare(field.type), parameter, default)
@@ -113,6 +133,8 @@ def _positional(field: msgspec.structs.FieldInfo, request: type[Request]) -> ins
 
 def _option(field: msgspec.structs.FieldInfo) -> inspect.Parameter:
     bare = _bare(field.type)
+    if field.name in VALUES:
+        return _parameter(field.name, _Option, str | None, Parameter(help=_help(field), negative=()), None)
     if get_origin(bare) in (dict, tuple):
         is_pairs = get_origin(bare) is dict
         help = f"{_help(field)}{': name=value' if is_pairs else ''} (may be repeated)"
@@ -144,11 +166,13 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     """Return the request that a command's arguments make; raises InvalidRequest and NotFound."""
     values = dict(arguments)
     _refuse_option(values.get("file"))
+    _refuse_nothing(operation, values)
     if operation.request in FROM_FILE:
-        values |= _read(operation.request, values.pop("file", FILE_DEFAULTS.get("source", "")))
+        values |= _read(operation.request, values.pop("file", FILE_DEFAULTS.get(operation.request)))
     for field in msgspec.structs.fields(operation.request):
         if field.name in values and get_origin(_bare(field.type)) is dict:
             values[field.name] = pairs(values[field.name])
+    values |= {name: value_of(values[name]) for name in VALUES & values.keys()}
     if operation.request in LISTS:
         values["fields"] = {name: as_list(value) for name, value in values.get("fields", {}).items()}
     if "reads" in values:
@@ -158,15 +182,29 @@ def request_of(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     return operation.request(**values)
 
 
+def _refuse_nothing(operation: Operation, values: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest where nothing is given of what at least one is needed of."""
+    rest = REST.get(operation.request)
+    if rest is not None and _needs_rest(operation.request) and not values.get(rest):
+        raise InvalidRequest(f"name at least one {WORDS[rest]}. {usage_of(operation)}")
+
+
+def _needs_rest(request: type[Request]) -> bool:
+    fields = msgspec.structs.fields(request)
+    return any(field.required for field in fields if field.name == REST.get(request))
+
+
 def _refuse_option(file: str | None) -> None:
     """Raise InvalidRequest for an unknown option that was taken for a file, as ``-`` may stand for one."""
     if file is not None and file.startswith("-") and file != STDIN:
         raise InvalidRequest(f"unknown option {file[:80]!r}; a file of that name is written ./{file[:80]}")
 
 
-def _read(request: type[Request], file: str) -> dict[str, Any]:
+def _read(request: type[Request], file: str | None) -> dict[str, Any]:
+    if file is None:
+        return {}
     text = read_text(file)
-    if request is operations.Apply:
+    if FROM_FILE[request][0] == "source":
         return {"source": text, "origin": Path(file).name}
     return {"proposal": read_proposal(text, id=make_id(SystemClock(), os.urandom))}
 
@@ -188,7 +226,8 @@ def usage_of(operation: Operation) -> str:
     words: list[str] = []
     for parameter in signature_of(operation):
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            words.append(f"[{WORDS[parameter.name]} ...]")
+            several = f"{WORDS[parameter.name]} ..."
+            words.append(several if _needs_rest(operation.request) else f"[{several}]")
         elif parameter.kind is _Positional:
             is_needed = parameter.default is inspect.Parameter.empty
             words.append(parameter.name.upper() if is_needed else f"[{parameter.name.upper()}]")

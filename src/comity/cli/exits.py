@@ -18,7 +18,15 @@ from comity.errors import (
     StoreError,
 )
 from comity.model.decisions import Decision
-from comity.operations import ApplyAnswer, ImportAnswer, RecordAnswer, RevertAnswer, VerifyAnswer
+from comity.operations import (
+    ApplyAnswer,
+    ImportAnswer,
+    RecordAnswer,
+    RevertAnswer,
+    RuleTestsAnswer,
+    SplitAnswer,
+    VerifyAnswer,
+)
 
 OK: Final = 0
 NOT_COMMITTED: Final = 1
@@ -32,7 +40,8 @@ BROKEN_PIPE: Final = 141
 
 MEANINGS: Final[dict[int, str]] = {
     OK: "done",
-    NOT_COMMITTED: "a proposal was refused, or met a conflict, whatever check it was: the answer says why",
+    NOT_COMMITTED: "a proposal was refused, or met a conflict, whatever check it was, or a test of rules failed:"
+    " the answer says why",
     INVALID: "the call itself is wrong",
     NOT_FOUND: "a record, revision, kind or file that isn't there",
     NOT_PERMITTED: "nobody may act under this name: the agent is unknown, or the key isn't its own",
@@ -92,8 +101,10 @@ def code_of_answer(answer: Any) -> int:
             return OK if answer.is_allowed else NOT_COMMITTED
         case ApplyAnswer(decision=Decision() as decision):
             return OK if decision.is_allowed else NOT_COMMITTED
-        case RevertAnswer():
+        case RevertAnswer() | SplitAnswer():
             return OK if all(decision.is_allowed for decision in answer.decisions) else NOT_COMMITTED
+        case RuleTestsAnswer():
+            return NOT_COMMITTED if answer.failed else OK
         case VerifyAnswer():
             return OK if answer.is_clean else PROBLEMS
         case ImportAnswer():

@@ -15,7 +15,9 @@ from cyclopts import Parameter
 from comity.cli import exits
 from comity.cli.output import Output
 from comity.errors import InvalidRequest
+from comity.operations import Request, RuleTestsAnswer, RunRuleTests
 from comity.verbs.draft import draft_from, template
+from comity.verbs.rules import examine
 
 DEMO_FOLDER: Final = Path("comity-demo")
 _JSON: Final = Parameter(name="--json", negative=(), show_default=False, help="print one JSON document")
@@ -52,7 +54,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         as_json: Annotated[bool, _JSON] = False,
     ) -> int:
         """Play three agents on the same records, first without Comity, then with it."""
-        return int(import_module("comity.cli.demo").run(folder, as_json=as_json))
+        return int(import_module("comity.cli.demo.playing").run(folder, as_json=as_json))
 
     def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
         """Show the versions of Comity and of what it stands on."""
@@ -61,6 +63,13 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         return exits.OK
 
     return {"init": init, "demo": play, "version": version}
+
+
+def answer_of(request: Request) -> RuleTestsAnswer | None:
+    """Return the answer to a request that needs no workspace: the tests of a file; None for any other."""
+    if isinstance(request, RunRuleTests) and request.source is not None:
+        return examine(request.source, request.origin)
+    return None
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:

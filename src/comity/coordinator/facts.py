@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
+from comity.coordinator.holding import HELD, Held, Index, load
 from comity.deciding.view import (
     Ask,
     Author,
@@ -13,22 +14,37 @@ from comity.deciding.view import (
     CountNeed,
     EventNeed,
     FindNeed,
+    Happened,
+    HeldNeed,
     Need,
+    NotedNeed,
     PastNeed,
+    RecentNeed,
     RecordNeed,
     Ref,
 )
+from comity.model.events import Commit, Event
 from comity.model.records import RecordState
 from comity.store.contract import EventFilter, Snapshot
 
 Keep = Callable[[Ref, RecordState], None]
 """Take a record that was fetched, where the view finds it."""
 
+Hold = Callable[[Snapshot, Held[Any]], Index]
+"""Return what is open of a kind as a snapshot has it."""
 
-def asking(snapshot: Snapshot, keep: Keep) -> Ask:
-    """Return the function that answers a view's needs; ``keep`` takes the records fetched."""
+
+def asking(snapshot: Snapshot, keep: Keep, hold: Hold = load) -> Ask:
+    """Return what answers a view's needs; ``keep`` takes the records fetched, ``hold`` has what is held."""
+    bounds: dict[int, int] = {}
 
     def ask(need: Need) -> object:
+        if isinstance(need, RecentNeed):
+            if need.since_us not in bounds:
+                bounds[need.since_us] = snapshot.revision_at(need.since_us)
+            return recent_on(snapshot, need, bounds[need.since_us])
+        if isinstance(need, HeldNeed):
+            return hold(snapshot, HELD[need.kind])
         fact = _fetch(snapshot, need)
         if isinstance(need, RecordNeed):
             keep(need.ref, cast("RecordState", fact))
@@ -56,8 +72,30 @@ def _fetch(snapshot: Snapshot, need: Need) -> object:
             return snapshot.changed_since(revision, limit)
         case EventNeed(revision, ordinal):
             return snapshot.event(revision, ordinal) is not None
+        case RecentNeed():
+            return recent_on(snapshot, need, snapshot.revision_at(need.since_us))
+        case HeldNeed(kind):
+            return load(snapshot, HELD[kind])
+        case NotedNeed(topic, name):
+            return snapshot.noted(topic, [name]).get(name)
         case RecordNeed(ref):
             return record_of(snapshot, ref)
+
+
+def recent_on(snapshot: Snapshot, need: RecentNeed, after: int, upto: int | None = None) -> list[Happened]:
+    """Return what happened to a record after a revision, and up to another one where it is given, newest first."""
+    kind, name = need.ref
+    chosen = EventFilter(
+        kind=kind, id=name, but_agent=need.but, after=after, upto=upto, newest_first=True, limit=need.limit
+    )
+    events = snapshot.events(chosen)
+    commits = snapshot.commits_of(list({event.revision for event in events})) if events else {}
+    return [_happened(event, commits[event.revision]) for event in events if event.revision in commits]
+
+
+def _happened(event: Event, commit: Commit) -> Happened:
+    fields = tuple(event.payload.was) if event.payload is not None else ()
+    return Happened(commit.agent, commit.role, commit.agent_kind, event.type, event.ref, commit.at, fields)
 
 
 def author_of(snapshot: Snapshot, ref: Ref, field: str, revision: int) -> Author:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from traceback import clear_frames
 
 from comity import limits
 from comity.clock import Clock, StoreTime
 from comity.coordinator.cache import RecordCache
-from comity.coordinator.definitions import compiled_of
 from comity.coordinator.facts import asking
+from comity.coordinator.holding import Holding
 from comity.coordinator.round import DEFINITION, Round
 from comity.coordinator.submissions import Submission
 from comity.deciding.compile import Compiled
+from comity.deciding.definitions import compiled_from, is_of
 from comity.deciding.view import Ref, View
 from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.model.decisions import Decision
@@ -30,6 +31,7 @@ class Coordinator:
         self._clock = clock
         self._entropy = entropy
         self._cache = RecordCache(limits.CACHE_BYTES)
+        self._holding = Holding()
         self._head: Head | None = None
         self.held: Head | None = None
         """The head while it is held: nobody can move it, so a look into memory is as good as one into the store."""
@@ -37,7 +39,7 @@ class Coordinator:
         self._time = StoreTime()
         self._telling = threading.Lock()
         self._kinds: dict[str, int] = {}
-        self._compiled = compiled_of("", 0)
+        self._compiled = compiled_from(None)
 
     def decide(self, submissions: Sequence[Submission]) -> list[Decision | ComityError]:
         """Return the answers to proposals, in order.
@@ -79,11 +81,25 @@ class Coordinator:
         state = self._cache.states.get(ref)
         return state if self._head is known else None
 
+    def recall_all(self, refs: Iterable[Ref], head: Head) -> list[RecordState | None]:
+        """Return several records as of the very head that a glance has shown, as far as they are held in memory."""
+        held = self._cache.states
+        states = [held.get(ref) for ref in refs]
+        return states if self._head is head else [None] * len(states)
+
     def remember(self, ref: Ref, state: RecordState, head: Head) -> None:
         """Take a record that was read as of a head, for the next who asks. Any thread may."""
         known = self._head
         if known is not None and known.is_same_place(head):
             self._cache.put_while(ref, state, lambda: self._head is known)
+
+    def glance(self, revision: int) -> tuple[Head, dict[str, int]] | None:
+        """Return the head that memory is of, and the revisions of its kinds' last changes; None if it is older.
+
+        Any thread may ask, as it may :meth:`recall`.
+        """
+        known, kinds = self._head, self._kinds
+        return (known, kinds) if known is not None and known.revision >= revision and self._head is known else None
 
     def prime(self, snapshot: Snapshot) -> None:
         """Learn the head and the definition before anything is decided."""
@@ -116,11 +132,20 @@ class Coordinator:
         """Return the definition that judges at a snapshot's head. Any thread may ask."""
         known = self._compiled
         state = snapshot.records([DEFINITION]).get(DEFINITION)
-        if state is None:
-            return compiled_of("", 0)
-        source: str = state.values["source"]
-        is_known = known.number == state.version and known.definition.source == source
-        return known if is_known else compiled_of(source, state.version)
+        return known if state is not None and is_of(known, state) else compiled_from(state)
+
+    def view(self, snapshot: Snapshot, states: dict[Ref, RecordState] | None = None) -> View:
+        """Return a view of a snapshot's head, on which gates can judge; what is fetched goes to ``states``."""
+        head, held = snapshot.head, {} if states is None else states
+        return View(
+            self.definition(snapshot),
+            held,
+            revision=head.revision,
+            incarnation=head.incarnation,
+            now_us=self.time_at(head).now_us,
+            kind_revisions=snapshot.kinds(),
+            ask=asking(snapshot, held.__setitem__),
+        )
 
     def _decide_alone(self, submission: Submission) -> Decision | ComityError:
         try:
@@ -138,16 +163,16 @@ class Coordinator:
             round = self._open_round(batch)
             round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
-            was_in_doubt = self._is_in_doubt
-            if round.is_acknowledging:
-                batch.append(round.head(), round.entries, list(round.view.drafted.values()), round.answers)
+            was_in_doubt, is_acknowledging, head = self._is_in_doubt, round.is_acknowledging, round.head()
+            if is_acknowledging:
+                batch.append(head, round.entries, list(round.view.drafted.values()), round.answers)
                 self._is_in_doubt = True
             self.held = None
         self._is_in_doubt = was_in_doubt
-        if round.is_acknowledging:
-            self._publish(round)
+        if is_acknowledging:
+            self._publish(round, head)
         elif round.answers:
-            self._store.keep(round.head(), round.answers)
+            self._store.keep(head, round.answers)
         self._cache.shrink()
         return decisions
 
@@ -161,17 +186,17 @@ class Coordinator:
             incarnation=head.incarnation,
             now_us=time.now_us,
             kind_revisions=self._kinds,
-            ask=asking(batch, self._cache.put),
+            ask=asking(batch, self._cache.put, self._holding.at),
         )
         return Round(batch, view, self._cache, time, self._entropy)
 
-    def _publish(self, round: Round) -> None:
+    def _publish(self, round: Round, head: Head) -> None:
         """Hold what the batch did; the store has it already."""
         self._head = None
         self._cache.update(round.view.drafted)
         self._kinds = round.view.kind_revisions
         self._compiled = round.view.compiled
-        self._head = round.head()
+        self._head = head
 
     # -- keeping the memory honest
 
@@ -211,6 +236,7 @@ class Coordinator:
         self.held = None
         self._head = None
         self._cache.clear()
+        self._holding.clear()
 
 
 def _unexpected(error: Exception, submission: Submission) -> OutcomeUnknown:

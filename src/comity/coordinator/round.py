@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from comity import limits
 from comity.clock import StoreTime
+from comity.coordinator import resuming
 from comity.coordinator.cache import RecordCache
-from comity.coordinator.definitions import compiled_of
-from comity.coordinator.submissions import Submission
+from comity.coordinator.resuming import resumed_by
+from comity.coordinator.submissions import Submission, submit
+from comity.deciding import fold
+from comity.deciding.definitions import compiled_from
 from comity.deciding.pipeline import Judgement, judge, next_move
+from comity.deciding.queues import same_terms
+from comity.deciding.tickets import Waiting, caller_of, consents_to, evidence_of, live_decision
 from comity.deciding.view import Ref, View
 from comity.model import codec, refs
-from comity.model.decisions import Decision, Finding
+from comity.model.built_in import AGENT, QUEUE
+from comity.model.decisions import NOTHING_NEXT, Decision, Finding
+from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Commit, Event
 from comity.model.ids import Entropy
-from comity.model.proposals import QueryRead
+from comity.model.proposals import Emit, Proposal, QueryRead
 from comity.model.records import RecordState
-from comity.store.contract import Batch, Entry, Head
+from comity.store.contract import Batch, Entry, Head, Snapshot
 
 DEFINITION: Ref = ("$definition", "current")
 _NAMED: Final = limits.CHANGES_PER_PROPOSAL + limits.READS_PER_PROPOSAL + limits.SUBJECTS_PER_PROPOSAL
@@ -44,7 +53,8 @@ class Round:
     def prefetch(self, submissions: Sequence[Submission]) -> None:
         """Fetch, in one go, the records that the batch names and the answers to ids used before."""
         held = self._cache.states
-        wanted = {ref for submission in submissions for ref in _named(submission) if ref not in held}
+        named = {name for submission in submissions for name in _named(submission)}
+        wanted = {ref for name in named if (ref := refs.parse(name)) is not None and ref not in held}
         if wanted:
             found = self._batch.records(list(wanted))
             for ref in wanted:
@@ -66,25 +76,35 @@ class Round:
         """Return the answer to one proposal: a repeat's, or a judgement's."""
         if not submission.dry and (repeated := self._repeat(submission)) is not None:
             return repeated
-        judgement = judge(submission.proposal, submission.caller, self.view)
+        judgement = judge(submission.proposal, submission.caller, self.view, content=submission.content)
         if submission.dry:
-            return self._check(submission, judgement)
+            return self._check(submission, self._foresee(judgement))
         self._judged += 1
-        decision = self._commit(submission, judgement) if judgement.events else self._answer(submission, judgement)
+        if judgement.waiting is not None:
+            decision = self._wait(submission, judgement, judgement.waiting)
+        elif not judgement.events:
+            decision = self._answer(submission, judgement)
+        elif (ticket := resumed_by(judgement)) is None:
+            decision = self._commit(submission, judgement)
+        else:
+            decision = self._resume(submission, judgement, ticket)
         self._decided[submission.proposal.id] = (submission.content, decision)
         return decision
 
     # -- repeats
 
     def _repeat(self, submission: Submission) -> Decision | None:
-        id = submission.proposal.id
+        """Return what was answered under an id before; of what waited then, what has become of it by now (S7)."""
+        id, content = submission.proposal.id, submission.content
         decided = self._decided.get(id)
-        if decided is not None:
-            return decided[1] if decided[0] == submission.content else self._reused(id)
-        stored = self._stored.get(id)
-        if stored is None:
-            return None
-        return stored_decision(self._batch, stored) if stored.content == submission.content else self._reused(id)
+        if decided is None:
+            stored = self._stored.get(id)
+            if stored is None:
+                return None
+            decided = stored.content, stored_decision(self._batch, stored)
+        if decided[0] != content:
+            return self._reused(id)
+        return live_decision(decided[1], content, self.view) if decided[1].is_pending else decided[1]
 
     def _reused(self, id: str) -> Decision:
         finding = Finding(
@@ -105,6 +125,154 @@ class Round:
             findings=(finding,),
         )
 
+    # -- waiting, and going on
+
+    def _wait(self, submission: Submission, judgement: Judgement, waiting: Waiting) -> Decision:
+        """Commit the ticket of a proposal that has to wait, and answer that it waits."""
+        answer = self._answer(submission, judgement)
+        self._commit_for(submission, waiting.change, judgement)
+        return msgspec.structs.replace(
+            answer,
+            revision=self.view.revision,
+            waits_for=waiting.waits_for,
+            ticket=waiting.ticket,
+            expires=waiting.expires,
+        )
+
+    def _commit_for(self, held: Submission, change: Emit, judgement: Judgement) -> None:
+        """Commit what happens to a ticket, in the name of whose proposal waits."""
+        self._judged += 1  # It is told beside the answer that led to it, and each has a place of its own (S38).
+        version = judgement.events[0].version
+        id = f"{held.proposal.id}~{change.record[1:].partition('/')[0]}{version}"
+        proposal = Proposal(id=id, changes=(change,), reason=held.proposal.reason, action=held.proposal.action)
+        self._commit(submit(proposal, held.caller, is_new=True), judgement)
+
+    def _resume(self, submission: Submission, judgement: Judgement, ticket: Ref) -> Decision:
+        """Judge afresh what waited for the transition that this proposal makes."""
+        state = judgement.states[ticket]
+        held = self._held(state)
+        if len(judgement.events) > 1:
+            return self._answer(submission, resuming.refused(judgement, resuming.not_alone(state)))
+        if held is None:
+            return self._answer(submission, resuming.refused(judgement, resuming.lost(state)))
+        judged = self._judge_held(held, judgement)
+        if judged.outcome == "committed":
+            return self._commit_both(submission, judgement, held, judged)
+        if judged.waiting is not None and state.kind == QUEUE and judged.waiting.waits_for == "queue":
+            return self._wait_on(submission, judged, judged.waiting, held, state)
+        if resuming.is_halted(state, judged):
+            return self._halt(submission, resuming.refused(judgement, *resuming.halted(state, judged)), state)
+        if resuming.is_unacceptable(state, judged):
+            return self._answer(submission, resuming.refused(judgement, *resuming.not_acceptable(state, judged)))
+        decision = self._commit(submission, judgement)
+        judged = self._judge_held(held)  # Once more, as what it drafts comes after that commit.
+        self._go_on(held, judged, state)
+        findings = (*decision.findings, *resuming.undone(held, judged, state))
+        return msgspec.structs.replace(decision, next=resuming.goes_on(held, judged), findings=findings)
+
+    def _foresee(self, judgement: Judgement) -> Judgement:
+        """Return what a transition would come to, with what waits for it."""
+        ticket = resumed_by(judgement)
+        held = self._held(judgement.states[ticket]) if ticket is not None else None
+        if ticket is None or held is None or len(judgement.events) > 1:
+            return judgement
+        state, judged = judgement.states[ticket], self._judge_held(held, judgement)
+        if resuming.is_halted(state, judged):
+            return resuming.refused(judgement, *resuming.halted(state, judged))
+        if resuming.is_unacceptable(state, judged):
+            return resuming.refused(judgement, *resuming.not_acceptable(state, judged))
+        if judged.outcome == "committed":
+            return msgspec.structs.replace(judged, states={**judged.states, **judgement.states})
+        return msgspec.structs.replace(judgement, next=resuming.goes_on(held, judged))
+
+    def _wait_on(
+        self, submission: Submission, judged: Judgement, waiting: Waiting, held: Submission, ticket: RecordState
+    ) -> Decision:
+        """Let a proposal keep its place in line; only if it waits for something else by now is that written (S32)."""
+        terms = {name: waiting.change.data[name] for name in ("to", "until", "findings")}
+        if not same_terms(terms, ticket.values):
+            self._tell_ticket(held, Emit(ticket.ref, "requeued", terms), judged.agent)
+        return self._refuse(submission.proposal.id, resuming.still_waiting(ticket, judged))
+
+    def _halt(self, submission: Submission, halted: Judgement, ticket: RecordState) -> Decision:
+        """Refuse to resume what is held up for now: its ticket stays as it is.
+
+        A release isn't kept as answered: it is tried again under the id that every process gives it.
+        """
+        if ticket.kind == QUEUE:
+            return self._refuse(submission.proposal.id, halted.findings[0])
+        return self._answer(submission, halted)
+
+    def _go_on(self, held: Submission, judged: Judgement, ticket: RecordState) -> None:
+        """Let a proposal wait for the next answer, commit it by itself, or give it back."""
+        self._judged += 1  # Its place among all that were judged comes after that of the answer to its ticket (S38).
+        if judged.waiting is not None:
+            decision = self._wait(held, judged, judged.waiting)
+        elif judged.outcome == "committed":
+            decision = self._commit_held(held, judged)
+        else:
+            decision = self._return(held, judged, ticket)
+        self._decided[held.proposal.id] = (held.content, decision)
+
+    def _commit_held(self, held: Submission, judged: Judgement) -> Decision:
+        """Commit what waited in a commit of its own, with who has consented; or answer that nothing is left to do."""
+        findings = (*judged.findings, *consents_to(held.proposal.id, held.content, self.view))
+        agreed = msgspec.structs.replace(judged, findings=findings)
+        return self._commit(held, agreed) if agreed.events else self._answer(held, agreed)
+
+    def _tell_ticket(self, held: Submission, change: Emit, agent: AgentDefinition) -> None:
+        """Commit a transition of a ticket that follows from judging what waits under it."""
+        drafted = fold.draft([change], agent, self.view)
+        judgement = Judgement("committed", agent, (), tuple(drafted.events), drafted.states, NOTHING_NEXT)
+        self._commit_for(held, change, judgement)
+
+    def _held(self, ticket: RecordState) -> Submission | None:
+        """Return the proposal that waits under a ticket, as it was submitted."""
+        id: str = ticket.values["proposal"]
+        waiting = [one for one in self.answers if one.proposal == id] or [*self._batch.answers([id]).values()]
+        stored = waiting[-1] if waiting else None
+        if not isinstance(stored, Answered) or stored.payload is None:
+            return None
+        if stored.content.hex() != ticket.values["content"]:
+            return None
+        return submit(stored.payload.proposal, caller_of(ticket), is_new=True)
+
+    def _judge_held(self, held: Submission, answering: Judgement | None = None) -> Judgement:
+        """Return the judgement of what waited, on a view in which its ticket has been answered."""
+        drafted = self.view.drafted
+        if answering is not None:
+            self.view.drafted = {**drafted, **answering.states}
+        try:
+            evidence = evidence_of(held.proposal.id, held.content, self.view)
+            return judge(held.proposal, held.caller, self.view, content=held.content, evidence=evidence)
+        finally:
+            self.view.drafted = drafted
+
+    def _commit_both(
+        self, submission: Submission, judgement: Judgement, held: Submission, judged: Judgement
+    ) -> Decision:
+        """Commit what waited together with the answer to its ticket: one commit, both named (S21)."""
+        self.view.drafted, drafted = {**self.view.drafted, **judgement.states}, self.view.drafted
+        consents = consents_to(held.proposal.id, held.content, self.view)
+        self.view.drafted = drafted
+        both = msgspec.structs.replace(
+            judged,
+            findings=(*judged.findings, *consents),
+            events=judged.events + judgement.events,
+            states={**judged.states, **judgement.states},
+        )
+        decision = self._commit(held, both)
+        self._decided[held.proposal.id] = (held.content, decision)
+        self._answer(submission, judgement)
+        return msgspec.structs.replace(decision, id=submission.proposal.id)
+
+    def _return(self, held: Submission, judged: Judgement, ticket: RecordState) -> Decision:
+        """Give a proposal that can't be done any more back to its proposer, with what was found."""
+        change = Emit(ticket.ref, "returned", {"answer": judged.next[: limits.REASON_CHARS]})
+        decision = self._answer(held, judged)
+        self._tell_ticket(held, change, judged.agent)
+        return decision
+
     # -- answers
 
     def _check(self, submission: Submission, judgement: Judgement) -> Decision:
@@ -117,6 +285,8 @@ class Round:
             next=judgement.next,
             records={"/".join(ref): state.version for ref, state in judgement.states.items()},
             findings=judgement.findings,
+            waits_for=judgement.waiting.waits_for if judgement.waiting else None,
+            retry_when=judgement.retry_when,
         )
 
     def _answer(self, submission: Submission, judgement: Judgement) -> Decision:
@@ -143,6 +313,7 @@ class Round:
             definition=self.view.compiled.number,
             next=judgement.next,
             findings=judgement.findings,
+            retry_when=judgement.retry_when,
         )
 
     def _commit(self, submission: Submission, judgement: Judgement) -> Decision:
@@ -150,7 +321,8 @@ class Round:
         events = self._events(revision, judgement)
         commit = self._seal(submission, judgement, revision, events)
         self.entries.append(Entry(commit, events))
-        self.view.accept(judgement.states, judgement.events, submission.caller.agent, submission.proposal.reason)
+        caller, reason = submission.caller.agent, submission.proposal.reason
+        self.view.accept(judgement.states, judgement.events, caller, reason, judgement.agent)
         if DEFINITION in judgement.states:
             self._adopt(judgement.states[DEFINITION])
         return Decision(
@@ -168,24 +340,10 @@ class Round:
     def _events(self, revision: int, judgement: Judgement) -> tuple[Event, ...]:
         events: list[Event] = []
         for ordinal, draft in enumerate(judgement.events):
-            salt = self._entropy(codec.SALT_BYTES)
-            digest = codec.payload_digest(salt, draft.encoded)
-            events.append(
-                Event(
-                    revision,
-                    ordinal,
-                    draft.ref[0],
-                    draft.ref[1],
-                    draft.version,
-                    draft.type,
-                    draft.life,
-                    draft.born,
-                    draft.derived,
-                    digest,
-                    salt,
-                    draft.encoded,
-                )
-            )
+            salt, encoded = self._entropy(codec.SALT_BYTES), draft.encoded
+            digest = codec.payload_digest(salt, encoded)
+            facts = (draft.version, draft.type, draft.life, draft.born, draft.derived, digest, salt, encoded)
+            events.append(Event(revision, ordinal, *draft.ref, *facts))
         return tuple(events)
 
     def _seal(self, submission: Submission, judgement: Judgement, revision: int, events: tuple[Event, ...]) -> Commit:
@@ -213,46 +371,54 @@ class Round:
 
     def _adopt(self, state: RecordState) -> None:
         """Judge what follows by the definition that was just committed."""
-        self.view.compiled = compiled_of(state.values["source"], state.version)
+        self.view.compiled = compiled_from(state)
 
 
-def _named(submission: Submission) -> list[Ref]:
-    """Return the records that a proposal names, as far as they are well-formed."""
+def _named(submission: Submission) -> list[str]:
+    """Return the addresses that a proposal names, whether they are well-formed or not."""
     proposal = submission.proposal
     named = [change.record for change in proposal.changes]
     named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
     if len(named) > _NAMED:
         del named[_NAMED:]
-    result = [ref for ref in map(refs.parse, named) if ref is not None]
     if submission.caller.key is not None:
-        result.append(("$agent", submission.caller.agent))
-    return result
+        named.append(f"{AGENT}/{submission.caller.agent}")
+    return named
 
 
-def stored_decision(batch: Batch, stored: Commit | Answered) -> Decision:
+def stored_decision(batch: Snapshot, stored: Commit | Answered) -> Decision:
     """Return what was answered under an id, without news (S7)."""
+    if isinstance(stored, Commit):
+        return _committed(batch, stored)
     payload = stored.payload
+    if payload is not None and stored.outcome == "committed" and resuming.is_resuming(payload.proposal):
+        commit = batch.commit(stored.revision)
+        if commit is not None:
+            return msgspec.structs.replace(_committed(batch, commit), id=stored.proposal)
     findings = payload.findings if payload is not None else ()
-    if isinstance(stored, Answered):
-        return Decision(
-            id=stored.proposal,
-            outcome=stored.outcome,
-            revision=stored.revision,
-            at=stored.at,
-            definition=stored.definition,
-            next=next_move(findings),
-            findings=findings,
-        )
-    events = batch.events_of(stored.revision)
     return Decision(
         id=stored.proposal,
-        outcome="committed",
+        outcome=stored.outcome,
         revision=stored.revision,
         at=stored.at,
         definition=stored.definition,
-        next="Go on.",
+        next=next_move(findings),
+        findings=findings,
+    )
+
+
+def _committed(batch: Snapshot, commit: Commit) -> Decision:
+    events = batch.events_of(commit.revision)
+    payload = commit.payload
+    return Decision(
+        id=commit.proposal,
+        outcome="committed",
+        revision=commit.revision,
+        at=commit.at,
+        definition=commit.definition,
+        next=NOTHING_NEXT,
         records={event.ref: event.version for event in events},
         events=tuple(event.event_id for event in events),
-        findings=findings,
+        findings=payload.findings if payload is not None else (),
     )

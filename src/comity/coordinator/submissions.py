@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from comity.model import codec
+from comity.errors import InvalidRequest
+from comity.model import codec, refs
 from comity.model.proposals import Caller, Proposal
 
 
@@ -32,10 +33,13 @@ def submit(proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: boo
     """Return a proposal made ready for the lane.
 
     Raises LimitExceeded if it is too large to be looked at, InvalidRequest if its parts aren't of
-    the types declared: what is kept of it must be readable for ever. Where the id ``is_new``
-    a handle made the proposal, and saw to that.
+    the types declared, as what is kept of it must be readable for ever, or if its id is one of
+    Comity's own, as a refusal alone would use that up. Where the id ``is_new`` a handle made the
+    proposal, and saw to that.
     """
     encoded = codec.encode_proposal(proposal)
     if not is_new:
+        if refs.is_system_id(proposal.id) and caller.known != "system":
+            raise InvalidRequest(f"{proposal.id[:80]!r}: ids with a '~' are for Comity's own proposals")
         codec.decode_proposal(encoded)
     return Submission(proposal, caller, encoded, codec.content_digest(caller.agent, encoded), is_new, dry)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from comity.deciding.compile import Compiled, CompiledKind
-from comity.deciding.fold import Draft, draft
+from comity.deciding.drafts import Draft
+from comity.deciding.fold import draft
 from comity.deciding.view import Ref, View
 from comity.model import refs
+from comity.model.built_in import INTENT
 from comity.model.definition import AgentDefinition
-from comity.model.proposals import AnyChange, AnyRead, Caller, Proposal
+from comity.model.proposals import AnyChange, AnyRead, Caller, Emit, Proposal
 
 
 class Case:
@@ -24,6 +26,7 @@ class Case:
         "caller",
         "changes",
         "compiled",
+        "emits",
         "is_well_formed",
         "proposal",
         "reads",
@@ -37,6 +40,8 @@ class Case:
         self.compiled: Compiled = view.compiled
         self.agent: AgentDefinition = identify(caller, view.compiled)
         self.changes: tuple[AnyChange, ...] = proposal.changes
+        self.emits = Emit in map(type, proposal.changes)
+        """Whether any of its changes is a named event: only by these do Comity's own records change (S23)."""
         self.reads: tuple[AnyRead, ...] = proposal.reads
         self.is_well_formed = True
         self._draft: Draft | None = None
@@ -45,16 +50,27 @@ class Case:
     @property
     def draft(self) -> Draft:
         """Return the events and states that the changes make, with what stood in their way."""
-        if self._draft is None:
-            self._draft = draft(self.changes, self.agent, self.view)
-        return self._draft
+        drafted = self._draft
+        if drafted is None:
+            changes = self.changes
+            if self.proposal.intent is not None and INTENT in self.view.kind_revisions:
+                changes = (*changes, *self._closing(self.proposal.intent))
+            self._draft = drafted = draft(changes, self.agent, self.view)
+        return drafted
+
+    def _closing(self, intent: str) -> tuple[AnyChange, ...]:
+        """Return the close of the announced intent that the proposal is made of (S18)."""
+        ref = refs.parse(f"{INTENT}/{intent}")
+        state = self.view.record(ref) if ref is not None else None
+        is_open = state is not None and state.is_live and state.values["agent"] == self.agent.name
+        return (Emit(state.ref, "closed"),) if state is not None and is_open else ()
 
     @property
     def subjects(self) -> tuple[Ref, ...]:
         """Return the records that the proposal is about (S28)."""
         if self._subjects is None:
             named = (*self.proposal.about, *(change.record for change in self.changes))
-            self._subjects = tuple(dict.fromkeys(refs.split(ref) for ref in named))
+            self._subjects = tuple(dict.fromkeys([refs.parts(ref) for ref in named]))
         return self._subjects
 
     def kind(self, name: str) -> CompiledKind:

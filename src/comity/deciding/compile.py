@@ -8,7 +8,7 @@ and nothing is said about what refers to the parts that are lacking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -16,6 +16,7 @@ from comity import limits
 from comity.deciding import schemas
 from comity.deciding.compiled import Compiled, CompiledEvent, CompiledGuard, CompiledKind, Referrer
 from comity.deciding.consent import Consent
+from comity.deciding.examples import check_examples
 from comity.deciding.expressions import (
     RESERVED_NAMES,
     Environment,
@@ -25,6 +26,8 @@ from comity.deciding.expressions import (
     variable_name,
 )
 from comity.deciding.fields import CompiledField, compile_field
+from comity.deciding.modes import compile_modes
+from comity.deciding.rules import compile_rules
 from comity.errors import InvalidExpression
 from comity.model.built_in import built_in
 from comity.model.definition import (
@@ -59,17 +62,20 @@ UNKNOWN = FieldType("any", nullable=False)
 """The type of a field of which something is wrong: expressions that use it are right, however they do."""
 
 
-def load_definition(source: str, number: int, *, origin: str = "comity.toml") -> Compiled:
+def load_definition(
+    source: str, number: int, *, origin: str = "comity.toml", shadowed: Collection[str] = ()
+) -> Compiled:
     r"""Return the definition that a TOML text describes, ready for judging.
 
     ``number`` is its version in the workspace's log; ``origin`` is what messages call the
-    text. Raises InvalidDefinition with every problem of the text and of what it means, in
+    text; ``shadowed`` names the rules that run in shadow unless they have a mode of their
+    own. Raises InvalidDefinition with every problem of the text and of what it means, in
     the order of their lines; of a text that is no TOML only this is told.
 
     >>> load_definition('[kinds.ticket.fields]\ntitle = { type = "string" }', 1).kinds["ticket"].field_names
     ('title',)
     """
-    return _compile(read_partly(source, origin=origin), number)
+    return _compile(read_partly(source, origin=origin), number, shadowed)
 
 
 def compile_definition(definition: Definition, number: int, *, origin: str = "comity.toml") -> Compiled:
@@ -85,9 +91,13 @@ def _as_read(definition: Definition, origin: str) -> Reading:
     return Reading(definition, Problems(definition.source, origin), Unread())
 
 
-def _compile(reading: Reading, number: int) -> Compiled:
+def _compile(reading: Reading, number: int, shadowed: Collection[str] = ()) -> Compiled:
     definition = reading.definition
     declared, environment = _compile_kinds(reading)
+    book = compile_rules(reading, environment, shadowed)
+    modes = compile_modes(reading)
+    check_examples(reading, declared)
+    reading.problems.raise_any()
     return Compiled(
         definition=definition,
         number=number,
@@ -98,6 +108,9 @@ def _compile(reading: Reading, number: int) -> Compiled:
         has_declared_kinds=bool(declared),
         any_kind=_any_kind(definition),
         assume=lru_cache(limits.ASSUMPTIONS_CACHED)(environment.assumption),
+        rules=book,
+        modes=modes,
+        shadowed=tuple(shadowed),
     )
 
 
@@ -105,13 +118,20 @@ def _compile_kinds(reading: Reading) -> tuple[dict[str, CompiledKind], Environme
     """Return a definition's own kinds, and the environment that assumptions about them are compiled in."""
     compiler = _KindCompiler(reading)
     kinds = {kind.name: compiler.kind(kind) for kind in reading.definition.kinds}
-    reading.problems.raise_any()
-    return kinds, Environment({_root(name): _types(kind.fields) for name, kind in kinds.items()})
+    environment = Environment(
+        {_root(name): _types(kind.fields) for name, kind in kinds.items()},
+        referrers={to: frozenset(one.kind for one in found) for to, found in _referrers(kinds.values()).items()},
+        takes_undeclared=reading.definition.undeclared == "allow" or not kinds,
+    )
+    return kinds, environment
 
 
 @cache
 def _built_in_kinds() -> Mapping[str, CompiledKind]:
-    return _compile_kinds(_as_read(built_in(), "built_in.toml"))[0]
+    reading = _as_read(built_in(), "built_in.toml")
+    kinds, _ = _compile_kinds(reading)
+    reading.problems.raise_any()
+    return kinds
 
 
 def _root(kind: str) -> str:
@@ -364,7 +384,7 @@ class _KindCompiler:
     def note_expression(self, kind: KindDefinition, source: str, path: Path, error: InvalidExpression) -> None:
         """Note what is wrong with an expression, unless it looks at something that couldn't be read."""
         if not mentions(source, self.unread.fields[kind.name]):
-            self.problems.add(path, explain(error))
+            self.problems.add_expression(path, error)
 
 
 class _EventCompiler:
@@ -396,7 +416,15 @@ class _EventCompiler:
             lives=self.event.lives,
             leads_to=self.event.leads_to,
             actors=self.event.actors,
+            check=self.check(types, environment),
+            why=self.event.why,
         )
+
+    def check(self, types: Mapping[str, FieldType], environment: Environment) -> Expression | None:
+        """Return what must hold for a transition to start; only built-in kinds say so."""
+        if self.event.check is None:
+            return None
+        return environment.transition(_root(self.kind.name), types, self.event.check)
 
     def data(self) -> dict[str, CompiledField]:
         found: dict[str, CompiledField] = {}
@@ -437,8 +465,3 @@ class _EventCompiler:
                 f"{self.event.name} may be emitted by {' and '.join(lacking)}, who may not write {field.name!r}: "
                 f"it belongs to {' and '.join(sorted(field.owners))}",
             )
-
-
-def explain(error: InvalidExpression) -> str:
-    """Return what is wrong with an expression, with the place in it if it is known."""
-    return f"{error}" if error.position is None else f"{error}, at character {error.position + 1}"

@@ -14,6 +14,8 @@ import msgspec
 
 from comity.deciding.expressions import Expression
 from comity.deciding.fields import CompiledField
+from comity.deciding.modes import Modes
+from comity.deciding.rulebook import Rulebook
 from comity.model import refs
 from comity.model.definition import (
     ActionDefinition,
@@ -21,6 +23,7 @@ from comity.model.definition import (
     BlindWrites,
     Definition,
     Freshness,
+    Mode,
     OnRemoval,
 )
 from comity.model.filters import Condition, Query
@@ -41,7 +44,8 @@ class CompiledGuard:
 class CompiledEvent:
     """Be a named event: who may emit it, what it carries, what it makes of the record's fields.
 
-    ``actors`` isn't empty for a transition, and for these alone ``lives`` and ``leads_to`` matter.
+    ``actors`` isn't empty for a transition, and for these alone ``lives``, ``leads_to``,
+    ``check`` (what must hold for it to start) and ``why`` (what is said where it doesn't) matter.
     """
 
     name: str
@@ -51,6 +55,8 @@ class CompiledEvent:
     lives: tuple[Life, ...]
     leads_to: Life
     actors: tuple[str, ...]
+    check: Expression | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,8 @@ class Compiled:
 
     ``kinds`` holds declared and built-in ones; ``referrers`` the fields that refer to a
     kind, by that kind. ``assume`` compiles an assumption, and keeps it for the next time.
+    ``modes`` says which checks only tell what they find, ``shadowed`` which rules do so as
+    they were new and don't say otherwise themselves (S26).
     """
 
     definition: Definition
@@ -122,6 +130,9 @@ class Compiled:
     has_declared_kinds: bool
     any_kind: CompiledKind
     assume: Callable[[str], Expression]
+    rules: Rulebook
+    modes: Modes
+    shadowed: tuple[str, ...] = ()
 
     def kind(self, name: str) -> CompiledKind | None:
         """Return a declared or built-in kind, or None."""
@@ -134,6 +145,14 @@ class Compiled:
     def assumption(self, source: str) -> Expression:
         """Return an agent's assumption, compiled; raises InvalidExpression."""
         return self.assume(source)
+
+    def mode(self, gate: str, kind: str | None, agent: str) -> Mode:
+        """Return whether what a gate finds stands in the way of an agent, or is only told (S22).
+
+        ``kind`` is that of the record found fault with. The most specific setting counts:
+        the agent's, its role's, the kind's, the workspace's.
+        """
+        return self.modes.of(gate, kind, agent)
 
     def suggest_kind(self, name: str) -> str | None:
         """Return the declared kind that a misspelt name most likely means, or None."""

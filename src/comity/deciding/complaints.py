@@ -6,6 +6,7 @@ What holds values is a record, whose fields they are, or an event, whose data th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from comity import limits
 from comity.deciding.fields import CompiledField
@@ -14,6 +15,9 @@ from comity.model.decisions import Finding
 from comity.model.texts import listed, suggestion
 
 _SHOWN = 10
+
+SAID_BESIDE: Final = ("reason", "action", "about", "was", "assume", "accept", "cause", "leases", "not_after")
+"""What verbs that set fields take beside these, so that a misspelt one comes as a field."""
 
 
 def unknown_name(record: str, name: str, declared: Mapping[str, CompiledField], event: str | None = None) -> Finding:
@@ -25,6 +29,8 @@ def unknown_name(record: str, name: str, declared: Mapping[str, CompiledField], 
         message = f"{shown!r} is no data of the event {event} of {record}{hint}"
         remedy = f"It carries: {names}." if names else "It carries no data."
     else:
+        option = None if refs.nearest(name, declared) else refs.nearest(name, SAID_BESIDE)
+        hint = f"; did you mean {option!r}, which is said beside its fields?" if option else hint
         message = f"{shown!r} is no field of {record}{hint}"
         remedy = f"Declared fields: {names}." if names else "No field of it is declared."
     return Finding("shape.unknown_field", message, _subject(record, shown, event), remedy=remedy)

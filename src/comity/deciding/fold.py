@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from comity import limits
 from comity.clock import format_time
-from comity.deciding import operands
+from comity.deciding import answering, leasing, operands
 from comity.deciding.compile import Compiled, CompiledEvent, CompiledKind, Referrer
+from comity.deciding.drafts import Draft, DraftEvent, Working
 from comity.deciding.expressions import ExpressionFailed
 from comity.deciding.view import Ref, View
 from comity.model import proposals, refs
+from comity.model.built_in import LEASE
 from comity.model.codec import encode
-from comity.model.decisions import Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Event, EventPayload
 from comity.model.filters import Condition, Query
@@ -29,59 +28,10 @@ from comity.model.records import LIFE, Life, RecordState
 from comity.model.values import same
 
 
-class DraftEvent(msgspec.Struct, frozen=True, gc=False):
-    """Be one event that a proposal would make.
-
-    ``derived`` names what derived it: empty for a change that the proposal asks for itself,
-    ``detach:…`` or ``cascade:…`` with the record whose removal led to it. ``named`` tells
-    that it was emitted by name, so that the event's owner answers for it. ``encoded`` is
-    the payload as it will be kept.
-    """
-
-    ref: Ref
-    version: int
-    type: str
-    life: Life
-    born: int
-    payload: EventPayload
-    encoded: bytes
-    derived: str = ""
-    named: bool = False
-
-    def changed(self) -> Iterable[str]:
-        """Return the fields that this event changed, ``$life`` among them where it did."""
-        return self.payload.was
-
-
-class Draft:
-    """Hold what a proposal would do: events in order, and the states they lead to."""
-
-    def __init__(self) -> None:
-        self.events: list[DraftEvent] = []
-        self.states: dict[Ref, RecordState] = {}
-        self.findings: list[Finding] = []
-
-    def refuse(self, code: str, subject: Ref, message: str, remedy: str, **data: object) -> None:
-        """Note what stands in the way of a change."""
-        self.findings.append(Finding(code, message, "/".join(subject), remedy=remedy, data=data))
-
-
-class _Working:
-    """Be a record while a proposal changes it."""
-
-    __slots__ = ("blame", "born", "life", "ref", "values", "version")
-
-    def __init__(self, state: RecordState) -> None:
-        self.ref: Ref = (state.kind, state.id)
-        self.version = state.version
-        self.life: Life = state.life
-        self.born = state.born
-        self.values = state.values.copy()
-        self.blame = state.blame.copy()
-
-
 class _Drafting:
     """Apply changes one after the other; each finds what those before it did."""
+
+    __slots__ = ("agent", "bytes", "compiled", "result", "revision", "view", "working")
 
     def __init__(self, agent: AgentDefinition, view: View) -> None:
         self.agent = agent
@@ -89,26 +39,25 @@ class _Drafting:
         self.compiled: Compiled = view.compiled
         self.revision = view.revision + 1
         self.result = Draft()
-        self.working: dict[Ref, _Working] = {}
+        self.working: dict[Ref, Working] = {}
         self.bytes = 0
 
-    def record(self, ref: Ref) -> _Working:
+    def record(self, ref: Ref) -> Working:
         found = self.working.get(ref)
         if found is None:
-            found = self.working[ref] = _Working(self.view.record(ref))
+            found = self.working[ref] = Working(self.view.record(ref))
         return found
 
     def kind(self, name: str) -> CompiledKind:
         return self.compiled.kinds.get(name) or self.compiled.any_kind
 
     def apply(self, change: AnyChange) -> None:
-        ref = refs.split(change.record)
-        record = self.record(ref)
+        record = self.record(refs.parts(change.record))
         _APPLY[type(change)](self, record, change)
 
     # -- life
 
-    def create(self, record: _Working, change: proposals.Create | proposals.Put) -> None:
+    def create(self, record: Working, change: proposals.Create | proposals.Put) -> None:
         if record.life in ("live", "archived"):
             self._refuse_existing(record)
             return
@@ -125,7 +74,7 @@ class _Drafting:
             self._assign(record, name, value, was, None)
         self._event(record, f"{record.ref[0]}.created", was)
 
-    def _refuse_existing(self, record: _Working) -> None:
+    def _refuse_existing(self, record: Working) -> None:
         archived = record.life == "archived"
         self.result.refuse(
             "integrity.exists",
@@ -134,15 +83,15 @@ class _Drafting:
             "Restore it, then set its fields." if archived else "Read it and set its fields, or take another id.",
         )
 
-    def archive(self, record: _Working, change: AnyChange) -> None:
+    def archive(self, record: Working, change: AnyChange) -> None:
         if self._is_live(record):
             self._live_on(record, "archived", "archived")
 
-    def delete(self, record: _Working, change: AnyChange) -> None:
+    def delete(self, record: Working, change: AnyChange) -> None:
         if record.life == "archived" or self._is_live(record):
             self._live_on(record, "deleted", "deleted")
 
-    def restore(self, record: _Working, change: AnyChange) -> None:
+    def restore(self, record: Working, change: AnyChange) -> None:
         if record.life in ("archived", "deleted"):
             if record.life == "deleted":
                 record.born = record.version + 1
@@ -150,13 +99,13 @@ class _Drafting:
         elif record.life == "absent":
             self._refuse_absent(record)
 
-    def _live_on(self, record: _Working, life: Life, word: str, derived: str = "") -> None:
+    def _live_on(self, record: Working, life: Life, word: str, derived: str = "") -> None:
         was: dict[str, Any] = {LIFE: record.life}
         record.life = life
         record.blame[LIFE] = self.revision
         self._event(record, f"{record.ref[0]}.{word}", was, derived=derived)
 
-    def _is_live(self, record: _Working) -> bool:
+    def _is_live(self, record: Working) -> bool:
         if record.life == "live":
             return True
         if record.life == "absent":
@@ -171,7 +120,7 @@ class _Drafting:
             )
         return False
 
-    def _refuse_absent(self, record: _Working) -> None:
+    def _refuse_absent(self, record: Working) -> None:
         nearest = self.compiled.suggest_kind(record.ref[0]) if self.compiled.kind(record.ref[0]) is None else None
         hint = f" There is a kind {nearest!r}." if nearest and nearest != record.ref[0] else ""
         self.result.refuse(
@@ -181,7 +130,7 @@ class _Drafting:
             "Create it, or use put, which creates or sets.",
         )
 
-    def _since(self, record: _Working) -> str:
+    def _since(self, record: Working) -> str:
         if record.blame.get(LIFE) == self.revision:
             return " by this very proposal"
         author = self.view.author(self.view.record(record.ref), LIFE)
@@ -189,11 +138,11 @@ class _Drafting:
 
     # -- fields
 
-    def set(self, record: _Working, change: proposals.Set) -> None:
+    def set(self, record: Working, change: proposals.Set) -> None:
         if self._is_live(record):
             self._set_fields(record, change.fields)
 
-    def put(self, record: _Working, change: proposals.Put) -> None:
+    def put(self, record: Working, change: proposals.Put) -> None:
         if record.life in ("absent", "deleted"):
             self.create(record, change)
         elif self._is_live(record):
@@ -202,14 +151,12 @@ class _Drafting:
                 fields = {**dict.fromkeys(record.values.keys() - fields.keys()), **fields}
             self._set_fields(record, fields)
 
-    def _set_fields(self, record: _Working, fields: Mapping[str, Any]) -> None:
+    def _set_fields(self, record: Working, fields: Mapping[str, Any]) -> None:
         named = self.kind(record.ref[0]).named_events
         updated = f"{record.ref[0]}.updated"
-        groups: dict[str, Mapping[str, Any]] = {updated: fields}
-        if named:
-            groups = {}
-            for name, value in fields.items():
-                groups[named.get(name, updated)] = {**groups.get(named.get(name, updated), {}), name: value}
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in fields.items():
+            groups.setdefault(named.get(name, updated), {})[name] = value
         for event, values in groups.items():
             was: dict[str, Any] = {}
             for name, value in values.items():
@@ -217,19 +164,19 @@ class _Drafting:
             if was:
                 self._event(record, event, was)
 
-    def add(self, record: _Working, change: proposals.Add) -> None:
+    def add(self, record: Working, change: proposals.Add) -> None:
         self._compute(record, change.fields, operands.added)
 
-    def include(self, record: _Working, change: proposals.Include) -> None:
+    def include(self, record: Working, change: proposals.Include) -> None:
         self._compute(record, change.fields, operands.included)
 
-    def exclude(self, record: _Working, change: proposals.Exclude) -> None:
+    def exclude(self, record: Working, change: proposals.Exclude) -> None:
         self._compute(record, change.fields, operands.excluded)
 
-    def append(self, record: _Working, change: proposals.Append) -> None:
+    def append(self, record: Working, change: proposals.Append) -> None:
         self._compute(record, change.fields, operands.appended)
 
-    def _compute(self, record: _Working, fields: Mapping[str, Any], compute: Callable[[Any, Any], Any]) -> None:
+    def _compute(self, record: Working, fields: Mapping[str, Any], compute: Callable[[Any, Any], Any]) -> None:
         if not self._is_live(record):
             return
         results: dict[str, Any] = {}
@@ -242,7 +189,7 @@ class _Drafting:
                 )
         self._set_fields(record, results)
 
-    def _assign(self, record: _Working, name: str, value: Any, was: dict[str, Any], former: Any) -> None:
+    def _assign(self, record: Working, name: str, value: Any, was: dict[str, Any], former: Any) -> None:
         if same(former, value):
             return
         was[name] = former
@@ -252,7 +199,7 @@ class _Drafting:
         else:
             record.values[name] = value
 
-    def undo(self, record: _Working, change: proposals.Undo) -> None:
+    def undo(self, record: Working, change: proposals.Undo) -> None:
         if LIFE not in change.fields and not self._is_live(record):
             return
         was: dict[str, Any] = {}
@@ -270,45 +217,88 @@ class _Drafting:
 
     # -- named events
 
-    def emit(self, record: _Working, change: proposals.Emit) -> None:
+    def emit(self, record: Working, change: proposals.Emit) -> None:
         declared = self.kind(record.ref[0]).events.get(change.event)
         if declared is not None and declared.actors:
             self._transit(record, change, declared)
         elif self._is_live(record):
             self._emit_named(record, change, declared)
 
-    def _transit(self, record: _Working, change: proposals.Emit, declared: CompiledEvent) -> None:
+    def _transit(self, record: Working, change: proposals.Emit, declared: CompiledEvent) -> None:
         if record.life not in declared.lives:
-            self.result.refuse(
-                "shape.transition",
-                record.ref,
-                f"{change.event} may not happen to {'/'.join(record.ref)}, which is {record.life}.",
-                f"It may where the record is {' or '.join(declared.lives)}.",
-            )
+            why = answering.not_there("/".join(record.ref), record.life, record.values, change.event, declared.lives)
+            self.result.refuse("shape.transition", record.ref, *why)
+            return
+        if declared.check is not None and not self._may_start(record, change, declared):
             return
         was: dict[str, Any] = {}
-        if record.life != declared.leads_to:
+        leads_to = declared.leads_to
+        if record.ref[0] in _COMPUTED:
+            computed = self._compute_transition(record, change, was)
+            if computed is None:
+                return
+            leads_to = computed.life
+        if record.life != leads_to:
             was[LIFE] = record.life
-            record.born = record.version + 1 if declared.leads_to == "live" else record.born
-            record.life = declared.leads_to
+            record.born = record.version + 1 if leads_to == "live" else record.born
+            record.life = leads_to
             record.blame[LIFE] = self.revision
         self._emit_named(record, change, declared, was)
 
+    def _compute_transition(
+        self, record: Working, change: proposals.Emit, was: dict[str, Any]
+    ) -> leasing.Transit | None:
+        """Assign what a transition does that no expression can say; None where it may not happen."""
+        moment = leasing.Moment(self.view.now_us, self.revision, self.view.renewal)
+        try:
+            computed = _COMPUTED[record.ref[0]](record.ref[1], record.values, change, self.agent.name, moment)
+        except leasing.NotNow as refusal:
+            self.result.findings.append(refusal.finding)
+            return None
+        for name, value in computed.fields.items():
+            self._assign(record, name, value, was, record.values.get(name))
+        return computed
+
+    def _may_start(self, record: Working, change: proposals.Emit, declared: CompiledEvent) -> bool:
+        if declared.check is None:
+            return True
+        remedy = "Look at the record as it is now, then decide again."
+        try:
+            if declared.check.holds(self._roots(record, change)):
+                return True
+            told = answering.obstacle(record.ref[0], change.event, record.values, self.agent, self.view.now_us)
+            problem, remedy = told or (declared.why or "It may not happen now.", remedy)
+        except ExpressionFailed as error:
+            problem = f"Whether it may can't be judged: {error}."
+        self.result.refuse(
+            "shape.transition",
+            record.ref,
+            f"{change.event} may not happen to {'/'.join(record.ref)}: {problem}",
+            remedy,
+        )
+        return False
+
+    def _roots(self, record: Working, change: proposals.Emit) -> dict[str, Any]:
+        """Return what the expressions of an event look at."""
+        return {
+            "record": {**self.kind(record.ref[0]).defaults, **record.values, "$id": record.ref[1]},
+            "event": {**change.data, "at": self.view.now_us, "by": self.agent.name},
+            "agent": _agent(self.agent),
+            "now": self.view.now_us,
+        }
+
     def _emit_named(
         self,
-        record: _Working,
+        record: Working,
         change: proposals.Emit,
         declared: CompiledEvent | None,
         was: dict[str, Any] | None = None,
     ) -> None:
         was = {} if was is None else was
-        before = {**self.kind(record.ref[0]).defaults, **record.values, "$id": record.ref[1]}
+        roots = self._roots(record, change)
         for name, expression in declared.then.items() if declared else ():
-            event = {**change.data, "at": self.view.now_us, "by": self.agent.name}
             try:
-                value = expression.value(
-                    {"record": before, "event": event, "agent": _agent(self.agent), "now": self.view.now_us}
-                )
+                value = expression.value(roots)
             except ExpressionFailed as error:
                 self.result.refuse(
                     "guard.consequence",
@@ -322,7 +312,7 @@ class _Drafting:
 
     def _event(
         self,
-        record: _Working,
+        record: Working,
         type: str,
         was: dict[str, Any],
         *,
@@ -398,14 +388,16 @@ class _Drafting:
 
     def finish(self) -> Draft:
         """Return what was drafted, with the states that it leads to."""
-        changed = dict.fromkeys(event.ref for event in self.result.events)
-        self.result.states = {ref: self._state(self.working[ref]) for ref in changed}
+        for event in self.result.events:
+            if event.ref not in self.result.states:
+                self.result.states[event.ref] = self._after(self.working[event.ref])
         return self.result
 
-    def _state(self, record: _Working) -> RecordState:
+    def _state(self, record: Working) -> RecordState:
         unchanged = self.view.record(record.ref)
-        if record.version == unchanged.version:
-            return unchanged
+        return unchanged if record.version == unchanged.version else self._after(record)
+
+    def _after(self, record: Working) -> RecordState:
         return RecordState(
             *record.ref, record.version, record.life, record.born, self.revision, record.values, record.blame
         )
@@ -426,7 +418,7 @@ class _Drafting:
                 self._detach(record, referrer, target)
         return [(state.kind, state.id) for state in found] if referrer.on_removal == "cascade" else []
 
-    def _detach(self, record: _Working, referrer: Referrer, target: Ref) -> None:
+    def _detach(self, record: Working, referrer: Referrer, target: Ref) -> None:
         former = record.values.get(referrer.field)
         left = [item for item in former or () if item != target[1]] if referrer.is_list else None
         was: dict[str, Any] = {}
@@ -453,7 +445,10 @@ class _Drafting:
         )
 
 
-_APPLY: Final[dict[type, Callable[[_Drafting, _Working, Any], None]]] = {
+_COMPUTED: Final = {LEASE: leasing.transit}
+"""What transitions do that no expression can say, by the kinds that have such."""
+
+_APPLY: Final[dict[type, Callable[[_Drafting, Working, Any], None]]] = {
     proposals.Create: _Drafting.create,
     proposals.Set: _Drafting.set,
     proposals.Put: _Drafting.put,
@@ -477,7 +472,7 @@ def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> D
         if drafting.is_too_large:
             drafting.refuse_too_large()
             break
-    if any(_removes(event) for event in drafting.result.events):
+    if any(map(_removes, drafting.result.events)):
         drafting.derive()
     return drafting.finish()
 

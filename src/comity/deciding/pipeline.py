@@ -8,20 +8,24 @@ from typing import Final
 import msgspec
 
 from comity import limits
+from comity.deciding import edges, shadow, tickets, turns
 from comity.deciding.case import Case, identify
-from comity.deciding.fold import DraftEvent
+from comity.deciding.drafts import DraftEvent
+from comity.deciding.fold import draft
 from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
+from comity.deciding.tickets import Waiting
 from comity.deciding.view import Missing, Ref, TooBroad, View
 from comity.errors import StoreError
+from comity.model import refs
+from comity.model.built_in import LEASE
 from comity.model.codec import encode
-from comity.model.decisions import Finding, Outcome
+from comity.model.decisions import NOTHING_NEXT, Finding, Outcome, Severity
 from comity.model.definition import AgentDefinition
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
 from comity.model.texts import show, tokens
 
 _MOVED_WHEN_CUT: Final = 10
-_NOTHING_NEXT: Final = "Go on."
 _NEXT_TOKENS: Final = limits.ANSWER_TOKENS * 2 // 5
 """Of two remedies; the rest of an answer is for what was found."""
 
@@ -35,10 +39,17 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     events: tuple[DraftEvent, ...]
     states: Mapping[Ref, RecordState]
     next: str
+    waiting: Waiting | None = None
+    retry_when: str | None = None
 
 
-def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
+def judge(
+    proposal: Proposal, caller: Caller, view: View, *, content: bytes = b"", evidence: frozenset[str] = frozenset()
+) -> Judgement:
     """Return the judgement of a proposal on a view.
+
+    ``content`` is its digest, by which what waits is known; findings whose keys are among
+    the ``evidence`` have been answered, and don't stand in its way any more (S21).
 
     Raises StoreError where a fact can't be had for now. A gate that fails otherwise
     refuses this proposal, and it alone (S3).
@@ -46,30 +57,68 @@ def judge(proposal: Proposal, caller: Caller, view: View) -> Judgement:
     view.asked = 0
     case = Case(proposal, caller, view)
     try:
-        findings = _ask(case)
+        findings = _settled(_ask(case), evidence, case)
     except (Missing, StoreError):
         raise
     except TooBroad:
         return _refusal(_too_broad(), caller, view)
     except Exception as error:  # noqa: BLE001 - whatever a check does, only this proposal may suffer
         return unjudgeable(error, caller, view)
-    refused = any(finding.severity != "warn" for finding in findings)
+    if findings and (severity := tickets.strongest(findings)) != "warn":
+        return _stop(severity, case, findings, content)
+    drafted = case.draft
+    said = _bounded(findings)
+    return Judgement("committed", case.agent, said, tuple(drafted.events), drafted.states, next_move(said))
+
+
+def _stop(severity: Severity, case: Case, findings: list[Finding], content: bytes) -> Judgement:
+    """Return the judgement of what doesn't commit now: it is refused, or waits."""
+    said = _bounded(findings)
+    if severity == "refuse" or severity == "defer" or _is_transition(case):
+        deferred = [finding for finding in findings if severity == "defer" == finding.severity]
+        retry_when = next((until for finding in deferred if (until := finding.data.get("until"))), None)
+        return Judgement("refused", case.agent, said, (), {}, next_move(said), retry_when=retry_when)
+    terms = turns.terms_of(case, findings) if severity == "queue" else {}
+    waiting = tickets.wait(case.proposal, case.caller, content, findings, case.subjects, case.view.now_us, terms)
+    opened = draft([waiting.change], case.agent, case.view)
+    if opened.findings:
+        return Judgement("refused", case.agent, tuple(opened.findings), (), {}, next_move(opened.findings))
+    move = tickets.next_of(waiting.waits_for, waiting.ticket, waiting.expires, waiting.change.data["to"])
+    return Judgement("pending", case.agent, said, tuple(opened.events), opened.states, move, waiting)
+
+
+def _is_transition(case: Case) -> bool:
+    """Tell whether a proposal changes a record of Comity's own: what answers a ticket can't wait under one."""
+    return any(refs.is_built_in(change.record) for change in case.changes)
+
+
+def _settled(findings: list[Finding], evidence: frozenset[str], case: Case) -> list[Finding]:
+    """Return findings without those that have been answered, and with what all other waits say of this one (S31)."""
+    if evidence:
+        findings = [finding for finding in findings if tickets.key_of(finding) not in evidence]
+    severity = tickets.strongest(findings) if findings else "warn"
+    if severity == "warn":
+        return [*findings, *edges.judge_joining(case)] if LEASE in case.view.kind_revisions else findings
+    return findings if severity == "refuse" else edges.settle(case, findings, severity)
+
+
+def _bounded(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Return findings within the limits of an answer."""
     if len(findings) > limits.FINDINGS_PER_DECISION:
         findings = _shorten(findings)
     if findings and len(encode(findings)) > limits.ANSWER_BYTES:
         findings = [*map(_cut, findings[:-1]), _cut(findings[-1], limits.ANSWER_BYTES)]
-    if refused:
-        return Judgement("refused", case.agent, tuple(findings), (), {}, next_move(findings))
-    draft = case.draft
-    return Judgement("committed", case.agent, tuple(findings), tuple(draft.events), draft.states, next_move(findings))
+    return tuple(findings)
 
 
 def _ask(case: Case) -> list[Finding]:
-    findings = [finding for gate in BEFORE_DRAFT for finding in gate(case)]
+    findings: list[Finding] = []
+    for gate in BEFORE_DRAFT:
+        findings += gate(case)
     if case.is_well_formed:
         for gate in AFTER_DRAFT:
-            findings.extend(gate(case))
-    return findings
+            findings += gate(case)
+    return shadow.let_pass(findings, case) if findings else findings
 
 
 def unjudgeable(error: Exception, caller: Caller, view: View) -> Judgement:
@@ -107,7 +156,8 @@ def _cut(finding: Finding, said: int | None = None) -> Finding:
         msgspec.structs.replace(one, was=show(one.was), now=show(one.now)) for one in finding.moved[:_MOVED_WHEN_CUT]
     )
     message = finding.message[: limits.REASON_CHARS] + note
-    return msgspec.structs.replace(finding, message=message, moved=moved, unchanged=finding.unchanged[:10], data={})
+    data = {key: finding.data[key] for key in ("shadow",) if key in finding.data}
+    return msgspec.structs.replace(finding, message=message, moved=moved, unchanged=finding.unchanged[:10], data=data)
 
 
 def next_move(findings: Sequence[Finding]) -> str:
@@ -115,9 +165,9 @@ def next_move(findings: Sequence[Finding]) -> str:
 
     What can be mended in the proposal comes before what must be decided again.
     """
-    refusals = [finding for finding in findings if finding.severity != "warn"]
+    refusals = [finding for finding in findings if finding.severity != "warn"] if findings else ()
     if not refusals:
-        return _NOTHING_NEXT
+        return NOTHING_NEXT
     ordered = sorted(refusals, key=lambda finding: bool(finding.moved))
     remedies = list(dict.fromkeys(finding.remedy for finding in ordered if finding.remedy))[:2]
     both = " ".join(remedies)

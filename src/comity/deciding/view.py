@@ -9,15 +9,22 @@ be repeated on any state of any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from comity import limits
+from comity.clock import SECOND_US, format_time, parse_time
+from comity.deciding.announced import Announced, is_about
 from comity.deciding.compile import Compiled
+from comity.deciding.queues import Queue
+from comity.errors import LimitExceeded
 from comity.model import filters
+from comity.model.built_in import INTENT, QUEUE
 from comity.model.codec import encode
-from comity.model.filters import Query
+from comity.model.definition import AgentDefinition
+from comity.model.filters import Condition, Query
+from comity.model.proposals import AgentKind
 from comity.model.records import RecordState
 from comity.model.refs import event_id
 
@@ -71,7 +78,55 @@ class EventNeed(msgspec.Struct, frozen=True, tag=True):
     ordinal: int
 
 
-Need = RecordNeed | PastNeed | FindNeed | CountNeed | AuthorNeed | ChangedNeed | EventNeed
+class RecentNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask for the events on a record after a time (microseconds), the newest ``limit``, first the newest.
+
+    Those of the agent ``but`` don't count.
+    """
+
+    ref: Ref
+    since_us: int
+    limit: int
+    but: str | None = None
+
+
+class NotedNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask for what is noted under a name of a topic, outside the log (S18)."""
+
+    topic: str
+    name: str
+
+
+class HeldNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask for what is open of one of Comity's own kinds, at the head, as it is held over batches."""
+
+    kind: str
+
+
+Need = (
+    HeldNeed
+    | RecordNeed
+    | PastNeed
+    | FindNeed
+    | CountNeed
+    | AuthorNeed
+    | ChangedNeed
+    | EventNeed
+    | RecentNeed
+    | NotedNeed
+)
+
+
+class Happened(msgspec.Struct, frozen=True, gc=False):
+    """Be an event as others see it: whose doing, of which type, on which record, when, which fields it changed."""
+
+    agent: str
+    role: str
+    kind: AgentKind
+    type: str
+    record: str
+    at: int
+    fields: tuple[str, ...]
 
 
 class Author(msgspec.Struct, frozen=True, gc=False):
@@ -91,17 +146,27 @@ class Drafted(Protocol):
         """Return the record that it is about."""
         ...
 
+    @property
+    def type(self) -> str:
+        """Return what it is called."""
+        ...
+
     def changed(self) -> Iterable[str]:
         """Return the fields that it changed."""
         ...
 
 
+_NOTHING: Final[Mapping[str, RecordState]] = {}
+
 Ask = Callable[[Need], Any]
 """Answer a need, as of the head that the view shows."""
 
 
-class TooBroad(Exception):
-    """Tell that a proposal would have more looked at than ``limits.FACTS_PER_PROPOSAL``."""
+class TooBroad(LimitExceeded):
+    """Tell that a proposal, or a question, would have more looked at than ``limits.FACTS_PER_PROPOSAL``."""
+
+    def __init__(self) -> None:
+        super().__init__(f"this would look at more than {limits.FACTS_PER_PROPOSAL} records and events")
 
 
 class Missing(Exception):
@@ -121,10 +186,12 @@ class View:
 
     __slots__ = (
         "_ask",
+        "_changed_by_kind",
+        "_drafted",
         "asked",
         "authors",
         "compiled",
-        "drafted",
+        "doers",
         "facts",
         "incarnation",
         "kind_revisions",
@@ -154,13 +221,32 @@ class View:
         self.incarnation = incarnation
         self.now_us = now_us
         self.kind_revisions = dict(kind_revisions)
-        self.drafted: dict[Ref, RecordState] = {}
+        self.drafted = {}
         self.authors: dict[int, tuple[str, str | None, Sequence[Drafted]]] = {}
+        self.doers: dict[int, AgentDefinition] = {}
         self.facts: dict[bytes, Any] = {}
+
+    @property
+    def drafted(self) -> dict[Ref, RecordState]:
+        """Return the states that the batch did so far, or while a ticket is being answered those that it would lead to.
+
+        They are set as a whole, or added by :meth:`accept`: so they are at hand by kind as well.
+        """
+        return self._drafted
+
+    @drafted.setter
+    def drafted(self, states: dict[Ref, RecordState]) -> None:
+        self._drafted = states
+        self._changed_by_kind: dict[str, dict[str, RecordState]] = {}
+        self._group(states)
+
+    def _group(self, states: Mapping[Ref, RecordState]) -> None:
+        for (kind, id), state in states.items():
+            self._changed_by_kind.setdefault(kind, {})[id] = state
 
     def record(self, ref: Ref) -> RecordState:
         """Return a record; one that never was is absent, with version 0."""
-        state: RecordState | None = self.drafted.get(ref) or self.records.get(ref)
+        state: RecordState | None = self._drafted.get(ref) or self.records.get(ref)
         return self.ask(RecordNeed(ref)) if state is None else state
 
     def past(self, ref: Ref, revision: int) -> RecordState:
@@ -201,6 +287,60 @@ class View:
         """Tell whether the log holds an event; none of this batch can have been named by anyone yet."""
         return revision <= self.stored_revision and bool(self._fact(EventNeed(revision, ordinal)))
 
+    def recent(self, ref: Ref, since_us: int, limit: int, *, but: str | None = None) -> list[Happened]:
+        """Return the events on a record after a time, newest first, at most ``limit``, without those of one agent."""
+        drafted = [
+            Happened(by, doer.role, doer.kind, event.type, "/".join(ref), self.now_us, tuple(event.changed()))
+            for revision, (by, _, events) in reversed(self.authors.items())
+            if by != but and (doer := self.doers[revision])
+            for event in reversed(events)
+            if event.ref == ref
+        ]
+        stored: list[Happened] = self._fact(RecentNeed(ref, since_us, limit, but))
+        return [*drafted, *stored][:limit]
+
+    def intents(self, ref: Ref, limit: int) -> list[RecordState]:
+        """Return the announced intents about a record that haven't expired, by id, at most ``limit``."""
+        if INTENT not in self.kind_revisions:
+            return []
+        announced: Announced = self.held(INTENT)
+        record, changed = "/".join(ref), self.changed(INTENT)
+        kept = announced.on(record)
+        if kept is None:
+            return self._search_intents(record, limit)
+        made = [intent for intent in changed.values() if is_about(intent, record)]
+        found = [*(intent for intent in kept if intent.id not in changed), *made]
+        return sorted(filter(self._is_ahead, found), key=lambda intent: intent.id)[:limit]
+
+    def _search_intents(self, record: str, limit: int) -> list[RecordState]:
+        # Times as texts differ in length, so that the query takes a second more, and the moment decides here.
+        since = format_time((self.now_us // SECOND_US - 1) * SECOND_US)
+        about = (Condition("about", "has", record), Condition("expires_at", ">", since))
+        return list(filter(self._is_ahead, self.find(Query(INTENT, about, limit=limit))))
+
+    def _is_ahead(self, intent: RecordState) -> bool:
+        return parse_time(intent.values["expires_at"]) > self.now_us
+
+    def held(self, kind: str) -> Any:
+        """Return what is held of the open records of a kind, without what this batch did to them."""
+        return self._fact(HeldNeed(kind))
+
+    def changed(self, kind: str) -> Mapping[str, RecordState]:
+        """Return the records of a kind that this batch has changed, by their ids."""
+        return self._changed_by_kind.get(kind, _NOTHING)
+
+    def queue(self) -> Queue:
+        """Return the proposals that wait for their turn, without what this batch did to them."""
+        return self.held(QUEUE)
+
+    def agent(self, name: str) -> AgentDefinition:
+        """Return an agent as declared, or by its name alone."""
+        return self.compiled.agents.get(name) or AgentDefinition(name=name, role=name)
+
+    def renewal(self, name: str) -> str | None:
+        """Return until when a lease was renewed, as it was noted."""
+        return self._fact(NotedNeed("lease", name))
+
     def changed_since(self, revision: int, limit: int) -> list[RecordState]:
         """Return the records changed after a revision, at most ``limit`` and what the batch drafted."""
         stored: list[RecordState] = self._fact(ChangedNeed(revision, limit))
@@ -221,12 +361,19 @@ class View:
         self.facts[encode(need)] = fact
 
     def accept(
-        self, states: Mapping[Ref, RecordState], events: Sequence[Drafted], agent: str, reason: str | None
+        self,
+        states: Mapping[Ref, RecordState],
+        events: Sequence[Drafted],
+        agent: str,
+        reason: str | None,
+        doer: AgentDefinition | None = None,
     ) -> None:
-        """Take what a proposal of this batch did, as its commit of the next revision."""
+        """Take what a proposal of this batch did, as its commit of the next revision; ``doer`` is its agent."""
         self.revision += 1
         self.authors[self.revision] = (agent, reason, events)
-        self.drafted.update(states)
+        self.doers[self.revision] = doer or self.agent(agent)
+        self._drafted.update(states)
+        self._group(states)
         for kind, _ in states:
             self.kind_revisions[kind] = self.revision
 
@@ -236,8 +383,8 @@ class View:
             self.facts[key] = self.ask(need)
         return self.facts[key]
 
-    def _changed(self, kind: str, extra: Mapping[Ref, RecordState] | None) -> dict[str, RecordState]:
-        changed = {ref[1]: state for ref, state in self.drafted.items() if ref[0] == kind}
-        if extra:
-            changed.update((ref[1], state) for ref, state in extra.items() if ref[0] == kind)
-        return changed
+    def _changed(self, kind: str, extra: Mapping[Ref, RecordState] | None) -> Mapping[str, RecordState]:
+        changed = self.changed(kind)
+        if not extra:
+            return changed
+        return {**changed, **{ref[1]: state for ref, state in extra.items() if ref[0] == kind}}

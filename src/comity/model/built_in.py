@@ -15,13 +15,20 @@ from comity.model.reading import read_built_in
 
 DEFINITION: Final = "$definition"
 AGENT: Final = "$agent"
+INTENT: Final = "$intent"
+HANDOFF: Final = "$handoff"
+GRANT: Final = "$grant"
+APPROVAL: Final = "$approval"
+QUEUE: Final = "$queue"
+OVERRIDE: Final = "$override"
+LEASE: Final = "$lease"
 
 
 @cache
 def built_in() -> Definition:
     """Return the definition of the built-in kinds.
 
-    >>> [kind.name for kind in built_in().kinds]
+    >>> [kind.name for kind in built_in().kinds][:2]
     ['$definition', '$agent']
     """
     origin = "built_in.toml"

@@ -1,4 +1,4 @@
-"""The definition of a workspace as data: agents, kinds, fields, guards, named events, actions.
+"""The definition of a workspace as data: agents, kinds, fields, guards, named events, actions, rules.
 
 This module holds what a parsed definition *is*; :mod:`comity.model.reading` makes it from
 TOML and finds what is wrong with it as text, :mod:`comity.deciding.compile` what is wrong
@@ -11,12 +11,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from comity.model.proposals import AgentKind
+from comity.model.decisions import Severity
+from comity.model.proposals import AgentKind, AnyChange
 from comity.model.records import Life
 
 Freshness = Literal["seen", "relied"]
 BlindWrites = Literal["refuse", "warn", "allow"]
 OnRemoval = Literal["refuse", "detach", "cascade"]
+Mode = Literal["enforce", "shadow"]
+"""Whether what a check finds stands in the way, or is only told (S22)."""
 
 
 class FieldDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -52,7 +55,9 @@ class EventDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
 
     ``then`` maps fields of the record to expressions over ``record`` and ``event``.
     ``lives`` and ``leads_to`` make it a transition, and are for built-in kinds only: the
-    lives from which it may start and the one it ends in; ``actors`` who may cause it.
+    lives from which it may start and the one it ends in; ``actors`` who may cause it;
+    ``check`` what must hold of ``record``, ``event``, ``agent`` and ``now`` for it to start,
+    ``why`` being what is said where it doesn't.
     """
 
     name: str
@@ -62,6 +67,8 @@ class EventDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     lives: tuple[Life, ...] = ("live",)
     leads_to: Life = "live"
     actors: tuple[str, ...] = ()
+    check: str | None = None
+    why: str | None = None
 
 
 class KindDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -98,6 +105,80 @@ class AgentDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     kind: AgentKind = "agent"
 
 
+class RuleDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare who goes first: where ``when`` holds, a proposal isn't simply let through.
+
+    ``then`` says what happens to it. ``to`` names an agent or a role: whom the change is
+    offered to, who is asked, or whom one waits for. ``until`` is the condition that ends a
+    wait, which lasts ``expires_s`` at most; ``escalate_to`` may answer a question too after
+    ``escalate_after_s``. ``priority`` decides who goes ahead where two
+    rules defer to one another, the higher first (S31). A ``mode`` of None means: enforce,
+    but first run in shadow where the rule is new to a workspace with a history (S26).
+    """
+
+    name: str
+    when: str
+    then: Severity
+    to: str | None = None
+    until: str | None = None
+    why: str | None = None
+    mode: Mode | None = None
+    priority: int = 0
+    expires_s: int | None = None
+    escalate_after_s: int | None = None
+    escalate_to: str | None = None
+
+
+class ChecksDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare the modes of checks by their gates: of the workspace, by kind, and by agent or role (S22)."""
+
+    gates: dict[str, Mode] = {}
+    kinds: dict[str, dict[str, Mode]] = {}
+    agents: dict[str, dict[str, Mode]] = {}
+
+
+class ExampleProposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Be what an agent proposes in a test of rules."""
+
+    agent: str
+    action: str | None = None
+    about: tuple[str, ...] = ()
+    changes: tuple[AnyChange, ...] = ()
+
+
+class ExampleEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Be what happened ``age_s`` seconds before the proposal of a test of rules."""
+
+    agent: str
+    record: str
+    type: str
+    age_s: int = 0
+
+
+class ExampleIntent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Be an intent that was announced ``age_s`` seconds before the proposal of a test of rules."""
+
+    agent: str
+    about: tuple[str, ...]
+    action: str | None = None
+    plan: str | None = None
+    age_s: int = 0
+
+
+class ExampleDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare a test of rules: ``given`` these records, what is the answer to a proposal?
+
+    Each of ``expect`` is an outcome, or the code of a finding that the answer must hold.
+    """
+
+    name: str
+    proposal: ExampleProposal
+    expect: tuple[str, ...]
+    given: dict[str, dict[str, Any]] = {}
+    recent: tuple[ExampleEvent, ...] = ()
+    intents: tuple[ExampleIntent, ...] = ()
+
+
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Be a whole definition. ``source`` is the TOML text that it was read from.
 
@@ -109,6 +190,9 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     agents: tuple[AgentDefinition, ...] = ()
     kinds: tuple[KindDefinition, ...] = ()
     actions: tuple[ActionDefinition, ...] = ()
+    rules: tuple[RuleDefinition, ...] = ()
+    checks: ChecksDefinition = ChecksDefinition()
+    tests: tuple[ExampleDefinition, ...] = ()
     freshness: Freshness = "seen"
     blind_writes: BlindWrites | None = None
     undeclared: Literal["allow", "refuse"] = "refuse"

@@ -112,6 +112,13 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
         """Return the reason that the agent gave, or None."""
         return None if self.payload_bytes is None else _decode_reason(self.payload_bytes).proposal.reason
 
+    def consents(self, code: str) -> tuple[str, ...]:
+        """Return who gave the answers without which it would not have been made, as findings of a code tell (S21)."""
+        if self.payload_bytes is None:
+            return ()
+        findings = _decode_findings(self.payload_bytes).findings
+        return tuple(name for finding in findings if finding.code == code for name in finding.data["by"])
+
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
     """Be a judged proposal that made no commit: refused, or nothing to change. Outside the chain."""
@@ -141,6 +148,16 @@ class _PayloadReason(msgspec.Struct, frozen=True, gc=False):
     proposal: _ReasonOnly = _ReasonOnly()
 
 
+class _FindingData(msgspec.Struct, frozen=True, gc=False):
+    code: str
+    data: dict[str, Any] = {}
+
+
+class _PayloadFindings(msgspec.Struct, frozen=True, gc=False):
+    findings: tuple[_FindingData, ...] = ()
+
+
 _decode_event = msgspec.json.Decoder(EventPayload).decode
 _decode_commit = msgspec.json.Decoder(CommitPayload).decode
+_decode_findings = msgspec.json.Decoder(_PayloadFindings).decode
 _decode_reason = msgspec.json.Decoder(_PayloadReason).decode

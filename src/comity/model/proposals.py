@@ -135,6 +135,8 @@ AnyRead = Read | Was | QueryRead
 
 Known = Literal["claimed", "os_user", "key", "token", "system"]
 AgentKind = Literal["agent", "human", "service"]
+IfHeld = Literal["refuse", "queue"]
+IfForeign = Literal["refuse", "offer"]
 
 
 class Caller(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -157,6 +159,12 @@ class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc
     values the agent has seen (S12). ``about`` names further subjects. ``cause`` is the
     event that led to it. After ``not_after`` (microseconds since 1970, store time) it is refused.
     ``incarnation`` is that of the base which the reads come from.
+
+    ``if_held`` says what to do where somebody else holds a subject: be refused, or wait in
+    line; ``if_foreign`` the same of fields that belong to somebody else: be refused, or have
+    the change offered to them. What waits does so until ``wait_until`` (microseconds, store
+    time), or for ``wait_s`` seconds, at most; those of higher ``priority`` go first.
+    ``leases`` maps subjects to the fencing tokens under which it writes (S33).
     """
 
     id: str
@@ -172,3 +180,9 @@ class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc
     intent: str | None = None
     not_after: int | None = None
     incarnation: str | None = None
+    if_held: IfHeld = "refuse"
+    if_foreign: IfForeign = "refuse"
+    wait_until: int | None = None
+    wait_s: int | None = None
+    priority: int = 0
+    leases: dict[str, str] = {}

@@ -17,6 +17,19 @@ RECORD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+~=-]*\Z")
 AGENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*\Z")
 _EVENT: Final = re.compile(r"([0-9]{1,15})\.([0-9]{1,5})\Z")
 PROPOSAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=-]*\Z")
+SYSTEM_PROPOSAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+=~-]*\Z")
+"""Of Comity's own proposals: with a ``~`` they are ids that nobody else can have used up."""
+SYSTEM_AGENT: Final = "comity"
+"""The name under which Comity itself acts; nobody else can have it."""
+
+
+def is_system_id(id: str) -> bool:
+    """Tell whether a proposal's id is one that only Comity's own proposals have.
+
+    >>> is_system_id("duty~1"), is_system_id("p1")
+    (True, False)
+    """
+    return "~" in id
 
 
 def split(ref: str) -> tuple[str, str]:
@@ -28,31 +41,35 @@ def split(ref: str) -> tuple[str, str]:
     ('customer', 'acme')
     """
     try:
-        parsed = _parse(ref)
+        parsed = parse(ref)
     except TypeError:
-        parsed = problem_of(ref)
-    if type(parsed) is tuple:
-        return parsed
-    raise InvalidReference(str(parsed))
+        parsed = None
+    if parsed is None:
+        raise InvalidReference(str(problem_of(ref)))
+    return parsed
 
 
+@lru_cache(maxsize=16_384)
 def parse(ref: str) -> tuple[str, str] | None:
-    """Return kind and id of a ``kind/id``, or None where it is none."""
-    parsed = _parse(ref)
-    return parsed if type(parsed) is tuple else None
+    """Return kind and id of a ``kind/id``, or None where it is none. The same few addresses come again and again."""
+    kind, _, name = ref.partition("/")
+    return None if _problem_of(ref) is not None else (kind, name)
+
+
+@lru_cache(maxsize=16_384)
+def parts(ref: str) -> tuple[str, str]:
+    """Return the same of what has been found to be an address; raises InvalidReference for anything else."""
+    return split(ref)
 
 
 def problem_of(ref: object) -> str | None:
     """Return what is wrong with an address, or None."""
     if not isinstance(ref, str):
         return f"a record is addressed by a text such as 'customer/acme', not by {type(ref).__name__}"
-    parsed = _parse(ref)
-    return parsed if isinstance(parsed, str) else None
+    return None if parse(ref) is not None else _problem_of(ref)
 
 
-@lru_cache(maxsize=16_384)
-def _parse(ref: str) -> tuple[str, str] | str:
-    """Return kind and id, or what is wrong. The same few addresses come again and again."""
+def _problem_of(ref: str) -> str | None:
     kind, slash, name = ref.partition("/")
     if not slash:
         return f"{ref[:80]!r} is no record: write kind/id, such as 'customer/acme'"
@@ -63,7 +80,7 @@ def _parse(ref: str) -> tuple[str, str] | str:
             f"{name[:80]!r} is no record id: letters, digits and any of _.:@+~=-, a letter or a digit first, "
             f"at most {limits.RECORD_ID_CHARS} characters"
         )
-    return kind, name
+    return None
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

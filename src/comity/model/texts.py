@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from comity import limits
-from comity.clock import format_age
+from comity.clock import format_age, format_left
 from comity.model.records import LIFE
 
 if TYPE_CHECKING:
     from comity.model.decisions import Decision, Finding, Moved
+    from comity.model.news import News, NewsItem, Presence
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_]{1,4}|\S")
 VALUE_CHARS: Final = 32
+_RETRY_TOKENS: Final = 32
+"""Of the condition that a deferral waits for."""
+_WORTH_CUTTING: Final = 12
+"""Where as many tokens are left, the beginning of a line says more than that there was one: a check's code, say."""
 
 
 def tokens(text: str) -> int:
@@ -108,8 +113,56 @@ def explain_decision(decision: Decision) -> str:
     else:
         refusals = sorted(decision.refusals, key=_importance)
         lines = [line for finding in refusals for line in _explain_finding(finding, decision.at)]
+        lines[:0] = _waiting(decision)
     tail = _cut(f"Next: {decision.next}", limits.ANSWER_TOKENS // 2)
-    return "\n".join([*_fit(lines, limits.ANSWER_TOKENS - tokens(tail)), tail])
+    told = [explain_news(decision.news)] if decision.news else []
+    return "\n".join([*_fit(lines, limits.ANSWER_TOKENS - tokens(tail)), tail, *told])
+
+
+def explain_news(news: News) -> str:
+    """Return news in at most ``limits.ANSWER_TOKENS`` tokens: who did what, when, why; what to do where it matters."""
+    lines = [_explain_item(item, news.at) for item in news.items]
+    active = [explain_presence(one, news.at) for one in news.present]
+    broken = sum(item.is_broken for item in news.items)
+    lines[broken:broken] = active
+    head = "News since you last looked:" if news.items else "Active here:" if active else "There is news."
+    tail = [_advise(news)] if broken else []
+    budget = limits.ANSWER_TOKENS - tokens("".join([head, *tail]))
+    return "\n".join([head, *_fit(lines, budget, news.more), *tail])
+
+
+def _advise(news: News) -> str:
+    """Return what to do where something that was read has changed."""
+    records = listed(list(dict.fromkeys(item.record for item in news.items if item.is_broken)), 2)
+    return f"Next: look at {records} again and decide again; accept={news.revision} says that you have seen it."
+
+
+def _explain_item(item: NewsItem, now_us: int) -> str:
+    now = ", ".join(f"{field_name(name)} is now {show(value)}" for name, value in islice(item.now.items(), 3))
+    more = f" and {len(item.now) - 3} more" if len(item.now) > 3 else ""
+    why = f": {quote(item.reason)}" if item.reason else ""
+    read = " (you read this)" if item.is_broken else ""
+    what = f"{now}{more}" if now else f"{item.type} happened"
+    return f"{item.record} {what}, by {item.by} {format_age(now_us - item.at)} ago{why}{read}"
+
+
+def explain_presence(one: Presence, now_us: int) -> str:
+    """Return who is active on a record, or holds it, since when, and what they say they do there."""
+    plan = f": {quote(one.plan)}" if one.plan else ""
+    left = format_left(one.expires - now_us)
+    if one.holds is not None:
+        return f"{one.agent} holds {one.holds} for {left} more{plan}"
+    doing = f" ({one.action})" if one.action else ""
+    asks = ", and asks others to keep off" if one.is_exclusive else ""
+    since = format_age(now_us - one.since)
+    return f"{one.agent} is active on {one.record}{doing} since {since}, for {left} more{asks}{plan}"
+
+
+def _waiting(decision: Decision) -> list[str]:
+    """Return that a proposal waits, or what has to hold before it is worth another try (S20)."""
+    if decision.outcome == "pending":
+        return [f"Pending, under {decision.ticket}: nothing is changed yet." if decision.ticket else "It would wait."]
+    return [_cut(f"Not now: try again when {decision.retry_when}", _RETRY_TOKENS)] if decision.retry_when else []
 
 
 def _importance(finding: Finding) -> int:
@@ -135,18 +188,18 @@ def _explain_finding(finding: Finding, now_us: int) -> list[str]:
     return lines
 
 
-def _fit(lines: Iterable[str], budget: int) -> list[str]:
-    """Return as many lines as the budget holds, saying how many were left out."""
+def _fit(lines: Iterable[str], budget: int, more: int = 0) -> list[str]:
+    """Return as many lines as the budget holds, saying how many were left out, ``more`` among them."""
     kept: list[str] = []
     pending = list(lines)
     left = budget - tokens("and 99 more findings")
     while pending and (cost := tokens(pending[0])) <= left:
         left -= cost
         kept.append(pending.pop(0))
-    if not kept and pending:
+    if pending and (not kept or left >= _WORTH_CUTTING):
         kept.append(_cut(pending.pop(0), left))
-    if pending:
-        kept.append(f"and {len(pending)} more")
+    if more := more + len(pending):
+        kept.append(f"and {more} more")
     return kept
 
 

@@ -18,6 +18,8 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     ``was`` holds the former values of the fields that it changed, ``now`` the new ones;
     ``data`` what a named event carries. ``is_erased`` tells that the contents are gone.
+    ``accepted_by`` and ``approved_by`` name those without whose answer it would not have
+    been made (S21).
     """
 
     event: str
@@ -37,6 +39,8 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     proposal: str = ""
     definition: int = 0
     is_erased: bool = False
+    accepted_by: tuple[str, ...] = ()
+    approved_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return texts.event(self)

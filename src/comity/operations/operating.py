@@ -19,15 +19,24 @@ class Apply(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     origin: Annotated[str, Meta(description="what its lines are called in messages")] = "comity.toml"
     replaces: Annotated[int | None, Meta(description="the version that you mean to replace")] = None
     reason: Reason = None
+    enforce: Annotated[
+        bool, Meta(description="have rules that are new here, or in shadow as they were, stand in the way at once")
+    ] = False
     dry: Annotated[bool, Meta(description="check only")] = False
 
 
 class ApplyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be what became of a definition: its version, what is new in it, which records don't fit."""
+    """Be what became of a definition: its version, what is new in it, which records don't fit.
+
+    ``shadowed`` names the rules that run in shadow as they were new, and say nothing else themselves (S26);
+    ``failed`` those of its tests that fail: it is taken nevertheless.
+    """
 
     number: int
     is_changed: bool
     changes: tuple[str, ...] = ()
+    shadowed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     decision: Decision | None = None
 
     def __str__(self) -> str:

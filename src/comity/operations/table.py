@@ -8,6 +8,46 @@ import msgspec
 
 from comity.model.decisions import Decision
 from comity.operations.arguments import Request
+from comity.operations.awareness import (
+    Acknowledge,
+    AcknowledgeAnswer,
+    Announce,
+    Announcement,
+    InboxAnswer,
+    IntentsAnswer,
+    ListIntents,
+    NewsAnswer,
+    ShowInbox,
+    TellNews,
+    WithdrawIntent,
+)
+from comity.operations.handing import (
+    Accept,
+    Approve,
+    Decline,
+    Deny,
+    Grant,
+    GrantsAnswer,
+    ListApprovals,
+    ListGrants,
+    ListOffers,
+    Offer,
+    OfferRefused,
+    Revoke,
+    Split,
+    SplitAnswer,
+    TicketsAnswer,
+    Withdraw,
+)
+from comity.operations.leasing import (
+    BreakLease,
+    LeaseAnswer,
+    LeasesAnswer,
+    ListLeases,
+    ReleaseLease,
+    RenewLease,
+    TakeLease,
+)
 from comity.operations.looking_back import (
     At,
     Diff,
@@ -40,6 +80,7 @@ from comity.operations.operating import (
     Stats,
     StatsAnswer,
 )
+from comity.operations.overriding import Freeze, Lift, ListOverrides, OverridesAnswer, Pause, Pin
 from comity.operations.reading import (
     Count,
     CountAnswer,
@@ -51,6 +92,17 @@ from comity.operations.reading import (
     Stale,
     StaleAnswer,
 )
+from comity.operations.reporting import Report, ReportAnswer
+from comity.operations.ruling import (
+    Backtest,
+    BacktestAnswer,
+    ListRules,
+    Rollback,
+    RulesAnswer,
+    RuleTestsAnswer,
+    RunRuleTests,
+)
+from comity.operations.waiting import ListQueue, QueueAnswer, Release, Wait
 from comity.operations.writing import (
     Add,
     Append,
@@ -121,6 +173,43 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _row("agents", ListAgents, AgentsAnswer, "read", command="agents list"),
     _row("issue_key", IssueKey, KeyAnswer, "operate", command="agents key"),
     _row("revoke_key", RevokeKey, Decision, "operate", command="agents revoke"),
+    _row("announce", Announce, Announcement, "write", command="intents announce"),
+    _row("withdraw_intent", WithdrawIntent, Decision, "write", command="intents withdraw"),
+    _row("intents", ListIntents, IntentsAnswer, "read", command="intents list"),
+    _row("news", TellNews, NewsAnswer, "read"),
+    _row("inbox", ShowInbox, InboxAnswer, "read", command="inbox list"),
+    _row("acknowledge", Acknowledge, AcknowledgeAnswer, "write", command="inbox ack"),
+    _row("report", Report, ReportAnswer, "read"),
+    _row("rules", ListRules, RulesAnswer, "read", command="rules list"),
+    _row("test_rules", RunRuleTests, RuleTestsAnswer, "read", command="rules test"),
+    _row("backtest", Backtest, BacktestAnswer, "read", command="rules backtest"),
+    _row("rollback", Rollback, ApplyAnswer, "operate", command="rules rollback"),
+    _row("overrides", ListOverrides, OverridesAnswer, "read", command="override list"),
+    _row("pin", Pin, Decision, "operate", command="override pin"),
+    _row("pause", Pause, Decision, "operate", command="override pause"),
+    _row("freeze", Freeze, Decision, "operate", command="override freeze"),
+    _row("lift", Lift, Decision, "operate", command="override lift"),
+    _row("leases", ListLeases, LeasesAnswer, "read", command="leases list"),
+    _row("take_lease", TakeLease, LeaseAnswer, "write", command="leases take"),
+    _row("renew_lease", RenewLease, LeaseAnswer, "write", command="leases renew"),
+    _row("release_lease", ReleaseLease, Decision, "write", command="leases release"),
+    _row("break_lease", BreakLease, Decision, "write", command="leases break"),
+    _row("offer", Offer, Decision, "write", command="offer"),
+    _row("offer_refused", OfferRefused, Decision, "write", command="offers send"),
+    _row("split", Split, SplitAnswer, "write"),
+    _row("offers", ListOffers, TicketsAnswer, "read", command="offers list"),
+    _row("accept", Accept, Decision, "write", command="offers accept"),
+    _row("decline", Decline, Decision, "write", command="offers decline"),
+    _row("withdraw", Withdraw, Decision, "write"),
+    _row("approvals", ListApprovals, TicketsAnswer, "read", command="approvals list"),
+    _row("approve", Approve, Decision, "write", command="approvals approve"),
+    _row("deny", Deny, Decision, "write", command="approvals deny"),
+    _row("grants", ListGrants, GrantsAnswer, "read", command="grants list"),
+    _row("grant", Grant, Decision, "write", command="grants give"),
+    _row("revoke", Revoke, Decision, "write", command="grants revoke"),
+    _row("wait", Wait, Decision, "read"),
+    _row("queue", ListQueue, QueueAnswer, "read", command="queue list"),
+    _row("release", Release, Decision, "write", command="queue release"),
     _row("import", Import, ImportAnswer, "write"),
     _row("export", Export, ExportAnswer, "read"),
     _row("stats", Stats, StatsAnswer, "read"),

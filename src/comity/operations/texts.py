@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from comity.model.texts import counted, field_name, listed, quote, show
 
 if TYPE_CHECKING:
+    from comity.model.proposals import AnyChange
+    from comity.operations.handing import FactAnswer, GrantAnswer, GrantsAnswer, TicketAnswer, TicketsAnswer
     from comity.operations.looking_back import (
         DiffAnswer,
         Difference,
@@ -81,7 +83,14 @@ def stale(answer: StaleAnswer) -> str:
 def event(answer: EventAnswer) -> str:
     """Return one event: what, by whom, when, why."""
     reason = f": {quote(answer.reason)}" if answer.reason else ""
-    return f"{answer.type} {answer.record} ({_told(answer)}) by {answer.by} ({answer.known}) at {answer.at}{reason}"
+    return f"{answer.type} {answer.record} ({_told(answer)}) by {_authors(answer)} at {answer.at}{reason}"
+
+
+def _authors(answer: EventAnswer) -> str:
+    """Return who made an event, and who let it be made (S21)."""
+    consents = ("accepted", answer.accepted_by), ("approved", answer.approved_by)
+    told = [f", {word} by {listed(names)}" for word, names in consents if names]
+    return f"{answer.by} ({answer.known}){''.join(told)}"
 
 
 def _told(answer: EventAnswer) -> str:
@@ -112,7 +121,7 @@ def why(answer: WhyAnswer) -> str:
 
 def _cause(answer: EventAnswer) -> str:
     reason = f": {quote(answer.reason)}" if answer.reason else ""
-    return f"{answer.type} ({_told(answer)}) by {answer.by} ({answer.known}) at {answer.at}{reason}"
+    return f"{answer.type} ({_told(answer)}) by {_authors(answer)} at {answer.at}{reason}"
 
 
 def difference(answer: Difference) -> str:
@@ -172,6 +181,61 @@ def refusal(answer: Refusal) -> str:
     return f"{answer.at} {answer.agent}, {about}{wanted}: {found}"
 
 
+# -- handing over
+
+
+def tickets(answer: TicketsAnswer) -> str:
+    """Return what waits for an answer."""
+    if not answer.tickets:
+        return f"Nothing waits for an answer, as of revision {answer.revision}."
+    more = "  and more: give a limit to see them" if answer.is_cut else None
+    return _lines(counted(len(answer.tickets), "waiting proposal"), [ticket(one) for one in answer.tickets], more)
+
+
+def ticket(answer: TicketAnswer) -> str:
+    """Return one waiting proposal: whose, what it would do, why, and whether what it rests on is still so."""
+    whom = listed(answer.to, 3) or ("any human" if answer.waits_for == "human" else "its turn")
+    would = listed([wanted(change) for change in answer.changes], 3) or f"act on {listed(answer.subjects, 3)}"
+    why = f": {quote(answer.reason)}" if answer.reason else ""
+    moved = [str(one) for one in answer.facts if not one.is_so]
+    basis = f"; moved since: {listed(moved, 2)}" if moved else "; all it rests on is still so" if answer.facts else ""
+    others = f", escalated to {listed(answer.escalates_to, 3) or 'any human'}" if answer.is_escalated else ""
+    return f"{answer.ticket}: {answer.agent} would {would}{why} (for {whom}{others}, until {answer.expires_at}{basis})"
+
+
+def wanted(change: AnyChange) -> str:
+    """Return what a change would do, with its values."""
+    values: dict[str, object] = getattr(change, "fields", None) or getattr(change, "data", None) or {}
+    named = getattr(change, "event", "")
+    verb = f"emit {named} on" if named else type(change).__name__.lower()
+    shown = listed([f"{name}={show(value)}" for name, value in values.items()], 4)
+    return f"{verb} {change.record}{f' ({shown})' if shown else ''}"
+
+
+def fact(answer: FactAnswer) -> str:
+    """Return one thing that a proposal rests on."""
+    subject = f"{answer.record}.{field_name(answer.field)}" if answer.field else f"the search for {answer.record}"
+    now = "still so" if answer.is_so else f"now {show(answer.now)}"
+    return f"{subject} was {show(answer.seen)}, {now}"
+
+
+def grants(answer: GrantsAnswer) -> str:
+    """Return what is lent."""
+    if not answer.grants:
+        return "Nothing is lent."
+    more = "  and more" if answer.is_cut else None
+    return _lines(counted(len(answer.grants), "grant"), [grant(one) for one in answer.grants], more)
+
+
+def grant(answer: GrantAnswer) -> str:
+    """Return one grant: what, to whom, by whom, until when, why."""
+    closed_by = f" by {answer.closed_by}" if answer.closed_by else ""
+    ended = f" ({answer.state}{closed_by})" if answer.state != "lent" else ""
+    by = f"{answer.by}{' (an order)' if answer.is_order else ''}"
+    until = f"until {answer.expires_at}{ended}"
+    return f"{answer.grant}: {answer.subject} lent to {answer.to} by {by} {until}: {quote(answer.reason)}"
+
+
 # -- operating
 
 
@@ -183,8 +247,15 @@ def applied(answer: ApplyAnswer) -> str:
     if not decision.is_allowed:
         return f"The definition was refused; version {answer.number} stays in force.\n{decision.explain()}"
     if decision.is_committed:
-        return _lines(f"The definition is in force, as version {answer.number}.", answer.changes)
-    return _lines(f"The definition is right, and would be in force as version {answer.number}.", answer.changes)
+        return _lines(f"The definition is in force, as version {answer.number}.{_failed(answer)}", answer.changes)
+    head = f"The definition is right, and would be in force as version {answer.number}.{_failed(answer)}"
+    return _lines(head, answer.changes)
+
+
+def _failed(answer: ApplyAnswer) -> str:
+    if not answer.failed:
+        return ""
+    return f" But {len(answer.failed):,} of its tests failed: {listed(answer.failed, 3)}."
 
 
 def definition(answer: DefinitionAnswer) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from comity.model.proposals import Proposal
+from comity.model.proposals import IfForeign, IfHeld, Proposal
 from comity.operations.arguments import About, Action, Fields, Reason, Ref, Request, Was
 
 
@@ -21,6 +21,9 @@ class Write(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     accept: Annotated[int | None, Meta(description="the revision whose values you have seen")] = None
     cause: Annotated[str | None, Meta(description="the event that led to this, as revision.ordinal")] = None
     id: Annotated[str | None, Meta(description="your own id for this attempt; a repeat gets the same answer")] = None
+    if_held: Annotated[IfHeld, Meta(description="where others hold it: be refused, or wait in line")] = "refuse"
+    if_foreign: Annotated[IfForeign, Meta(description="what is others': be refused, or have it offered")] = "refuse"
+    leases: Annotated[dict[str, str], Meta(description="fencing tokens that it is written under, by subject")] = {}
     not_after: Annotated[str | None, Meta(description="refuse it after this RFC 3339 time")] = None
 
 

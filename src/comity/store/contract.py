@@ -52,11 +52,12 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Choose events. Bounds are revisions: ``after`` exclusive, ``upto`` inclusive."""
+    """Choose events. Bounds are revisions: ``after`` exclusive, ``upto`` inclusive; ``but_agent`` is left out."""
 
     kind: str | None = None
     id: str | None = None
     agent: str | None = None
+    but_agent: str | None = None
     type: str | None = None
     after: int = 0
     upto: int | None = None
@@ -130,7 +131,7 @@ class Snapshot(Protocol):
         ...
 
     def agents(self) -> list[str]:
-        """Return the agents who ever proposed anything, whatever the answer, by name."""
+        """Return the agents who ever proposed anything, by name, as far as the answer is still kept."""
         ...
 
     def event_types(self) -> list[str]:
@@ -185,6 +186,10 @@ class Snapshot(Protocol):
         """Return one key by its id, or None."""
         ...
 
+    def noted(self, topic: str, names: Sequence[str] | None = None) -> dict[str, str]:
+        """Return the bookkeeping of a topic, all of it or under these names, without those that never were."""
+        ...
+
     def caused_by(self, revision: int, ordinal: int, limit: int) -> list[Commit]:
         """Return the commits that name an event as their cause, in order."""
         ...
@@ -233,9 +238,21 @@ class Store(Protocol):
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2).
 
+        As new ones are kept, here or with a batch, the oldest are dropped: those of more than
+        ``limits.ANSWERS_KEPT_DAYS`` of store time ago, and ``limits.WAIT_DAYS`` later those of
+        what waited (S7).
+
         Of ``head`` the count of the judged and the time that the answers tell are kept, each
         unless a later one is kept already: time told in a refusal outlives the handle (S6).
         """
+        ...
+
+    def note(self, topic: str, entries: Mapping[str, str | None]) -> None:
+        """Keep bookkeeping, outside the log (S18): visible to all at once, without a sync of its own; None forgets."""
+        ...
+
+    def wait(self, revision: int, timeout_s: float) -> bool:
+        """Wait until the head is past a revision; return whether it is. A hint may come late, never be lost."""
         ...
 
     def put_key(self, row: KeyRow) -> None:

@@ -27,7 +27,7 @@ from comity.model.events import Answered
 from comity.model.records import RecordState
 from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
 
-Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "put_key", "index"]
+Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "put_key", "index"]
 Side = Literal["before", "after"]
 
 
@@ -112,6 +112,15 @@ class FaultyStore:
         """Keep answers that made no commit."""
         with self.at("keep"):
             self._store.keep(head, answers)
+
+    def note(self, topic: str, entries: Mapping[str, str | None]) -> None:
+        """Keep bookkeeping."""
+        with self.at("note"):
+            self._store.note(topic, entries)
+
+    def wait(self, revision: int, timeout_s: float) -> bool:
+        """Wait until the head is past a revision."""
+        return self._store.wait(revision, timeout_s)
 
     def put_key(self, row: KeyRow) -> None:
         """Keep the hash of a key."""

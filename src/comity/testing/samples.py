@@ -13,6 +13,7 @@ from comity.model.events import Answered, Commit, CommitPayload, Event, EventPay
 from comity.model.proposals import Proposal
 from comity.model.records import LIFE, Life, RecordState
 from comity.store.contract import Entry, Head, Store
+from comity.testing.manual_clock import START_US
 
 SECOND_US = 1_000_000
 SALT = b"salt-of-sixteen."
@@ -78,12 +79,12 @@ def entry(revision: int, *states: RecordState, types: Sequence[str] = (), **enve
 def answered(
     proposal: str,
     *,
-    at: int = SECOND_US,
+    at: int = START_US,
     agent: str = "sales",
     ordinal: int = 1,
     outcome: Literal["committed", "refused", "pending"] = "refused",
 ) -> Answered:
-    """Return an answer that made no commit."""
+    """Return an answer that made no commit, of the time at which a manual clock begins."""
     payload = msgspec.json.encode(CommitPayload(Proposal(id=proposal)))
     return Answered(proposal, digest(proposal), 0, ordinal, at, agent, 1, outcome, SALT, payload)
 

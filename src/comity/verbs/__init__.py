@@ -16,7 +16,29 @@ from comity import operations
 from comity.errors import InvalidRequest
 from comity.model.proposals import Caller
 from comity.operations import Request
-from comity.verbs import definitions, history, identity, proposing, reading, reverting, statistics, transfer, verifying
+from comity.verbs import (
+    approvals,
+    definitions,
+    grants,
+    handoffs,
+    history,
+    identity,
+    inbox,
+    intents,
+    leases,
+    news,
+    overrides,
+    proposing,
+    queue,
+    reading,
+    report,
+    reverting,
+    rules,
+    statistics,
+    transfer,
+    verifying,
+    waiting,
+)
 from comity.verbs.engine import Engine, Progress
 
 Verb = Callable[..., Any]
@@ -52,13 +74,50 @@ VERBS: Final[dict[type[Request], Verb]] = {
     operations.ListAgents: identity.agents,
     operations.IssueKey: identity.issue_key,
     operations.RevokeKey: identity.revoke_key,
+    operations.Announce: intents.announce,
+    operations.WithdrawIntent: intents.withdraw,
+    operations.ListIntents: intents.list_intents,
+    operations.TellNews: news.tell,
+    operations.ShowInbox: inbox.show,
+    operations.Acknowledge: inbox.acknowledge,
+    operations.Report: report.report,
+    operations.ListRules: rules.list_rules,
+    operations.RunRuleTests: rules.run_tests,
+    operations.Backtest: rules.backtest,
+    operations.Rollback: rules.rollback,
+    operations.ListOverrides: overrides.list_overrides,
+    operations.Pin: overrides.pin,
+    operations.Pause: overrides.pause,
+    operations.Freeze: overrides.freeze,
+    operations.Lift: overrides.lift,
+    operations.ListLeases: leases.list_leases,
+    operations.TakeLease: leases.take,
+    operations.RenewLease: leases.renew,
+    operations.ReleaseLease: leases.release,
+    operations.BreakLease: leases.break_,
+    operations.Offer: handoffs.offer,
+    operations.OfferRefused: handoffs.offer_refused,
+    operations.Split: handoffs.split,
+    operations.ListOffers: handoffs.list_offers,
+    operations.Accept: handoffs.accept,
+    operations.Decline: handoffs.decline,
+    operations.Withdraw: handoffs.withdraw,
+    operations.ListApprovals: approvals.list_approvals,
+    operations.Approve: approvals.approve,
+    operations.Deny: approvals.deny,
+    operations.ListGrants: grants.list_grants,
+    operations.Grant: grants.grant,
+    operations.Revoke: grants.revoke,
+    operations.Wait: waiting.wait,
+    operations.ListQueue: queue.list_queue,
+    operations.Release: queue.release,
     operations.Import: transfer.import_file,
     operations.Export: transfer.export_file,
     operations.Stats: statistics.stats,
 }
 
 
-TELLING: Final = frozenset({operations.Import, operations.Export, operations.Verify})
+TELLING: Final = frozenset({operations.Backtest, operations.Import, operations.Export, operations.Verify})
 """The requests whose verbs tell how far they are."""
 
 

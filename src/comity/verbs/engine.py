@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeGuard
 
 from comity.clock import Clock, format_time, parse_time
+from comity.coordination.duties import Duties, DutyThread
+from comity.coordination.news import Listening, Presences
 from comity.coordinator import Coordinator, EntropyPool, Submission, submit
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
-from comity.lane import Lane
+from comity.lane import Answer, Lane
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy, make_id
 from comity.model.proposals import Caller, Proposal
@@ -29,6 +31,10 @@ class Engine:
         self.entropy = EntropyPool(entropy)
         self.coordinator = Coordinator(store, clock, self.entropy)
         self.lane = Lane(self.coordinator.decide)
+        self.presences = Presences()
+        self.listening = Listening(store)
+        self.duties = Duties(self)
+        self._duty: DutyThread | None = None
         with store.snapshot() as snapshot:
             self.coordinator.prime(snapshot)
 
@@ -57,17 +63,39 @@ class Engine:
         """Return the decision on a proposal; ``is_new`` tells that nobody can have used, or known, its id before."""
         return self.lane.submit(submit(proposal, caller, is_new=is_new, dry=dry))
 
-    async def propose_async(
+    def propose_many(
+        self, proposals: Iterable[Proposal], caller: Caller, *, is_new: bool = False, dry: bool = False
+    ) -> list[Answer]:
+        """Return the decisions on proposals that share commits, in order; one that fails alone has its error."""
+        ready = [_ready(proposal, caller, is_new=is_new, dry=dry) for proposal in proposals]
+        answers = iter(self.lane.submit_many([one for one in ready if isinstance(one, Submission)]))
+        return [next(answers) if isinstance(one, Submission) else one for one in ready]
+
+    def propose_async(
         self, proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False
-    ) -> Decision:
-        """Return the decision on a proposal, without blocking the event loop."""
-        submission: Submission = submit(proposal, caller, is_new=is_new, dry=dry)
-        return await self.lane.submit_async(submission)
+    ) -> Awaitable[Decision]:
+        """Return the decision on a proposal, to be awaited: the event loop isn't blocked."""
+        return self.lane.submit_async(submit(proposal, caller, is_new=is_new, dry=dry))
+
+    def do_duties(self) -> None:
+        """Do what is due, in a thread of its own, from now until the workspace is closed."""
+        if self._duty is None:
+            self._duty = DutyThread(self.duties, self.store)
 
     def close(self) -> None:
         """Answer what waits, then release the store."""
+        if self._duty is not None:
+            self._duty.stop()
+        self.listening.close()
         self.lane.close()
         self.store.close()
+
+
+def _ready(proposal: Proposal, caller: Caller, *, is_new: bool, dry: bool) -> Submission | InvalidRequest:
+    try:
+        return submit(proposal, caller, is_new=is_new, dry=dry)
+    except InvalidRequest as error:
+        return error
 
 
 def revision_of(snapshot: Snapshot, moment: int | str | None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any, Final
 
 from comity import limits
@@ -32,9 +33,12 @@ from comity.operations import (
 from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
 from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of, time_of
+from comity.verbs.portions import AT_ONCE, find_events, find_states, states_of, values_of, within_response
 from comity.verbs.reading import answer_of, check_query, known_fields
 
 _CAUSES: Final = 32
+_CONSENTS: Final = ("ticket.accepted", "ticket.approved")
+"""Findings that are told of an event as who let it be made."""
 
 
 def history(engine: Engine, caller: Caller, request: History) -> HistoryAnswer:
@@ -45,10 +49,11 @@ def history(engine: Engine, caller: Caller, request: History) -> HistoryAnswer:
     if not 0 < request.limit <= limits.HISTORY_PAGE:
         raise LimitExceeded(f"limit: between 1 and {limits.HISTORY_PAGE}")
     with engine.store.snapshot() as snapshot:
-        events = snapshot.events(_chosen(snapshot, request))
+        described = _described(snapshot, find_events(snapshot, _chosen(snapshot, request)))
+        events = tuple(within_response(described, _told, "ask for a smaller limit, or name a record, a type or a time"))
         if not events:
             _check_names(engine, snapshot, request)
-        return HistoryAnswer(events=tuple(_described(snapshot, events)), revision=snapshot.head.revision)
+        return HistoryAnswer(events=events, revision=snapshot.head.revision)
 
 
 def _check_names(engine: Engine, snapshot: Snapshot, request: History) -> None:
@@ -86,12 +91,18 @@ def since_of(snapshot: Snapshot, moment: int | str | None) -> int:
     return revision_of(snapshot, moment)
 
 
-def _described(snapshot: Snapshot, events: Sequence[Event]) -> Iterator[EventAnswer]:
-    commits = snapshot.commits_of([event.revision for event in events])
-    for event in events:
-        commit = commits.get(event.revision)
-        if commit is not None:
-            yield describe(event, commit)
+def _described(snapshot: Snapshot, events: Iterator[Event]) -> Iterator[EventAnswer]:
+    while portion := list(islice(events, AT_ONCE)):
+        commits = snapshot.commits_of([event.revision for event in portion])
+        for event in portion:
+            commit = commits.get(event.revision)
+            if commit is not None:
+                yield describe(event, commit)
+
+
+def _told(event: EventAnswer) -> tuple[dict[str, Any], ...]:
+    """Return what counts of an event in an answer."""
+    return event.was, event.now, event.data
 
 
 def describe(event: Event, commit: Commit) -> EventAnswer:
@@ -119,6 +130,8 @@ def describe(event: Event, commit: Commit) -> EventAnswer:
         proposal=commit.proposal,
         definition=commit.definition,
         is_erased=payload is None,
+        accepted_by=commit.consents("ticket.accepted"),
+        approved_by=commit.consents("ticket.approved"),
     )
 
 
@@ -131,7 +144,8 @@ def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
         raise LimitExceeded(f"limit: between 1 and {limits.QUERY_RECORDS}; find(…, at=…) gives page after page")
     with engine.store.snapshot() as snapshot:
         revision = revision_of(snapshot, request.moment)
-        states = list(_states_at(engine, snapshot, request, revision))
+        found = _states_at(engine, snapshot, request, revision)
+        states = list(within_response(found, values_of, "ask for a smaller limit, or for a kind with find(…, at=…)"))
         incarnation = snapshot.head.incarnation
         compiled = engine.coordinator.definition(snapshot)
         answers = tuple([answer_of(one, revision, incarnation, known_fields(compiled, one.kind)) for one in states])
@@ -151,9 +165,9 @@ def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -
             return
         query = filters.query(kind, *request.where, limit=min(left, limits.QUERY_RECORDS))
         query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
-        found = snapshot.find(query, revision=revision)
-        left -= len(found)
-        yield from found
+        for state in find_states(snapshot, query, revision):
+            left -= 1
+            yield state
 
 
 # -- differences
@@ -168,11 +182,10 @@ def diff(engine: Engine, caller: Caller, request: Diff) -> DiffAnswer:
         if request.target:
             names.check_target(snapshot, engine.coordinator.definition(snapshot), request.target)
         touched = _touched(snapshot, request.target, since, until)
-        before, after = snapshot.records_at(touched, since), snapshot.records_at(touched, until)
-        found: list[Difference] = []
-        for ref in touched:
-            found.extend(differences(before.get(ref) or RecordState(*ref), after.get(ref) or RecordState(*ref)))
-        return DiffAnswer(since=since, until=until, differences=tuple(found))
+        pairs = zip(states_of(snapshot, touched, since), states_of(snapshot, touched, until), strict=True)
+        found = chain.from_iterable(differences(before, after) for before, after in pairs)
+        told = tuple(within_response(found, sides_of, "name a record or a kind, or moments that are closer together"))
+        return DiffAnswer(since=since, until=until, differences=told)
 
 
 def _touched(snapshot: Snapshot, target: str | None, since: int, until: int) -> list[tuple[str, str]]:
@@ -180,22 +193,9 @@ def _touched(snapshot: Snapshot, target: str | None, since: int, until: int) -> 
     kind, slash, _ = (target or "").partition("/")
     if slash:
         return [refs.split(target or "")]
-    touched: dict[tuple[str, str], None] = {}
-    after = since
-    while after < until:
-        page = snapshot.log(after, limits.HISTORY_PAGE)
-        for commit, events in page:
-            after = commit.revision
-            if after > until:
-                break
-            touched.update(
-                ((event.kind, event.id), None)
-                for event in events
-                if (not kind and not refs.is_built_in(event.kind)) or event.kind == kind
-            )
-        if not page:
-            break
-    return sorted(touched)
+    chosen = EventFilter(kind=kind or None, after=since, upto=until, limit=limits.INTEGER_MAX)
+    touched = {(event.kind, event.id) for event in find_events(snapshot, chosen)}
+    return sorted(ref for ref in touched if kind or not refs.is_built_in(ref[0]))
 
 
 def differences(before: RecordState, after: RecordState) -> list[Difference]:
@@ -208,6 +208,11 @@ def differences(before: RecordState, after: RecordState) -> list[Difference]:
         if not same(was, now):
             found.append(Difference(record=after.ref, field=name, was=was, now=now))
     return found
+
+
+def sides_of(difference: Difference) -> tuple[Any, Any]:
+    """Return what counts of a difference in an answer."""
+    return difference.was, difference.now
 
 
 def _visible(state: RecordState, name: str) -> Any:
@@ -256,7 +261,7 @@ def _explain(snapshot: Snapshot, state: RecordState, field: str | None, value: A
         field=field,
         value=value,
         event=describe(event, commit),
-        findings=payload.findings if payload else (),
+        findings=tuple(one for one in payload.findings if one.code not in _CONSENTS) if payload else (),
         rested_on=tuple(_rested_on(commit)),
         causes=tuple(_causes(snapshot, commit)),
     )

@@ -45,7 +45,8 @@ def authenticate(engine: Engine, agent: str, secret: str) -> Caller:
     """Return the caller that a key proves; raises NotPermitted without telling which part was wrong."""
     match = _SECRET.match(secret)
     refusal = NotPermitted(
-        f"this key is not good for {agent!r}: ask a human to issue one with 'comity agents key {agent}'"
+        f"this key is not good for {agent!r}: a human who has a key issues one with 'comity agents key {agent}',"
+        " and as long as no human has one, the system's user does"
     )
     if match is None:
         raise refusal

@@ -41,13 +41,22 @@ def check_kind(snapshot: Snapshot, compiled: Compiled, kind: str) -> None:
 
 def check_record(snapshot: Snapshot, compiled: Compiled, ref: Ref) -> None:
     """Raise NotFound for a record that was never written."""
+    if (told := never_written(snapshot, compiled, ref)) is not None:
+        raise NotFound(told)
+
+
+def never_written(snapshot: Snapshot, compiled: Compiled, ref: Ref) -> str | None:
+    """Return what there is to say of a record that was never written; raises NotFound where there is no such kind.
+
+    For what may well be named before it is there: who plans to create it does so.
+    """
     if snapshot.records([ref]):
-        return
+        return None
     kind, name = ref
     check_kind(snapshot, compiled, kind)
     near = refs.nearest(name, dict.fromkeys(_ids(snapshot, kind, name)))
     hint = suggestion(f"{kind}/{near}") if near else ": nothing was ever written to it"
-    raise NotFound(f"there is no record {kind}/{name}{hint}")
+    return f"there is no record {kind}/{name}{hint}"
 
 
 def _ids(snapshot: Snapshot, kind: str, name: str) -> Iterator[str]:
@@ -71,6 +80,13 @@ def check_agent(snapshot: Snapshot, compiled: Compiled, agent: str) -> None:
     known = {*compiled.agents, *snapshot.agents()}
     if agent not in known:
         raise _not_found("agent", agent, known, "Agents")
+
+
+def check_party(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
+    """Raise NotFound for a name that is no role's, and no agent's that is declared or ever proposed anything."""
+    known = {*compiled.agents, *(agent.role for agent in compiled.agents.values()), *snapshot.agents()}
+    if name not in known:
+        raise _not_found("agent or role", name, known, "Agents and roles")
 
 
 def check_event_type(snapshot: Snapshot, compiled: Compiled, type: str) -> None:

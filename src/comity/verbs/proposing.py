@@ -18,6 +18,7 @@ from comity.operations import (
     Emit,
     Exclude,
     Include,
+    Offer,
     Propose,
     Put,
     Restore,
@@ -28,6 +29,7 @@ from comity.verbs.engine import Engine, time_of
 
 _CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
     Put: lambda request: proposals.Put(request.record, request.fields, request.replace),
+    Offer: lambda request: proposals.Put(request.record, request.fields),
     Check: lambda request: proposals.Put(request.record, request.fields),
     Set: lambda request: proposals.Set(request.record, request.fields),
     Create: lambda request: proposals.Create(request.record, request.fields),
@@ -67,5 +69,8 @@ def proposal_of(request: Write, id: str) -> Proposal:
         action=request.action,
         reason=request.reason,
         cause=request.cause,
+        if_held=request.if_held,
+        if_foreign=request.if_foreign,
+        leases=request.leases,
         not_after=time_of("not_after", request.not_after),
     )

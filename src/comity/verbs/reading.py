@@ -30,6 +30,7 @@ from comity.operations import (
 from comity.store.contract import Snapshot
 from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of
+from comity.verbs.portions import find_states, states_of, values_of, within_response
 
 
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
@@ -55,8 +56,8 @@ def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:
     wanted = [refs.split(record) for record in request.records]
     with engine.store.snapshot() as snapshot:
         revision = revision_of(snapshot, request.at)
-        found = snapshot.records(wanted) if request.at is None else snapshot.records_at(wanted, revision)
-        states = [found.get(ref) or RecordState(*ref) for ref in wanted]
+        found = states_of(snapshot, wanted, None if request.at is None else revision)
+        states = list(within_response(found, values_of, "name fewer records"))
         return _answers(engine, states, revision, snapshot)
 
 
@@ -73,7 +74,8 @@ def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
     with engine.store.snapshot() as snapshot:
         query = check_query(query, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
         revision = revision_of(snapshot, request.at)
-        states = snapshot.find(query, revision=None if request.at is None else revision)
+        found = find_states(snapshot, query, None if request.at is None else revision)
+        states = list(within_response(found, values_of, "ask for a smaller limit, and go on with after="))
         after = filters.page_after(query, states[-1]) if len(states) == query.limit else None
         return _answers(engine, states, revision, snapshot, after=after)
 

@@ -9,6 +9,7 @@ newest work is undone first: what refers to a record goes before the record does
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -26,10 +27,30 @@ from comity.operations import Difference, Left, Revert, RevertAnswer
 from comity.store.contract import EventFilter, Snapshot
 from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of
-from comity.verbs.history import since_of
+from comity.verbs.history import sides_of, since_of
+from comity.verbs.portions import find_events, within_response
 
 _BATCH = 100
+_LESS = "undo it in steps, the newest first: name a later moment with since"
 Ref = tuple[str, str]
+
+
+class Deed(msgspec.Struct, frozen=True, gc=False):
+    """Be what is to know of an event that is to be undone: whose, where in the log, which fields it changed.
+
+    ``fields`` is None where its contents were erased.
+    """
+
+    ref: Ref
+    place: tuple[int, int]
+    fields: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, event: Event) -> Deed:
+        """Return what is to know of an event."""
+        payload = event.payload
+        fields = None if payload is None else tuple(payload.was)
+        return cls((event.kind, event.id), (event.revision, event.ordinal), fields)
 
 
 class Plan(msgspec.Struct):
@@ -62,7 +83,8 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
             since = f" since {request.since}" if request.since is not None else ""
             raise NotFound(f"{request.agent!r} has changed no record{since}, so there is nothing to undo")
         revision = snapshot.head.revision
-        plans = [_plan(snapshot, compiled, ref, chosen) for ref, chosen in _by_record(events).items()]
+        planned = (_plan(snapshot, compiled, ref, chosen) for ref, chosen in _by_record(events).items())
+        plans = list(planned if request.agent is None else within_response(planned, _sides_of, _LESS))
     left = [one for plan in plans for one in plan.left]
     todo = sorted((plan for plan in plans if plan.fields), key=lambda plan: plan.place, reverse=True)
     decisions: list[Decision] = []
@@ -72,7 +94,7 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
     return RevertAnswer(decisions=tuple(decisions), reverted=tuple(reverted), left=tuple(left))
 
 
-def _of_commit(snapshot: Snapshot, commit: int) -> list[Event]:
+def _of_commit(snapshot: Snapshot, commit: int) -> list[Deed]:
     """Return what a commit did to records; raises NotFound or InvalidRequest where that is nothing."""
     events = snapshot.events_of(revision_of(snapshot, commit))
     if not events:
@@ -84,32 +106,32 @@ def _of_commit(snapshot: Snapshot, commit: int) -> list[Event]:
             f"commit {commit} is an operator's ({what}), which a revert doesn't undo:"
             " apply the former definition, issue a key or revoke one instead"
         )
-    return found
+    return [Deed.of(event) for event in found]
 
 
-def _of_agent(snapshot: Snapshot, request: Revert) -> list[Event]:
-    after = since_of(snapshot, request.since)
-    found: list[Event] = []
-    while page := snapshot.events(EventFilter(agent=request.agent, after=after, limit=limits.HISTORY_PAGE)):
-        after = page[-1].revision
-        found += [event for event in page if event.revision < after]
-        found += snapshot.events_of(after)  # The page may end within a commit.
-    return [event for event in found if not refs.is_built_in(event.kind)]
+def _of_agent(snapshot: Snapshot, request: Revert) -> list[Deed]:
+    chosen = EventFilter(agent=request.agent, after=since_of(snapshot, request.since), limit=limits.INTEGER_MAX)
+    return [Deed.of(event) for event in find_events(snapshot, chosen) if not refs.is_built_in(event.kind)]
 
 
-def _by_record(events: Iterable[Event]) -> dict[Ref, list[Event]]:
-    grouped: dict[Ref, list[Event]] = {}
-    for event in events:
-        grouped.setdefault((event.kind, event.id), []).append(event)
+def _by_record(deeds: Iterable[Deed]) -> dict[Ref, list[Deed]]:
+    grouped: dict[Ref, list[Deed]] = {}
+    for deed in deeds:
+        grouped.setdefault(deed.ref, []).append(deed)
     return grouped
 
 
-def _plan(snapshot: Snapshot, compiled: Compiled, ref: Ref, chosen: Sequence[Event]) -> Plan:
+def _sides_of(plan: Plan) -> list[tuple[Any, Any]]:
+    """Return what counts of a plan in an answer."""
+    return [sides_of(one) for one in plan.differences]
+
+
+def _plan(snapshot: Snapshot, compiled: Compiled, ref: Ref, chosen: Sequence[Deed]) -> Plan:
     state = snapshot.records([ref]).get(ref) or RecordState(*ref)
     plan = Plan(ref, _place(chosen), {}, [], [])
-    revisions = {event.revision for event in chosen}
-    touched = dict.fromkeys(name for event in chosen if event.payload for name in event.payload.was)
-    if any(event.payload is None for event in chosen):
+    revisions = {deed.place[0] for deed in chosen}
+    touched = dict.fromkeys(name for deed in chosen for name in deed.fields or ())
+    if any(deed.fields is None for deed in chosen):
         plan.left.append(Left(record=state.ref, field="*", why="its contents were erased"))
     for name in sorted(touched, key=lambda name: name != LIFE):
         last = state.blame.get(name, 0)
@@ -124,14 +146,13 @@ def _plan(snapshot: Snapshot, compiled: Compiled, ref: Ref, chosen: Sequence[Eve
     return plan
 
 
-def _place(chosen: Sequence[Event]) -> tuple[int, int]:
+def _place(chosen: Sequence[Deed]) -> tuple[int, int]:
     """Return the place of the last event that made or removed a record, because others refer to it only while it lives.
 
     A record that was merely changed has that of its last change.
     """
-    lives = [event for event in chosen if event.payload is not None and LIFE in event.payload.was]
-    last = (lives or chosen)[-1]
-    return last.revision, last.ordinal
+    lives = [deed for deed in chosen if LIFE in (deed.fields or ())]
+    return (lives or chosen)[-1].place
 
 
 def _author(snapshot: Snapshot, revision: int) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from comity import limits
 from comity.deciding.fold import replay
 from comity.errors import InvalidRequest
 from comity.model import codec
 from comity.model.events import Commit, Event
 from comity.model.proposals import Caller
 from comity.model.records import LIFE, RecordState
+from comity.model.texts import show
 from comity.operations import Verify, VerifyAnswer
 from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
+from comity.verbs.portions import AT_ONCE
 
 _MOST_PROBLEMS = 100
 ERASED = "$erased"
@@ -80,7 +81,7 @@ class _Audit:
         """Check every commit and every event, in order."""
         head = self._snapshot.head
         after = 0
-        while page := self._snapshot.log(after, limits.HISTORY_PAGE):
+        while page := self._snapshot.log(after, AT_ONCE):
             for commit, events in page:
                 self._check_commit(commit, events)
             after = page[-1][0].revision
@@ -141,7 +142,7 @@ class _Audit:
         for name, former in payload.was.items() if payload is not None else ():
             seen = before.life if name == LIFE else before.values.get(name)
             if before.life != "deleted" and before.version and seen != former:
-                self.note(f"{what}: says that {name} was {former!r}, and it was {seen!r}")
+                self.note(f"{what}: says that {name} was {show(former)}, and it was {show(seen)}")
 
     def _is_emptied(self, what: str, salt: bytes | None, payload: bytes | None, digest: bytes) -> bool:
         if payload is None or salt is None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from comity.errors import Conflict, InvalidRequest
 from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
+from comity.operations import Request
 from comity.workspace.asking import Asking, Moment
-from comity.workspace.changes import Options, Writing, check_record, split_options
-from comity.workspace.intents import AsyncIntent, Intent, deadline_of
+from comity.workspace.awareness import Announcing, Receiving
+from comity.workspace.changes import Options, Writing, check_record, deadline_of, split_options
+from comity.workspace.handing import Handing
+from comity.workspace.intents import AsyncIntent, Intent
+from comity.workspace.leasing import AsyncLease, Leasing
 from comity.workspace.outcomes import raise_unless_committed
+from comity.workspace.overriding import Overriding
 from comity.workspace.records import Record
 from comity.workspace.session import Session
+from comity.workspace.waiting import Ticket, Timeout, wait_async
 
 T = TypeVar("T")
 
@@ -33,17 +40,29 @@ def _proposal(session: Session, change: AnyChange, options: Options) -> Proposal
         action=options.action,
         reason=options.reason,
         cause=options.cause,
+        if_held=options.if_held,
+        if_foreign=options.if_foreign,
+        leases=options.leases,
         not_after=deadline_of(options.not_after),
     )
 
 
-class Agent(Writing[Decision], Asking):
+def _split_announcing(options: dict[str, Any], *, announce: bool) -> Announcing | None:
+    """Take how an intent is to be announced out of its options; raise TypeError for what says so in vain."""
+    given = {name: options.pop(name) for name in ("plan", "ttl", "exclusive") if name in options}
+    if given and not announce:
+        raise TypeError(f"{', '.join(given)}: only goes with announce=True")
+    return Announcing(**given) if announce else None
+
+
+class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing):
     """Act as one agent.
 
     The changing verbs (``put``, ``set``, ``add``, ``emit`` …) propose a single change at
     once, return the committed decision, and raise NotCommitted otherwise. They take, beside
     fields, ``reason``, ``action``, ``about``, ``was``, ``assume``, ``accept``, ``cause``,
-    ``id`` and ``not_after``.
+    ``leases`` (that it writes under), ``if_held="queue"`` (wait in line where others hold it),
+    ``if_foreign="offer"`` (to whom it belongs), ``id`` and ``not_after``.
     """
 
     def __init__(self, session: Session) -> None:
@@ -71,13 +90,21 @@ class Agent(Writing[Decision], Asking):
         """Return the decision on a proposal made by hand."""
         return self._session.propose(proposal, dry=dry)
 
-    def intent(self, action: str | None = None, **about: Any) -> Intent:
+    def intent(self, action: str | None = None, *, announce: bool = False, **options: Any) -> Intent:
         """Open an intent: ``with sales.intent("send_upsell", about="customer/acme") as intent:``.
 
         Takes ``about``, ``reason``, ``cause``, ``at`` (a revision or time to pin its reads
-        to), ``not_after`` and ``relies_on``.
+        to), ``not_after``, ``relies_on``, ``leases`` (whose fencing tokens its proposals
+        carry), ``priority``, and what to do instead of being refused: ``if_held="queue"`` where
+        others hold a subject, ``if_foreign="offer"`` where a field is somebody else's. With
+        ``announce`` it is announced at once, with ``plan``, ``ttl`` and ``exclusive`` as
+        :meth:`Intent.announce` takes them.
         """
-        return Intent(self._session, action, **about)
+        announcing = _split_announcing(options, announce=announce)
+        intent = Intent(self._session, action, **options)
+        if announcing is not None:
+            intent.announce(**announcing)
+        return intent
 
     def edit(self, record: str, *, action: str | None = None, **options: Any) -> Edit:
         """Open one record for reading and changing: ``with sales.edit("customer/acme") as acme:``."""
@@ -144,6 +171,17 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
     def _apply(self, change: AnyChange, options: Options) -> Coroutine[Any, Any, Decision]:
         return self._propose(change, options)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Raise AttributeError; of what only :class:`Agent` has it says how it is done here."""
+            if name.startswith("_") or not hasattr(Agent, name):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(
+                f"{name}() is a method of Agent; here write 'await agent.answer(request)', with its request of"
+                f" comity.operations, or 'await asyncio.to_thread(agent.ask.{name}, …)'"
+            )
+
     async def get(self, record: str, *, at: Moment | None = None) -> Record:
         """Return a record, now or as of a revision or time."""
         return self.ask.get(record, at=at)
@@ -171,9 +209,26 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         """Return the decision on a proposal made by hand."""
         return await self._session.propose_async(proposal, dry=dry)
 
-    def intent(self, action: str | None = None, **about: Any) -> AsyncIntent:
-        """Open an intent: ``async with sales.intent("send_upsell") as intent:``."""
-        return AsyncIntent(self._session, action, **about)
+    async def wait(self, ticket: Ticket, timeout: Timeout = "30s") -> Decision:
+        """Return the decision on what is pending as soon as there is one, or that it is pending still."""
+        return await wait_async(self.ask, ticket, timeout)
+
+    def intent(self, action: str | None = None, *, announce: bool = False, **options: Any) -> AsyncIntent:
+        """Open an intent: ``async with sales.intent("send_upsell") as intent:``; announced, if so, as it is entered."""
+        announcing = _split_announcing(options, announce=announce)
+        intent = AsyncIntent(self._session, action, **options)
+        return intent if announcing is None else intent.announced_on_entering(announcing)
+
+    async def answer(self, request: Request) -> Any:
+        """Return the answer to any request of :mod:`comity.operations`, without blocking the event loop.
+
+        ``await sales.answer(ShowInbox())``: what isn't a method of its own here is reached so.
+        """
+        return await asyncio.to_thread(self.ask.answer, request)
+
+    def lease(self, *subjects: str, **terms: Any) -> AsyncLease:
+        """Return a lease to enter: ``async with sales.lease("customer/acme", wait="30s") as lease:``."""
+        return AsyncLease(self._session, self.ask.lease(*subjects, **terms))
 
     def edit(self, record: str, *, action: str | None = None, **options: Any) -> AsyncEdit:
         """Open one record for reading and changing: ``async with sales.edit("customer/acme") as acme:``."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from comity.clock import format_time, parse_time
-from comity.errors import InvalidRequest, NotFound
+from comity.errors import InvalidRequest
 from comity.model.codec import encode
 from comity.model.decisions import Decision
 from comity.model.filters import LifeFilter
@@ -53,12 +51,19 @@ from comity.operations import (
     Why,
     WhyAnswer,
 )
+from comity.workspace.awareness import Aware
+from comity.workspace.files import AnyPath, path_of, read_source
+from comity.workspace.handing import Answerable
+from comity.workspace.lines import Lines
 from comity.workspace.outcomes import raise_unless_committed
+from comity.workspace.overriding import Overseeing
 from comity.workspace.records import Page, Record
+from comity.workspace.reporting import Reporting
+from comity.workspace.ruling import Ruling
 from comity.workspace.session import Session
+from comity.workspace.waiting import Waiting
 
 Moment = int | str | datetime
-AnyPath = str | os.PathLike[str]
 
 
 def moment_of(moment: object) -> int | str | None:
@@ -68,25 +73,6 @@ def moment_of(moment: object) -> int | str | None:
     if isinstance(moment, datetime):
         return format_time(parse_time(moment.isoformat()))
     raise InvalidRequest(f"a moment is a revision, a datetime or an RFC 3339 text, not {type(moment).__name__}")
-
-
-def path_of(what: str, given: object) -> str:
-    """Return a path as text; raises InvalidRequest for what is none."""
-    path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
-    if isinstance(path, str):
-        return path
-    raise InvalidRequest(f"{what}: a path is a text or an os.PathLike of one, not {type(given).__name__}")
-
-
-def read_source(file: AnyPath) -> tuple[str, str]:
-    """Return the text of a definition's file, and the file's name; raises NotFound and InvalidRequest."""
-    path = Path(path_of("definition", file))
-    try:
-        return path.read_text(encoding="utf-8"), path.name
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {str(path)!r}") from None
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{path}: {error}") from None
 
 
 def conditions_of(filters: Sequence[str], equals: dict[str, Any]) -> tuple[str, ...]:
@@ -100,7 +86,7 @@ def equal_to(name: str, value: Any) -> str:
     return f"{name} {'in' if isinstance(plain, list) else '='} {encode(plain).decode()}"
 
 
-class Asking:
+class Asking(Answerable, Aware, Overseeing, Reporting, Ruling, Lines, Waiting):
     """Read, look back, and operate; every answer is of one consistent snapshot."""
 
     _session: Session
@@ -240,15 +226,18 @@ class Asking:
         *,
         replaces: int | None = None,
         reason: str | None = None,
+        enforce: bool = False,
         dry: bool = False,
     ) -> ApplyAnswer:
         """Make the definition in a TOML file the one that judges.
 
-        Raises InvalidDefinition with every problem, and NotCommitted where it was refused, unless ``dry``.
+        In a workspace with a history, rules that are new to it start in shadow unless they
+        have a ``mode`` of their own; with ``enforce`` they stand in the way at once. Raises
+        InvalidDefinition with every problem, and NotCommitted where it was refused, unless ``dry``.
         """
         source, origin = read_source(definition)
         answer: ApplyAnswer = self._session.call(
-            Apply(source=source, origin=origin, replaces=replaces, reason=reason, dry=dry)
+            Apply(source=source, origin=origin, replaces=replaces, reason=reason, enforce=enforce, dry=dry)
         )
         if answer.decision is not None and not dry:
             raise_unless_committed(answer.decision)

@@ -7,17 +7,32 @@ twins of these methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from math import isfinite
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from comity.clock import parse_time
 from comity.errors import InvalidReference, InvalidRequest
 from comity.model import proposals, refs
-from comity.model.proposals import AnyChange
+from comity.model.proposals import AnyChange, IfForeign, IfHeld
 
 R = TypeVar("R", covariant=True)
+
+
+class Fenced(Protocol):
+    """Be a lease, as those see it who write under it."""
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """Return the fencing tokens of what it holds, by their subjects."""
+        ...
+
+
+Leases = Fenced | Mapping[str, str]
+"""A lease, or the fencing tokens of one by their subjects."""
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,6 +48,9 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     assume: tuple[str, ...] = ()
     accept: int | None = None
     cause: str | None = None
+    if_held: IfHeld = "refuse"
+    if_foreign: IfForeign = "refuse"
+    leases: dict[str, str] = {}
     id: str | None = None
     not_after: Any = None
 
@@ -51,16 +69,56 @@ def split_options(values: dict[str, Any]) -> tuple[dict[str, Any], Options]:
             chosen[name] = (chosen[name],)
     if chosen.get("was") is None:
         chosen.pop("was", None)
+    if "leases" in chosen:
+        chosen["leases"] = tokens_of(listed_leases(chosen["leases"]))
     try:
         return values, msgspec.convert(chosen, Options)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"{error}; a field of that name is set with fields={{…}}") from None
 
 
+def listed_leases(leases: Leases | Sequence[Leases] | None) -> tuple[Leases, ...]:
+    """Return leases of which there may be one, several or none; raises InvalidRequest for what is none."""
+    given = () if leases is None else tuple(leases) if isinstance(leases, Sequence) else (leases,)
+    for lease in given:
+        if not isinstance(lease, Mapping) and not hasattr(type(lease), "tokens"):
+            raise InvalidRequest(f"leases: {lease!r:.60} is no lease, and no fencing tokens by their subjects")
+    return given
+
+
+def tokens_of(leases: Iterable[Leases]) -> dict[str, str]:
+    """Return the fencing tokens of leases; raises InvalidRequest for one that wasn't taken yet."""
+    tokens = (lease if isinstance(lease, Mapping) else lease.tokens for lease in leases)
+    return {subject: token for held in tokens for subject, token in held.items()}
+
+
+def deadline_of(moment: Any) -> int | None:
+    """Return a deadline in microseconds, from a datetime (without a zone: in UTC), an RFC 3339 text or microseconds."""
+    if moment is None or type(moment) is int:
+        return moment
+    text = moment.isoformat() if isinstance(moment, datetime) else str(moment)
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"not_after: {text[:40]!r} is no RFC 3339 time") from None
+
+
 def check_record(record: object) -> None:
     """Raise InvalidReference for an address that isn't even a text; the checks judge any other."""
     if not isinstance(record, str):
         raise InvalidReference(str(refs.problem_of(record)))
+
+
+def listed_records(what: str, given: object) -> tuple[str, ...]:
+    """Return records of which there may be one, several or none, by their addresses; raises InvalidRequest."""
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise InvalidRequest(f"{what}: name a record such as 'customer/acme', or several, not {type(given).__name__}")
+    records = tuple(given)
+    for record in records:
+        check_record(record)
+    return cast("tuple[str, ...]", records)
 
 
 def check_text(what: str, given: object) -> None:

@@ -2,69 +2,57 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
-from comity.clock import parse_time
-from comity.errors import InvalidRequest, NotFound, UnreadDecision
+from comity.errors import InvalidRequest
 from comity.model import filters as queries
 from comity.model import refs
 from comity.model.decisions import Decision, Finding
 from comity.model.filters import LifeFilter
-from comity.model.proposals import AnyChange, Proposal
-from comity.model.records import LIFE
-from comity.model.texts import listed, suggestion
-from comity.operations import Count, CountAnswer, Get, RecordAnswer, RecordsAnswer, Stale, StaleAnswer
+from comity.model.news import News
+from comity.model.proposals import AnyChange, IfForeign, IfHeld, Proposal
+from comity.operations import (
+    Announce,
+    Announcement,
+    Count,
+    CountAnswer,
+    Get,
+    RecordAnswer,
+    RecordsAnswer,
+    Split,
+    SplitAnswer,
+    Stale,
+    StaleAnswer,
+)
 from comity.workspace.asking import Moment, conditions_of, find_request, moment_of
-from comity.workspace.changes import Options, Writing, check_record, check_text
+from comity.workspace.awareness import Announcing, Awareness, Informed
+from comity.workspace.changes import (
+    Leases,
+    Options,
+    Writing,
+    check_record,
+    check_text,
+    deadline_of,
+    listed_leases,
+    listed_records,
+    tokens_of,
+)
+from comity.workspace.handing import as_offer
 from comity.workspace.memory import Memory
-from comity.workspace.outcomes import raise_unless_committed
-from comity.workspace.records import Page, Record
+from comity.workspace.outcomes import ProposedDecision, proposed, raise_unless_committed
+from comity.workspace.records import Page, Record, check_fields
 from comity.workspace.session import Session
 
 _COMMITTED: Final = "this intent has committed: open a new one for the next change"
 _LEFT: Final = "this intent has ended, its block was left: open a new one for the next change"
+_GIVEN_UP: Final = "this intent was withdrawn: open a new one"
 _WITHDRAWN: Final = "this intent was withdrawn by an exception in its block: open a new one"
 
 
-class ProposedDecision(Decision, dict=True, gc=True):
-    """Be a decision that warns if it is dropped without a look at it (S19)."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            object.__getattribute__(self, "__dict__")["is_read"] = True
-        return object.__getattribute__(self, name)
-
-    def __repr__(self) -> str:
-        object.__getattribute__(self, "__dict__")["is_read"] = True
-        return super().__repr__()
-
-    def __eq__(self, other: object) -> bool:
-        object.__getattribute__(self, "__dict__")["is_read"] = True
-        return isinstance(other, Decision) and all(
-            getattr(self, name) == getattr(other, name) for name in Decision.__struct_fields__
-        )
-
-    __hash__ = None
-
-    def __del__(self) -> None:
-        if not self.__dict__.get("is_read") and not sys.is_finalizing():
-            warnings.warn(
-                "the answer of propose() was dropped unread: look at decision.outcome, or use 'with'",
-                UnreadDecision,
-                stacklevel=2,
-            )
-
-
-def _proposed(decision: Decision) -> ProposedDecision:
-    return ProposedDecision(**{name: getattr(decision, name) for name in Decision.__struct_fields__})
-
-
-class IntentState(Writing[None]):
+class IntentState(Writing[None], Informed):
     """Hold what an intent knows, and turn it into requests; how these are sent is its subclasses' matter."""
 
     decision: Decision | None = None
@@ -83,7 +71,11 @@ class IntentState(Writing[None]):
         cause: str | None = None,
         at: Moment | None = None,
         not_after: Any = None,
+        leases: Leases | Sequence[Leases] = (),
         relies_on: str | Sequence[str] = (),
+        if_held: IfHeld = "refuse",
+        if_foreign: IfForeign = "refuse",
+        priority: int = 0,
     ) -> None:
         self._session = session
         self._memory = Memory()
@@ -91,15 +83,18 @@ class IntentState(Writing[None]):
         self._assumptions: list[str] = []
         self._relies_on: list[str] = []
         self._not_after = deadline_of(not_after)
+        self._if_held: IfHeld = if_held
+        self._if_foreign: IfForeign = if_foreign
+        self._priority = priority
+        self._leases = listed_leases(leases)
         self.action = action
-        self.about = (about,) if isinstance(about, str) else tuple(about)
+        self.about = listed_records("about", about)
         self.reason = reason
         self.cause = cause
         for what, given in (("action", action), ("reason", reason), ("cause", cause)):
             if given is not None:
                 check_text(what, given)
-        for record in self.about:
-            check_record(record)
+        self._awareness = Awareness(session, self._memory, self.about)
         if relies_on:
             self.rely_on(*([relies_on] if isinstance(relies_on, str) else relies_on))
 
@@ -171,12 +166,18 @@ class IntentState(Writing[None]):
         return self._at
 
     def _get(self, record: str, fields: Sequence[str]) -> Record:
-        answer: RecordAnswer = self._session.call(Get(record=record, at=self._moment()))
+        at = None if self._at is None else self._moment()
+        answer: RecordAnswer = self._session.call(Get(record=record, at=at))
         if fields:
             check_fields(answer, fields)
         self._incarnation = answer.incarnation
         self._memory.hold(answer.record, answer.revision, fields)
-        return Record(answer, self._memory, fields, self)
+        news = self._awareness.tell(answer.revision, record, answer.version) if at is None else None
+        return Record(answer, self._memory, fields, self, news)
+
+    def _tell(self, revision: int) -> News | None:
+        """Return the news that an answer brings; reads of a pinned intent bring none."""
+        return self._awareness.tell(revision) if self._at is None else None
 
     def _peek(self, record: str) -> Record:
         return Record(self._session.call(Get(record=record, at=self._moment())), None)
@@ -197,7 +198,7 @@ class IntentState(Writing[None]):
         self._incarnation = answer.incarnation
         self._memory.searched(query, answer.revision, [one.record.partition("/")[2] for one in answer.records])
         records = [Record(one, self._memory, (), self) for one in answer.records]
-        return Page(records, answer.revision, answer.after)
+        return Page(records, answer.revision, answer.after, self._tell(answer.revision))
 
     def _count(self, kind: str, filters: Sequence[str], life: LifeFilter, equals: dict[str, Any]) -> int:
         where = conditions_of(filters, equals)
@@ -215,7 +216,7 @@ class IntentState(Writing[None]):
 
     def _attempt(self, accept: int | None, id: str | None = None, *, dry: bool = False) -> tuple[Proposal, bool]:
         """Return what was collected as a new attempt, and whether nobody can know its id yet (S7)."""
-        if self._memory.ended in (_COMMITTED, _WITHDRAWN):
+        if self._memory.ended in (_COMMITTED, _WITHDRAWN, _GIVEN_UP):
             raise InvalidRequest(self._memory.ended)
         if accept is not None and type(accept) is not int:
             raise InvalidRequest(f"accept: a revision is a whole number, not {type(accept).__name__}")
@@ -252,13 +253,40 @@ class IntentState(Writing[None]):
             intent=intent,
             not_after=self._not_after,
             incarnation=self._incarnation,
+            if_held=self._if_held,
+            if_foreign=self._if_foreign,
+            priority=self._priority,
+            leases=self._tokens(),
         )
 
+    def _tokens(self) -> dict[str, str]:
+        """Return the fencing tokens that its proposals carry: of the leases it was given, and of its own turn."""
+        if not self._leases and self._awareness.announcement is None:
+            return {}
+        return tokens_of((*self._leases, self._awareness) if self._awareness.announcement else self._leases)
+
+    def _checked(self, decision: Decision) -> Decision:
+        """Return a decision with the news."""
+        return self._awareness.tell_decided(decision) if self._at is None else decision
+
     def _decided(self, decision: Decision) -> Decision:
-        self.decision = decision
+        self.decision = decision = self._checked(decision)
         if decision.is_committed:
             self._memory.ended = _COMMITTED
         return decision
+
+    def _announcing(self, plan: str | None, ttl: str, exclusive: bool) -> Announce:
+        self._refuse_after_end()
+        if plan is not None:
+            check_text("plan", plan)
+        check_text("ttl", ttl)
+        return Announce(
+            about=self.about, action=self.action, plan=plan, ttl=ttl, exclusive=bool(exclusive), intent=self.id
+        )
+
+    def _give_up(self) -> None:
+        self._memory.ended = _GIVEN_UP
+        self._memory.changes.clear()
 
     def _is_to_propose(self, error: type[BaseException] | None) -> bool:
         """End the intent; tell whether that proposes: no exception, and changes that weren't proposed by hand.
@@ -269,28 +297,6 @@ class IntentState(Writing[None]):
         if self._memory.ended is None:
             self._memory.ended = _LEFT if error is None else _WITHDRAWN
         return error is None and not self._memory.is_proposed and bool(self._memory.changes)
-
-
-def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
-    """Raise NotFound, with the nearest name, for a field that a record of a declared kind can't have."""
-    for name in fields:
-        check_text("field", name)
-        known = answer.known
-        if known and name not in known and name not in answer.values and name != LIFE:
-            kind = answer.record.partition("/")[0]
-            nearest = suggestion(refs.nearest(name, known))
-            raise NotFound(f"{kind} has no field {name!r}{nearest} Its fields: {listed(sorted(known), 10)}.")
-
-
-def deadline_of(moment: Any) -> int | None:
-    """Return a deadline in microseconds, from a datetime (without a zone: in UTC), an RFC 3339 text or microseconds."""
-    if moment is None or type(moment) is int:
-        return moment
-    text = moment.isoformat() if isinstance(moment, datetime) else str(moment)
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(f"not_after: {text[:40]!r} is no RFC 3339 time") from None
 
 
 class Intent(IntentState):
@@ -330,12 +336,49 @@ class Intent(IntentState):
     def check(self, *, accept: int | None = None) -> Decision:
         """Return what would be decided now, without committing."""
         proposal, is_new = self._attempt(accept, dry=True)
-        return self._session.propose(proposal, is_new=is_new, dry=True)
+        return self._checked(self._session.propose(proposal, is_new=is_new, dry=True))
 
     def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
         """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
         proposal, is_new = self._attempt(accept, id)
-        return _proposed(self._decided(self._session.propose(proposal, is_new=is_new)))
+        decision = self._decided(self._session.propose(proposal, is_new=is_new))
+        if decision.is_committed:
+            self._awareness.let_go(decision)
+        return proposed(decision)
+
+    def offer(self, *, ttl: str | None = None, accept: int | None = None) -> Decision:
+        """Return the decision on what was collected; what belongs to others is offered to its owner, as a whole."""
+        proposal, is_new = self._attempt(accept)
+        return proposed(self._decided(self._session.propose(as_offer(proposal, ttl), is_new=is_new)))
+
+    def split(self, *, ttl: str | None = None, accept: int | None = None) -> SplitAnswer:
+        """Commit the own part of what was collected, and offer each other part to its owners."""
+        proposal, _ = self._attempt(accept)
+        answer: SplitAnswer = self._session.call(Split(proposal=proposal, ttl=ttl))
+        self._decided(answer.decisions[0])
+        return answer
+
+    def announce(self, *, plan: str | None = None, ttl: str = "10m", exclusive: bool = False) -> Announcement:
+        """Tell others what is going to be done, and learn who is active there and what the checks would say of it now.
+
+        It shows until a proposal of the intent is committed, the block is left, or ``ttl`` is
+        over; announcing again prolongs it. Raises NotCommitted where it may not be announced.
+        That a check would stop the action now raises nothing: look at ``is_clear``.
+        """
+        return self._awareness.announce(self._announcing(plan, ttl, exclusive))
+
+    def withdraw(self) -> None:
+        """End the intent without proposing, and take back that it was announced."""
+        self._give_up()
+        self._awareness.let_go(self.decision)
+
+    def wait_for_change(self, timeout: float | str = "30s") -> News | None:
+        """Wait until a commit changes what was read, and return the news; None if none did in time."""
+        return self._awareness.wait(timeout)
+
+    def wait_for_turn(self, timeout: float | str = "30s") -> bool:
+        """Wait in the line that announcing with ``exclusive`` joined; return whether it is this intent's turn now."""
+        return self._awareness.wait_for_turn(timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -343,13 +386,26 @@ class Intent(IntentState):
     def __exit__(
         self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_to_propose(error):
-            proposal, is_new = self._attempt(None)
-            raise_unless_committed(self._decided(self._session.propose(proposal, is_new=is_new)))
+        try:
+            if self._is_to_propose(error):
+                proposal, is_new = self._attempt(None)
+                raise_unless_committed(self._decided(self._session.propose(proposal, is_new=is_new)))
+        finally:
+            self._awareness.let_go(self.decision)
 
 
 class AsyncIntent(IntentState):
-    """Be an :class:`Intent` for an event loop: the same verbs, awaited where something is asked."""
+    """Be an :class:`Intent` for an event loop: the same verbs, awaited where something is asked.
+
+    One that is opened to be announced is announced as its block is entered.
+    """
+
+    _to_announce: Announcing | None = None
+
+    def announced_on_entering(self, given: Announcing) -> Self:
+        """Return itself, to be announced as its block is entered."""
+        self._to_announce = given
+        return self
 
     async def get(self, record: str, *fields: str) -> Record:
         """Return a record; what is used of it counts as read, or exactly the fields named."""
@@ -379,22 +435,56 @@ class AsyncIntent(IntentState):
     async def check(self, *, accept: int | None = None) -> Decision:
         """Return what would be decided now, without committing."""
         proposal, is_new = self._attempt(accept, dry=True)
-        return await self._session.propose_async(proposal, is_new=is_new, dry=True)
+        return self._checked(await self._session.propose_async(proposal, is_new=is_new, dry=True))
 
     async def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
         """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
         proposal, is_new = self._attempt(accept, id)
-        return _proposed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
+        decision = self._decided(await self._session.propose_async(proposal, is_new=is_new))
+        if decision.is_committed:
+            await self._let_go()
+        return proposed(decision)
+
+    async def offer(self, *, ttl: str | None = None, accept: int | None = None) -> Decision:
+        """Return the decision on what was collected, offering to its owner what belongs to others."""
+        proposal, is_new = self._attempt(accept)
+        return proposed(self._decided(await self._session.propose_async(as_offer(proposal, ttl), is_new=is_new)))
+
+    async def announce(self, *, plan: str | None = None, ttl: str = "10m", exclusive: bool = False) -> Announcement:
+        """Tell others what is going to be done, and learn who is active there and what the checks would say of it."""
+        return await asyncio.to_thread(self._awareness.announce, self._announcing(plan, ttl, exclusive))
+
+    async def withdraw(self) -> None:
+        """End the intent without proposing, and take back that it was announced."""
+        self._give_up()
+        await self._let_go()
+
+    async def wait_for_change(self, timeout: float | str = "30s") -> News | None:
+        """Wait until a commit changes what was read, and return the news; None if none did in time."""
+        return await asyncio.to_thread(self._awareness.wait, timeout)
+
+    async def wait_for_turn(self, timeout: float | str = "30s") -> bool:
+        """Wait in the line that announcing with ``exclusive`` joined; return whether it is this intent's turn now."""
+        return await asyncio.to_thread(self._awareness.wait_for_turn, timeout)
+
+    async def _let_go(self) -> None:
+        if self._awareness.is_to_let_go(self.decision):
+            await asyncio.to_thread(self._awareness.let_go, self.decision)
 
     async def __aenter__(self) -> Self:
+        if self._to_announce is not None:
+            await self.announce(**self._to_announce)
         return self
 
     async def __aexit__(
         self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_to_propose(error):
-            proposal, is_new = self._attempt(None)
-            raise_unless_committed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
+        try:
+            if self._is_to_propose(error):
+                proposal, is_new = self._attempt(None)
+                raise_unless_committed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
+        finally:
+            await self._let_go()
 
 
 __all__ = ["AsyncIntent", "Intent", "IntentState", "ProposedDecision"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 import msgspec
 
 from comity.errors import InvalidRequest, UnproposedChanges
 from comity.model.filters import Query
+from comity.model.news import WHOLE
 from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
+from comity.model.records import LIFE
 from comity.model.texts import listed
 from comity.workspace.changes import NO_OPTIONS, Options
 
@@ -35,7 +37,8 @@ class Memory:
     It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
     ``ended`` says why it takes no more changes, once that is so; ``is_asked`` that all changes
     were judged at least once, ``is_proposed`` that they were proposed. Changes that never were
-    judged, and that nothing withdrew, are warned about when it is dropped.
+    judged, and that nothing withdrew, are warned about when it is dropped. ``arrived`` are the
+    records that were read or are going to be changed; whoever has taken notice of them clears it.
     """
 
     def __init__(self) -> None:
@@ -43,6 +46,7 @@ class Memory:
         self.is_asked = False
         self.is_proposed = False
         self.changes: list[AnyChange] = []
+        self.arrived: list[str] = []
         self._seen: dict[str, _Seen] = {}
         self._queries: list[QueryRead] = []
         self._was: dict[str, dict[str, Any]] = {}
@@ -61,9 +65,7 @@ class Memory:
 
     def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:
         """Note that a record was handed out, whole or as these fields, which then count."""
-        seen = self._seen.get(record)
-        if seen is None:
-            seen = self._seen[record] = _Seen()
+        seen = self._seen.get(record) or self._meet(record)
         if fields:
             seen.fields.update(dict.fromkeys(fields, revision))
         else:
@@ -72,9 +74,7 @@ class Memory:
 
     def note(self, record: str, revision: int, fields: Sequence[str] | None, *, whole: bool = True) -> None:
         """Note that fields were used, or every one (None), of a record that was at hand as a ``whole`` or in part."""
-        seen = self._seen.get(record)
-        if seen is None:
-            seen = self._seen[record] = _Seen()
+        seen = self._seen.get(record) or self._meet(record)
         if whole and seen.at_hand < revision:
             seen.at_hand = revision
         if fields is None:
@@ -86,18 +86,34 @@ class Memory:
 
     def use(self, record: str, revision: int, field: str, *, whole: bool) -> Mapping[str, Any]:
         """Note that one field of a record at hand was used; return the values that are going to be set there."""
-        seen = self._seen.get(record)
-        if seen is None:
-            seen = self._seen[record] = _Seen()
+        seen = self._seen.get(record) or self._meet(record)
         if whole and seen.at_hand < revision:
             seen.at_hand = revision
         if seen.fields.get(field, -1) < revision:
             seen.fields[field] = revision
         return self._pending.get(record, _NOTHING)
 
+    def _meet(self, record: str) -> _Seen:
+        seen = self._seen[record] = _Seen()
+        self.arrived.append(record)
+        return seen
+
     def has_seen(self, record: str) -> bool:
         """Tell whether a record was read."""
         return record in self._seen
+
+    @property
+    def seen(self) -> KeysView[str]:
+        """Return the records that were read."""
+        return self._seen.keys()
+
+    def seen_fields(self) -> dict[str, dict[str, int]]:
+        """Return per record the fields that were read, each with its revision; ``*`` for all. Any thread may ask."""
+        found: dict[str, dict[str, int]] = {}
+        for record, seen in dict(self._seen).items():
+            fields = {name or LIFE: revision for name, revision in dict(seen.fields).items()}
+            found[record] = {**fields, WHOLE: seen.shown} if seen.shown >= 0 else fields
+        return found
 
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
         """Note the answer to a search."""
@@ -111,8 +127,14 @@ class Memory:
         """Return everything that was read: records, beliefs, searches."""
         reads: list[AnyRead] = []
         for record, seen in self._seen.items():
-            reads += _reads(record, seen)
-        reads += [Was(record, values) for record, values in self._was.items()]
+            revisions = seen.fields.values()
+            if seen.shown < 0 and (revision := min(revisions)) == max(revisions):
+                fields = tuple([name for name in seen.fields if name])
+                reads.append(Read(record, revision, fields, revision <= seen.at_hand, True))
+            else:
+                reads += _reads(record, seen)
+        if self._was:
+            reads += [Was(record, values) for record, values in self._was.items()]
         return (*reads, *self._queries)
 
     # -- changes
@@ -137,6 +159,7 @@ class Memory:
                 self.changes[-1] = msgspec.structs.replace(last, fields={**last.fields, **change.fields})
                 return
         self.changes.append(change)
+        self.arrived.append(change.record)
 
     def _take_was(self, record: str, options: Options) -> None:
         if msgspec.structs.replace(options, was={}) != NO_OPTIONS:
@@ -152,9 +175,7 @@ def _can_join(last: AnyChange, change: Put | Set) -> TypeGuard[Put | Set]:
 
 
 def _reads(record: str, seen: _Seen) -> list[Read]:
-    if seen.shown < 0 and len(set(seen.fields.values())) == 1:
-        revision = next(iter(seen.fields.values()))
-        return [Read(record, revision, tuple(filter(None, seen.fields)), revision <= seen.at_hand, True)]
+    """Return what was seen of a record at several revisions, or shown as a whole."""
     reads: list[Read] = []
     by_revision: dict[int, list[str]] = {}
     for name, revision in seen.fields.items():

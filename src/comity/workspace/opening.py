@@ -19,8 +19,9 @@ from comity.store.sqlite import SqliteStore
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
 from comity.workspace.agents import Agent, AsyncAgent
-from comity.workspace.asking import AnyPath, Asking, path_of, read_source
+from comity.workspace.asking import Asking
 from comity.workspace.changes import check_text
+from comity.workspace.files import AnyPath, path_of, read_source
 from comity.workspace.session import EmbeddedSession, watch_forks
 
 
@@ -117,6 +118,7 @@ def open(
     *,
     definition: AnyPath | None = None,
     require: bool = False,
+    duties: bool = False,
     clock: Clock | None = None,
     entropy: Entropy = os.urandom,
 ) -> Workspace:
@@ -126,7 +128,8 @@ def open(
     the path of a TOML file: it is applied to an empty workspace; where the workspace has
     another one already, that one stays in force and a warning says so, or DefinitionChanged
     is raised with ``require`` (S26). Raises InvalidDefinition with every problem of the
-    file, NotFound where there is no such file.
+    file, NotFound where there is no such file. With ``duties`` this process does in a thread
+    what is due by itself: it releases those whose turn has come, and tells what has expired.
 
     >>> import comity, tempfile
     >>> with comity.open(tempfile.mkdtemp() + "/crm.db") as ws:
@@ -141,6 +144,8 @@ def open(
     try:
         if definition is not None:
             workspace.settle(definition, require=require)
+        if duties:
+            engine.do_duties()
     except BaseException:
         workspace.close()
         raise

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, Protocol
 
+from comity.errors import NotFound
 from comity.model import refs
 from comity.model.decisions import Finding
+from comity.model.news import News
 from comity.model.proposals import AnyChange, Put
-from comity.model.records import Life
-from comity.model.texts import counted, show, suggestion
+from comity.model.records import LIFE, Life
+from comity.model.texts import counted, listed, show, suggestion
 from comity.model.values import freeze
 from comity.operations import RecordAnswer
 from comity.workspace.changes import NO_OPTIONS, Changing, Options, check_text
@@ -65,7 +67,7 @@ class Record(Changing[None]):
     it can't be changed.
     """
 
-    __slots__ = ("_answer", "_collector", "_fields", "_intent")
+    __slots__ = ("_answer", "_collector", "_fields", "_intent", "_news")
 
     def __init__(
         self,
@@ -73,12 +75,14 @@ class Record(Changing[None]):
         collector: Collector | None,
         fields: Sequence[str] = (),
         intent: Staleness | None = None,
+        news: News | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "_answer", answer)
         put(self, "_collector", collector)
         put(self, "_fields", fields)
         put(self, "_intent", intent)
+        put(self, "_news", news)
 
     # -- what it is
 
@@ -127,6 +131,11 @@ class Record(Changing[None]):
         """Return what of all reads of its intent has moved by now, as :attr:`Intent.stale` does."""
         return () if self._intent is None else self._intent.stale
 
+    @property
+    def news(self) -> News | None:
+        """Return what others did that its intent hadn't been told yet when it got this record; None for nothing."""
+        return self._news
+
     # -- its fields
 
     def get(self, field: str, default: Any = None) -> Any:
@@ -134,7 +143,7 @@ class Record(Changing[None]):
 
         Raises KeyError for a field that a read of some fields wasn't asked for: what it holds isn't known here.
         """
-        if self._hides(field):
+        if self._fields and self._hides(field):
             raise KeyError(self._hidden(field))
         answer, collector = self._answer, self._collector
         value = answer.values.get(field) if answer.life in _SHOWN else None
@@ -149,7 +158,7 @@ class Record(Changing[None]):
     def __getattr__(self, field: str) -> Any:
         if field.startswith("_"):  # What looks at any object asks for these: no field was meant.
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {field!r}")
-        if self._hides(field):
+        if self._fields and self._hides(field):
             raise AttributeError(self._hidden(field))
         if (value := self.get(field)) is not None or self._is_known(field):
             return value
@@ -193,7 +202,7 @@ class Record(Changing[None]):
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self._whole().items())
-        return f"{self.ref}: {fields or self.life}"
+        return _with_news(f"{self.ref}: {fields or self.life}", self._news)
 
     def __repr__(self) -> str:
         return f"<Record {self.ref} version {self.version} ({self.life})>"
@@ -239,6 +248,10 @@ class Record(Changing[None]):
         self._collector.change(make(self.ref), options)
 
 
+def _with_news(text: str, news: News | None) -> str:
+    return f"{text}\n{news}" if news else text
+
+
 def _line(record: Record) -> str:
     """Return a record on one line, with long values cut; it is shown as a whole."""
     fields = ", ".join(f"{name}={show(value)}" for name, value in dict(record).items())
@@ -249,12 +262,14 @@ class Page(Sequence[Record]):
     """Be a page of records. ``after`` is the cursor of the next one, None at the end; ``revision`` its snapshot's.
 
     ``print(page)`` shows the first of them; on an intent's page, what is shown counts as read.
+    ``news`` is what others did that the page's intent hadn't been told yet, None for nothing.
     """
 
-    def __init__(self, records: Sequence[Record], revision: int, after: str | None) -> None:
+    def __init__(self, records: Sequence[Record], revision: int, after: str | None, news: News | None = None) -> None:
         self._records = tuple(records)
         self.revision = revision
         self.after = after
+        self.news = news
 
     def __getitem__(self, index: Any) -> Any:
         return self._records[index]
@@ -267,7 +282,19 @@ class Page(Sequence[Record]):
         if len(self) > _LINES:
             lines.append(f"and {len(self) - _LINES} more of this page")
         more = f"; the next page has after={self.after!r}" if self.after is not None else ""
-        return "\n".join([*lines, f"{counted(len(self), 'record')} at revision {self.revision}{more}"])
+        last = f"{counted(len(self), 'record')} at revision {self.revision}{more}"
+        return _with_news("\n".join([*lines, last]), self.news)
 
     def __repr__(self) -> str:
         return f"<Page of {len(self)} records at revision {self.revision}>"
+
+
+def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
+    """Raise NotFound, with the nearest name, for a field that a record of a declared kind can't have."""
+    for name in fields:
+        check_text("field", name)
+        known = answer.known
+        if known and name not in known and name not in answer.values and name != LIFE:
+            kind = answer.record.partition("/")[0]
+            nearest = suggestion(refs.nearest(name, known))
+            raise NotFound(f"{kind} has no field {name!r}{nearest} Its fields: {listed(sorted(known), 10)}.")

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import inspect
 
+from comity.coordination.news import Glance, Listener, Read
 from comity.errors import InvalidRequest, NotPermitted
 from comity.model.decisions import Decision
+from comity.model.news import News
 from comity.model.proposals import Caller, Proposal
+from comity.model.texts import listed
 from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, Request, Stale
 from comity.verbs import not_utf8, run
 from comity.verbs.engine import Engine, Progress
+from comity.verbs.news import tell_intent
 
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
 """The requests that are looked through for arguments of a wrong type only once one has failed."""
+
+_NO_CHOICE: Final = re.compile(r"^Invalid enum value .* `\$\.(\w+)`$")
 
 
 class Session(Protocol):
@@ -52,6 +61,31 @@ class Session(Protocol):
         """Return a new id for a proposal."""
         ...
 
+    def news(
+        self, known: Mapping[str, int], arrived: Sequence[str], since: int, until: int, read: Callable[[], Read]
+    ) -> News | None:
+        """Return what others did between two revisions on the records ``known``, each by its version as last seen.
+
+        On those that have ``arrived`` just now only who is active is news.
+        """
+        ...
+
+    def revision(self) -> int:
+        """Return the number of the last commit."""
+        ...
+
+    def wait_past(self, revision: int, timeout_s: float) -> bool:
+        """Wait until there is a commit behind a revision; return whether there is."""
+        ...
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of each commit from now on, as long as somebody else holds it."""
+        ...
+
+    def silence(self, listener: Listener) -> None:
+        """Have a listener told nothing more."""
+        ...
+
 
 class EmbeddedSession:
     """Answer requests in this process."""
@@ -63,7 +97,8 @@ class EmbeddedSession:
 
     def call(self, request: Request, progress: Progress | None = None) -> Any:
         """Return the answer to a request; ``progress`` is told how far it is."""
-        refuse_after_fork(self._engine)
+        if _Forks.has_forked:
+            refuse_after_fork(self._engine)
         if type(request) not in _OFTEN:
             check_types(request)
         try:
@@ -95,6 +130,31 @@ class EmbeddedSession:
         refuse_after_fork(self._engine)
         return self._engine.revision_at(moment)
 
+    def news(
+        self, known: Mapping[str, int], arrived: Sequence[str], since: int, until: int, read: Callable[[], Read]
+    ) -> News | None:
+        """Return what others did between two revisions on the records ``known``, each by its version as last seen."""
+        return tell_intent(self._engine, Glance(self.caller.agent, known, arrived, since, until), read)
+
+    def revision(self) -> int:
+        """Return the number of the last commit."""
+        refuse_after_fork(self._engine)
+        return self._engine.store.head().revision
+
+    def wait_past(self, revision: int, timeout_s: float) -> bool:
+        """Wait until there is a commit behind a revision; return whether there is."""
+        refuse_after_fork(self._engine)
+        return self._engine.store.wait(revision, timeout_s)
+
+    def listen(self, listener: Listener) -> None:
+        """Have a listener told of each commit from now on, as long as somebody else holds it."""
+        refuse_after_fork(self._engine)
+        self._engine.listening.add(listener)
+
+    def silence(self, listener: Listener) -> None:
+        """Have a listener told nothing more."""
+        self._engine.listening.discard(listener)
+
 
 def _refuse_unreadable(proposal: Proposal, error: Exception) -> None:
     """Raise InvalidRequest where a part of a proposal is why it failed."""
@@ -112,7 +172,19 @@ def check_types(request: Request) -> None:
     try:
         msgspec.convert(plain, type(request))
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{BY_REQUEST[type(request)].name}: {error}") from None
+        raise InvalidRequest(f"{BY_REQUEST[type(request)].name}: {error}{_choices(type(request), error)}") from None
+
+
+def _choices(asked: type[Request], error: Exception) -> str:
+    """Return what may be said instead of a word that isn't among the choices of an argument."""
+    found = _NO_CHOICE.search(str(error))
+    described = inspect.type_info(asked)
+    if found is None or not isinstance(described, inspect.StructType):
+        return ""
+    kind = next((one.type for one in described.fields if one.name == found[1]), None)
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    return f": write one of {listed([*map(repr, kind.values)])}" if isinstance(kind, inspect.LiteralType) else ""
 
 
 class _Forks:

@@ -25,6 +25,11 @@ from comity.cli.rendering.options import as_options
             "say which one holds the ids with key=COLUMN. Columns: a",
             "say which one holds the ids with --key COLUMN. Columns: a",
         ),
+        (
+            "Take a place in line (lease with wait=…), or have the change wait with if_held='queue'.",
+            "Take a place in line ('comity leases take SUBJECT --wait 30s'), or have the change wait with"
+            " --if-held queue.",
+        ),
         ("not_after: 'soon' is no time", "--not-after: 'soon' is no time"),
         ("the field not_after: nothing", "the field not_after: nothing"),
         ("Correct the value.", "Correct the value."),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from comity import limits
 from comity.deciding.expressions import Environment, ExpressionFailed, FieldType
 
 
@@ -99,3 +101,35 @@ def test_many_threads_compile_in_one_environment(environment: Environment, subje
 
 def test_its_source_is_shown(environment: Environment) -> None:
     assert repr(environment.assumption("agent.id == 'ann'")) == "Expression(\"agent.id == 'ann'\")"
+
+
+@pytest.mark.parametrize("source", ["record.note", "[record.note, 'a']", "{'a': record.note, 'b': [record.note]}"])
+def test_nulls_take_no_reference_to_none_away(source: str) -> None:
+    """The library's own way of handing out null does: a process would be aborted after some thousand of them."""
+    environment = Environment({"task": {"note": FieldType("any")}})
+    expression = environment.consequence("task", {}, source, FieldType("any"))
+    roots = {"record": {"note": None, "$id": "a"}, "event": {"at": 0, "by": "x"}, "agent": {}, "now": 0}
+    expression.value(roots)
+    before = sys.getrefcount(None)
+    values = [expression.value(roots) for _ in range(1_000)]
+    assert sys.getrefcount(None) > before - 500
+    assert len(values) == 1_000
+
+
+def test_a_condition_that_is_null_fails_and_takes_no_reference_away() -> None:
+    expression = Environment({"task": {"flag": FieldType("any", nullable=False)}}).assumption("task.flag")
+    before = sys.getrefcount(None)
+    for _ in range(1_000):
+        with pytest.raises(ExpressionFailed):
+            expression.holds({"task": {"flag": None, "$id": "a"}})
+    assert sys.getrefcount(None) > before - 500
+
+
+def test_a_text_that_is_only_handed_on_may_be_long() -> None:
+    """A definition may be longer than all text that expressions look at together."""
+    environment = Environment({"task": {"note": FieldType("string")}})
+    text = FieldType("string")
+    roots = {"event": {"note": "x" * (limits.EXPRESSION_TEXT_BYTES + 1)}}
+    assert environment.consequence("task", {"note": text}, "event.note", text).value(roots) == roots["event"]["note"]
+    with pytest.raises(ExpressionFailed, match="bytes of text"):
+        environment.consequence("task", {"note": text}, "default(event.note, '') + '!'", text).value(roots)

@@ -26,9 +26,11 @@ APPLY = Emit("$definition/current", "applied", {"source": "", "digest": "d", "re
 ISSUE = Emit("$agent/ann", "key_issued", {"key": "k2"})
 ISSUE_BOT = Emit("$agent/sales", "key_issued", {"key": "k2"})
 ISSUE_MISSPELT = Emit("$agent/anne", "key_issued", {"key": "k2"})
+ISSUE_COMITY = Emit("$agent/comity", "key_issued", {"key": "k2"})
 REVOKE = Emit("$agent/ann", "key_revoked")
 BOT_KEY = state("$agent/sales", key="k1", key_status="active")
 KEY = state("$agent/ann", key="k1", key_status="active")
+COMITY_KEY = state("$agent/comity", key="k1", key_status="active")
 REVOKED = state("$agent/ann", key="k1", key_status="revoked")
 EXPIRED = state("$agent/ann", key="k1", key_status="active", key_expires_at=format_time(NOW_US))
 LASTING = state("$agent/ann", key="k1", key_status="active", key_expires_at=format_time(NOW_US + 1))
@@ -41,6 +43,10 @@ CASES: list[tuple[str, Caller, AnyChange, tuple[Any, ...], str]] = [
     ("an unknown agent", Caller("slaes"), WORK, (), "identity.unknown"),
     ("no name at all", Caller(""), WORK, (), "identity.unknown"),
     ("a name with a slash", Caller("a/b"), WORK, (), "identity.unknown"),
+    ("the name of Comity itself", Caller("comity"), WORK, (), "identity.unknown"),
+    ("the name of Comity itself, by the user", Caller("comity", "os_user"), WORK, (), "identity.unknown"),
+    ("Comity itself", Caller("comity", "system"), Undo("task/a", {"n": 0}), (COMITY_KEY,), ""),
+    ("a key for Comity itself", USER, ISSUE_COMITY, (), "identity.unknown"),
     ("a human without a key", Caller("ann"), WORK, (KEY,), "identity.key_needed"),
     ("a human with a key", ANN, WORK, (KEY,), ""),
     ("a human with another key", Caller("ann", "key", "k0"), WORK, (KEY,), "identity.key_revoked"),

@@ -384,7 +384,7 @@ LIMITS: list[tuple[str, int, Callable[[int], dict[str, Any]]]] = [
     ("READS_PER_PROPOSAL", 3, lambda n: {"reads": (Read("task/a", 1),) * n}),
     ("ASSUMPTIONS_PER_PROPOSAL", 3, lambda n: {"assumptions": ("true",) * n}),
     ("SUBJECTS_PER_PROPOSAL", 3, lambda n: {"changes": tasks(n)}),
-    ("SUBJECTS_PER_PROPOSAL", 3, lambda n: {"about": ("task/a", *(f"task/n{i}" for i in range(n - 1)))}),
+    ("SUBJECTS_PER_PROPOSAL", 3, lambda n: {"about": ("$agent/a", *(f"$agent/n{i}" for i in range(n - 1)))}),
     ("REASON_CHARS", limits.REASON_CHARS, lambda n: {"reason": "x" * n}),
     ("NAME_CHARS", limits.NAME_CHARS, lambda n: {"action": "x" * n}),
     ("FIELDS_PER_RECORD", 3, lambda n: {"changes": (Set("task/a", {f"f{i}": 1 for i in range(n - 1)}),)}),
@@ -394,6 +394,9 @@ LIMITS: list[tuple[str, int, Callable[[int], dict[str, Any]]]] = [
     ("RECORD_BYTES", 100, lambda n: {"changes": (Put("task/new", {"x": "y" * (n - len('{"x":""}'))}),)}),
     ("NOT_AFTER_DAYS", limits.NOT_AFTER_DAYS, lambda n: {"not_after": NOW_US + n * DAY_US}),
     ("PROPOSAL_ID_CHARS", limits.PROPOSAL_ID_CHARS, lambda n: {"id": "x" * n}),
+    ("PRIORITY", limits.PRIORITY, lambda n: {"priority": n}),
+    ("PRIORITY", limits.PRIORITY, lambda n: {"priority": -n}),
+    ("WAIT_DAYS", limits.WAIT_DAYS, lambda n: {"wait_s": n * 86_400}),
     ("RECORD_ID_CHARS", limits.RECORD_ID_CHARS, lambda n: {"changes": (Put("task/" + "x" * n),)}),
     ("NAME_CHARS", limits.NAME_CHARS, lambda n: {"changes": (Put("task/a", {"x" * n: 1}),)}),
     ("NAME_CHARS", limits.NAME_CHARS, lambda n: {"changes": (Emit("task/a", "X" * n),)}),
@@ -403,7 +406,16 @@ LIMITS: list[tuple[str, int, Callable[[int], dict[str, Any]]]] = [
     ("QUERY_RECORDS", 3, lambda n: {"reads": (QueryRead(Query("task", limit=1), 1, ("a",) * n),)}),
     ("VALUES_PER_MEMBERSHIP", 3, lambda n: {"reads": search(Condition("n", "in", [1] * n))}),
 ]
-SMALL = {"VALUE_DEPTH", "NOT_AFTER_DAYS", "PROPOSAL_ID_CHARS", "RECORD_ID_CHARS", "NAME_CHARS", "REASON_CHARS"}
+SMALL = {
+    "VALUE_DEPTH",
+    "NOT_AFTER_DAYS",
+    "PROPOSAL_ID_CHARS",
+    "RECORD_ID_CHARS",
+    "NAME_CHARS",
+    "PRIORITY",
+    "REASON_CHARS",
+    "WAIT_DAYS",
+}
 BOUND_CODES = {"shape.too_large", "shape.invalid_value", "shape.invalid"}
 
 
@@ -417,3 +429,10 @@ def test_limit(name: str, bound: int, make: Callable[[int], dict[str, Any]], mon
     assert finding.code in BOUND_CODES
     assert finding.severity == "refuse"
     assert len(finding.message) < 300
+
+
+@pytest.mark.parametrize("wait_s", [0, -3])
+def test_nobody_waits_for_less_than_a_second(wait_s: int) -> None:
+    (finding,) = free().findings(judge, wait_s=wait_s)
+    assert finding.code == "shape.invalid"
+    assert f"wait_s is {wait_s}" in finding.message

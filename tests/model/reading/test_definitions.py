@@ -109,13 +109,11 @@ FIELDS = "[kinds.customer.fields]\n"
 CASES = {
     "nam = 'crm'": "comity.toml:1 nam: unknown key 'nam'; did you mean \"name\"?",
     "zzz = 1": "comity.toml:1 zzz: unknown key 'zzz'; there are name, freshness, blind_writes, undeclared, agents, "
-    "kinds, actions",
+    "kinds, actions, rules, checks, tests",
     "name = ''": "comity.toml:1 name: '' is no name for a name: one line of text, at most 64 characters",
     "name = 3": "comity.toml:1 name: must be a name, not 3",
     "freshness = 'sen'": 'comity.toml:1 freshness: must be one of "seen", "relied", not \'sen\'; did you mean "seen"?',
     "undeclared = true": 'comity.toml:1 undeclared: must be one of "refuse", "allow", not true',
-    "[[rules]]\nname = 'x'": "comity.toml:1 rules: this version doesn't know rules yet; express what must always hold "
-    "as a guard",
     "agents = 3": "comity.toml:1 agents: must be a table, not 3",
     "[agents]\na = 'sales'": "comity.toml:2 agents.a: must be a table such as { role = \"sales\" }, not 'sales'",
     "[agents]\na = { role = 'b c' }": "comity.toml:2 agents.a.role: 'b c' is no name for a role: letters, digits and "

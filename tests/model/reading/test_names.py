@@ -33,6 +33,8 @@ def test_the_nearest_name_is_suggested(name: str, choices: list[str], expected: 
         ("two\nlines", "name", False),
         ("a@b.c", "agent", True),
         ("-a", "agent", False),
+        ("comity", "agent", False),
+        ("comity", "role", True),
         ("status\n", "field", False),
     ],
 )

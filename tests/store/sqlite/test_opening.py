@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
+from comity.clock import StoreTime
 from comity.errors import StoreDamaged, StoreError, StoreUnsupported
-from comity.store.sqlite import SqliteStore
+from comity.store.migrations import read_migrations
+from comity.store.sqlite import SqliteStore, batch, opening
 from comity.store.sqlite.opening import check_library, check_mount
 from comity.testing.manual_clock import START_US, ManualClock
-from comity.testing.samples import put
+from comity.testing.samples import answered, append, put, told
 
 
 def open_at(path: Path | str) -> SqliteStore:
@@ -93,6 +97,65 @@ def test_base_of_a_later_version_is_refused(tmp_path: Path) -> None:
     raw.close()
     with pytest.raises(StoreUnsupported, match="install a later one"):
         open_at(tmp_path / "crm.db")
+
+
+def base_of_the_first_schema(file: Path) -> None:
+    """Make a base as the first version of Comity made it, with something in it."""
+    first, *_ = read_migrations("comity.store.sqlite")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "read_migrations", lambda package: (first,))
+        patch.setattr(batch, "drop_old_answers", lambda connection, now_us, kept: None)
+        store = open_at(file)
+        put(store, "customer/acme", n=1)
+        append(store, answers=[answered("p")])
+        store.close()
+
+
+def receipts_of(file: Path) -> list[tuple[int, str, bytes]]:
+    with closing(apsw.Connection(str(file))) as raw:
+        return list(raw.execute("SELECT number, name, digest FROM migrations ORDER BY number"))
+
+
+def test_base_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "crm.db"
+    base_of_the_first_schema(file)
+    known = read_migrations("comity.store.sqlite")
+    assert [number for number, *_ in receipts_of(file)] == [1]
+    store, other = open_at(file), open_at(file)
+    store.note("renewed", {"a": "1"})
+    put(store, "customer/acme", n=2)
+    store.keep(told(store, 9, time=StoreTime(START_US * 2, "boot-2")), [])
+    with other.snapshot() as snapshot:
+        assert [commit.revision for commit in snapshot.commits(0, 10)] == [1, 2]
+        assert snapshot.records([("customer", "acme")])["customer", "acme"].values == {"n": 2}
+        assert (snapshot.noted("renewed"), snapshot.answers(["p"])) == ({"a": "1"}, {})
+    store.close()
+    other.close()
+    assert receipts_of(file) == [(one.number, one.name, one.digest) for one in known]
+
+
+def test_base_brought_up_to_date_has_the_schema_of_a_new_one(tmp_path: Path) -> None:
+    base_of_the_first_schema(tmp_path / "old.db")
+    schemas = []
+    for name in ("old.db", "new.db"):
+        open_at(tmp_path / name).close()
+        with closing(apsw.Connection(str(tmp_path / name))) as raw:
+            schemas.append(list(raw.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")))
+    assert schemas[0] == schemas[1]
+
+
+def test_step_that_fails_leaves_the_base_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "crm.db"
+    base_of_the_first_schema(file)
+    known = read_migrations("comity.store.sqlite")
+    broken = msgspec.structs.replace(known[1], sql=known[1].sql + "CREATE TABLE commits (x) STRICT;")
+    monkeypatch.setattr(opening, "read_migrations", lambda package: (known[0], broken))
+    with pytest.raises(StoreError):
+        open_at(file)
+    monkeypatch.undo()
+    assert [number for number, *_ in receipts_of(file)] == [1]
+    open_at(file).close()
+    assert len(receipts_of(file)) == len(known)
 
 
 def test_opening_again_writes_nothing(tmp_path: Path) -> None:

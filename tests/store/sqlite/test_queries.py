@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -25,6 +25,8 @@ from comity.store.sqlite.queries import after_prefix
 from comity.store.sqlite.snapshot import SELECT_CHANGED, SELECT_RECORD_AT, SqliteSnapshot
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import append, entry, put, state
+
+T = TypeVar("T", RecordState, Query)
 
 TEXTS = st.sampled_from(
     ["", "a", "ab", "b", "B", "1", "true", "null", "[1]", '{"a":1}', "'", '"', "\\", "é", "\ud7ff", "\ue000", "\uffff",
@@ -98,13 +100,14 @@ def pages(find: Any, asked: Query) -> list[list[str]]:
     return found
 
 
-@given(STATES, STATES, st.lists(QUERIES, min_size=1, max_size=12), st.booleans())
+@given(STATES, STATES, st.lists(QUERIES, min_size=1, max_size=12), st.sampled_from(["k", "$k"]), st.booleans())
 def test_s13_sql_means_what_python_means(
-    former: list[RecordState], latter: list[RecordState], asked: list[Query], is_indexed: bool
+    former: list[RecordState], latter: list[RecordState], asked: list[Query], kind: str, is_indexed: bool
 ) -> None:
+    former, latter, asked = of_kind(kind, former), of_kind(kind, latter), of_kind(kind, asked)
     now = list({one.id: one for one in [*former, *latter]}.values())
     with filled(former, latter) as store:
-        store.index({"k": [["x"], ["x", "y"]]} if is_indexed else {})
+        store.index({kind: [["x"], ["x", "y"]]} if is_indexed else {})
         with store.snapshot() as snapshot:
             for one in asked:
                 assert pages(snapshot.find, one) == pages(lambda q: select(q, now), one)
@@ -112,6 +115,10 @@ def test_s13_sql_means_what_python_means(
                 then = pages(lambda q: snapshot.find(q, revision=1), one)
                 assert then == pages(lambda q: select(q, former), one)
                 assert snapshot.count(one, revision=1) == sum(matches(one, candidate) for candidate in former)
+
+
+def of_kind(kind: str, drawn: list[T]) -> list[T]:
+    return [msgspec.structs.replace(one, kind=kind) for one in drawn]
 
 
 @given(st.text(max_size=4), st.text(max_size=4))
@@ -163,6 +170,46 @@ USING = [
 def test_declared_indexes_are_used(store: SqliteStore, tmp_path: Path, asked: Query, index: str) -> None:
     store.index(INDEX)
     assert index in plan_of(tmp_path / "crm.db", asked)
+
+
+OPEN = [
+    (Query("$intent"), "records_open"),
+    (query("$intent", agent="sales"), "records_open"),
+    (query("$intent", "$id > i5", limit=3), "records_open"),
+    (query("$intent", life="archived"), "sqlite_autoindex_records_1"),
+    (query("$intent", life="any"), "sqlite_autoindex_records_1"),
+    (query("customer"), "sqlite_autoindex_records_1"),
+]
+
+
+@pytest.mark.parametrize(("asked", "index"), OPEN)
+def test_open_records_of_built_in_kinds_have_an_index_of_their_own(
+    store: SqliteStore, tmp_path: Path, asked: Query, index: str
+) -> None:
+    plan = plan_of(tmp_path / "crm.db", asked)
+    assert plan.startswith("SEARCH r USING")
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_search_for_open_records_takes_no_longer_for_those_that_are_closed(store: SqliteStore, tmp_path: Path) -> None:
+    closed = [state(f"$intent/i{number}", life="archived") for number in range(3_000)]
+    append(store, entry(52, *closed, state("$intent/open")))
+    connection = connect(tmp_path / "crm.db", "FULL", 1_000)
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    connection.execute("BEGIN")
+    snapshot = SqliteSnapshot.begun(connection)
+    connection.set_progress_handler(count, 1)
+    found = snapshot.find(Query("$intent"))
+    connection.close()
+    assert [one.id for one in found] == ["open"]
+    assert steps < 100
 
 
 def plan_of(file: Path, asked: Query) -> str:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import apsw
@@ -17,9 +18,13 @@ from comity.errors import StoreError, StoreFull, StoreUnavailable
 from comity.model.filters import query
 from comity.store.contract import Head
 from comity.store.sqlite import SqliteStore
+from comity.store.sqlite import store as store_module
+from comity.store.sqlite.opening import connect
+from comity.store.sqlite.retention import DROP_PENDING, DROP_SETTLED
 from comity.testing.faulty_store import Fault, FaultyStore, die
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import answered, append, entry, put, state
+from comity.testing.store_contract.handles import run_all
 
 FORK = multiprocessing.get_context("fork")
 SPAWN = multiprocessing.get_context("spawn")
@@ -36,7 +41,7 @@ def settings_of(connection: apsw.Connection) -> dict[str, object]:
 def readers_of(store: SqliteStore) -> list[apsw.Connection]:
     with store.snapshot():
         pass
-    return store._readers._idle
+    return [reader.connection for reader in store._readers._idle]
 
 
 def test_commits_are_synced_in_full_and_answers_are_not(tmp_path: Path) -> None:
@@ -78,6 +83,45 @@ def test_head_held_by_another_application_is_unavailable(tmp_path: Path) -> None
     foreign.close()
     put(store, "customer/a")
     store.close()
+
+
+@pytest.mark.parametrize("waiters", [1, 3])
+def test_commit_of_this_process_wakes_without_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiters: int
+) -> None:
+    """Between two looks lies more time than the test has: only the commit itself can wake in time, each time."""
+    monkeypatch.setattr(store_module, "_FIRST_LOOK_S", 600.0)
+    store = open_at(tmp_path / "crm.db")
+
+    def follow() -> None:
+        for revision in range(50):
+            assert store.wait(revision, 900)
+
+    def lead() -> None:
+        for _ in range(50):
+            put(store, "customer/c")
+
+    began = monotonic()
+    run_all([*[(follow, ())] * waiters, (lead, ())])
+    assert monotonic() - began < 60
+    store.close()
+
+
+def test_wait_is_refused_once_the_base_is_closed(tmp_path: Path) -> None:
+    store = open_at(tmp_path / "crm.db")
+    store.close()
+    with pytest.raises(StoreError):
+        store.wait(0, 1)
+
+
+def test_old_answers_are_found_by_a_seek(tmp_path: Path) -> None:
+    open_at(tmp_path / "crm.db").close()
+    connection = connect(tmp_path / "crm.db", "FULL", 1_000)
+    for sql, index in ((DROP_SETTLED, "answers_settled"), (DROP_PENDING, "answers_pending")):
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1, 1))]
+        assert any(line.startswith("SEARCH") and line.endswith(f"INDEX {index} (at<?)") for line in plan)
+        assert not [line for line in plan if line.startswith("SCAN answers") or "TEMP B-TREE" in line]
+    connection.close()
 
 
 def test_closing_within_a_snapshot_ends_it_at_its_end(tmp_path: Path) -> None:

@@ -26,3 +26,6 @@ def test_its_example_loads_once_the_signs_are_taken_away() -> None:
     assert compiled.kinds["customer"].guards
     assert compiled.kinds["customer"].events
     assert compiled.actions
+    assert compiled.rules
+    assert compiled.definition.tests
+    assert compiled.mode("freshness", "customer", "sales") == "shadow"

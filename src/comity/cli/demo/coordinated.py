@@ -22,10 +22,11 @@ DEFINITION: Final = "comity.toml"
 KINDS: Final = ("customer", "feature_request", "conversation", "interaction")
 
 
-def prepare(folder: Path) -> None:
-    """Make the base that the run begins with."""
+def prepare(folder: Path, *parts: str) -> None:
+    """Make the base that the run begins with; further ``parts`` of its definition are files beside this one."""
     definition = folder / DEFINITION
-    definition.write_bytes(files("comity.cli.demo").joinpath(DEFINITION).read_bytes())
+    texts = [files("comity.cli.demo").joinpath(part).read_bytes() for part in (DEFINITION, *parts)]
+    definition.write_bytes(b"".join(texts))
     with comity.open(folder / BASE, definition=definition) as ws:
         with ws.agent("sales").intent("onboard", reason="new customers") as intent:
             intent.create("customer/acme", name="Acme", email="ceo@acme.example", status="active", health="good")
@@ -40,11 +41,13 @@ def live_records(folder: Path) -> dict[str, dict[str, Any]]:
         return {record.ref: dict(record) for kind in KINDS for record in ws.find(kind)}
 
 
-class _Agent:
-    def __init__(self, desk: Desk) -> None:
+class Seat:
+    """Be the place of one agent in the shared base, from which it opens intents and notes the answers."""
+
+    def __init__(self, desk: Desk, *, key: str | None = None) -> None:
         self._desk = desk
         self._workspace = comity.open(desk.folder / BASE)
-        self._agent: Agent = self._workspace.agent(desk.agent)
+        self._agent: Agent = self._workspace.agent(desk.agent, key=key)
         self._intent: Intent
         self._record: Record
 
@@ -65,19 +68,20 @@ class _Agent:
             self._desk.note(did, record, "saved", f"committed as revision {decision.revision}", seen=seen, wrote=wrote)
         else:
             codes = tuple(finding.code for finding in decision.refusals)
-            self._desk.note(did, record, "refused", _short(decision), codes=codes, seen=seen)
+            self._desk.note(did, record, "refused", tell_short(decision), codes=codes, seen=seen)
         return decision
 
 
-def _short(decision: Decision) -> str:
+def tell_short(decision: Decision) -> str:
     """Return what stood in the way, in as few words as a table has room for."""
     moved = [one for finding in decision.refusals for one in finding.moved]
     lines = [explain_moved(one, decision.at) for one in moved if one.field != LIFE]
     lines += [finding.message for finding in decision.refusals if not finding.moved]
+    lines += [f"Again when {decision.retry_when}"] if decision.retry_when else []
     return "\n".join(lines or [explain_moved(one, decision.at) for one in moved])
 
 
-class Sales(_Agent):
+class Sales(Seat):
     """Look after customers and write to them."""
 
     def look_at_acme(self) -> None:
@@ -110,7 +114,7 @@ class Sales(_Agent):
         self._commit("deletes customer/globex", {"customer/globex": {LIFE: GONE}})
 
 
-class Support(_Agent):
+class Support(Seat):
     """Look after tickets and conversations."""
 
     def escalate_acme(self) -> None:
@@ -141,7 +145,7 @@ class Support(_Agent):
             self._commit("reads that, brings it back and logs the call", {**back, "interaction/i-1": wrote}, seen)
 
 
-class Product(_Agent):
+class Product(Seat):
     """Look after feature requests, and keep the base tidy."""
 
     def look_at_globex(self) -> None:

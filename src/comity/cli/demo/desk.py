@@ -23,7 +23,8 @@ GONE: Final = "gone"
 Values = Mapping[str, dict[str, Any]]
 """Fields and their values, by record."""
 
-Outcome = Literal["saw", "saved", "sent", "refused", "kept_back"]
+Outcome = Literal["saw", "saved", "sent", "refused", "kept_back", "told", "pending", "asked"]
+"""``told`` is what an agent learned without asking for it, ``asked`` that it went on to ask its model."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

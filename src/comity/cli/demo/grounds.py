@@ -11,6 +11,7 @@ from typing import Final
 
 from comity.cli.demo.worlds import WORLDS
 from comity.errors import InvalidRequest
+from comity.model.texts import listed
 
 MARK: Final = ".comity-demo"
 
@@ -28,7 +29,8 @@ def taken(folder: Path) -> Generator[None]:
             mark = stack.enter_context((folder / MARK).open("a", encoding="utf-8"))
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not mark.tell():
-                mark.write("Made by 'comity demo', which clears 'with' and 'without' when it runs again.\n")
+                names = listed([repr(name) for name in WORLDS])
+                mark.write(f"Made by 'comity demo', which clears {names} when it runs again.\n")
             _clear(folder)
         except BlockingIOError:
             raise InvalidRequest(f"another demo is being played in {folder}: name another with --folder") from None

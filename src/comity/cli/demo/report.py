@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -16,13 +17,22 @@ from rich.text import Text
 from comity.cli.demo.audit import Audit
 from comity.cli.demo.desk import Entry
 from comity.cli.demo.evidence import Evidence
-from comity.cli.demo.worlds import WITH, WITHOUT, WORLDS
+from comity.cli.demo.proof import Yielding
+from comity.cli.demo.worlds import WITH, WITHOUT, WORLDS, YIELDING
+from comity.cli.demo.yielding import KEY
 from comity.clock import SECOND_US, format_time
 from comity.model.records import LIFE
 from comity.model.texts import show
 from comity.operations import EventAnswer, Refusal
 
-_STYLES: Final = {"sales": "cyan", "support": "magenta", "product": "blue"}
+_STYLES: Final = {"sales": "cyan", "support": "magenta", "product": "blue", "ops": "bold"}
+_SIGNS: Final[Mapping[str, tuple[str, str]]] = {
+    "refused": ("■ refused: ", "yellow"),
+    "saw": ("", "dim"),
+    "told": ("● ", "yellow"),
+    "pending": ("◆ ", "yellow"),
+}
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 _QUESTIONS: Final = {
     "emails_sent": "e-mails sent into the crisis",
     "lost_updates": "acknowledged updates lost",
@@ -39,13 +49,18 @@ def tell_run(console: Console, world: str, evidence: Evidence) -> None:
     start = evidence.entries[0].at
     for scene, numbered in groupby(enumerate(evidence.entries), key=lambda pair: pair[1].scene):
         console.print(Text(f"\n{scene}", style="bold"))
-        table = _columns({"when": 7, "who": 7}, {"what": 1, "result": 1})
+        table = _columns({"when": 7, "who": 7}, {"what": 4, "result": 5})
         for number, entry in numbered:
             when = f"{(entry.at - start) / SECOND_US:.3f} s"
-            result = _result(entry, evidence.harms.get(number, ()))
+            result = _result(_on_one_day(entry), evidence.harms.get(number, ()))
             table.add_row(when, Text(entry.agent, style=_STYLES.get(entry.agent, "")), entry.did, result)
         console.print(table)
     console.print()
+
+
+def _on_one_day(entry: Entry) -> Entry:
+    """Return an entry whose answer names times of day only, without the date."""
+    return msgspec.structs.replace(entry, told=_MOMENT.sub(r"\1", entry.told))
 
 
 def _columns(widths: Mapping[str, int], shares: Mapping[str, int]) -> Table:
@@ -64,10 +79,9 @@ def _columns(widths: Mapping[str, int], shares: Mapping[str, int]) -> Table:
 def _result(entry: Entry, harms: Sequence[str]) -> Text:
     if harms:
         return Text("\n".join(f"✗ {text}" for text in harms), style="red")
-    if entry.outcome == "refused":
-        return Text(f"■ refused: {entry.told}", style="yellow")
-    if entry.outcome == "saw":
-        return Text(entry.told, style="dim")
+    if entry.outcome in _SIGNS:
+        sign, style = _SIGNS[entry.outcome]
+        return Text(f"{sign}{entry.told}", style=style)
     return Text(f"✓ {entry.told}", style="green")
 
 
@@ -102,9 +116,14 @@ def _verdict(audit: Audit) -> Text:
     return Text(" ✗ log, records and hash chain don't agree", style="red")
 
 
+def _clock(at: str) -> str:
+    """Return the time of day to the millisecond."""
+    return f"{at[11:19]}.{at[20:-1]:0<3.3}"
+
+
 def _event_row(event: EventAnswer) -> Iterator[str | Text]:
     moved = ", ".join(f"{name} {show(was)} → {show(event.now.get(name))}" for name, was in _changes(event))
-    yield event.at[11:23]
+    yield _clock(event.at)
     yield event.event
     yield Text(event.by, style=_STYLES.get(event.by, ""))
     yield f"{event.type} {event.record}{': ' if moved else ''}{moved}"
@@ -118,7 +137,7 @@ def _changes(event: EventAnswer) -> Iterable[tuple[str, Any]]:
 
 def _refusal_row(refusal: Refusal) -> Iterator[str | Text]:
     codes = ", ".join(dict.fromkeys(finding.code for finding in refusal.findings))
-    yield refusal.at[11:23]
+    yield _clock(refusal.at)
     yield ""
     yield Text(refusal.agent, style=_STYLES.get(refusal.agent, ""))
     yield Text(f"refused {', '.join(refusal.records)}: {codes}", style="yellow")
@@ -129,21 +148,25 @@ def tell_next(console: Console, base: Path) -> None:
     """Print the three commands to try next."""
     database = shlex.quote(str(base))
     console.print("The base is still there. Try next:")
-    for command in ("history customer/acme", "why customer/acme status", "refusals"):
+    for command in ("why customer/acme open_tickets", "report --record customer/acme", "inbox list --as sales"):
         console.print(f"  comity {command} --db {database}", soft_wrap=True)
 
 
 # -- for programs
 
 
-def as_json(folder: Path, runs: Mapping[str, Evidence], audit: Audit) -> bytes:
-    """Return the whole report as JSON."""
-    return msgspec.json.encode(
-        {
-            WITHOUT: _side(folder, WITHOUT, runs[WITHOUT]),
-            WITH: {**_side(folder, WITH, runs[WITH]), "audit": audit},
-        }
-    )
+def as_data(folder: Path, runs: Mapping[str, Evidence], audit: Audit) -> dict[str, Any]:
+    """Return what came of the two runs that are compared, as JSON has it."""
+    return {
+        WITHOUT: _side(folder, WITHOUT, runs[WITHOUT]),
+        WITH: {**_side(folder, WITH, runs[WITH]), "audit": audit},
+    }
+
+
+def yielding_as_data(folder: Path, evidence: Evidence, audit: Audit, yielding: Yielding) -> dict[str, Any]:
+    """Return what came of the run in which agents yield, as JSON has it."""
+    told = {**_side(folder, YIELDING, evidence), **msgspec.structs.asdict(yielding)}
+    return {YIELDING: {**told, "audit": audit, "key_file": str(folder / YIELDING / KEY)}}
 
 
 def _side(folder: Path, world: str, evidence: Evidence) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Three processes, and whose turn it is."""
+"""The processes of a run, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from comity.cli.demo.script import AGENTS, SCRIPT
+from comity.cli.demo.script import Cue
 from comity.cli.demo.worlds import WORLDS
 
 PATIENCE_S: Final = 60.0
@@ -33,15 +33,19 @@ def play(world: str, folder: Path) -> None:
         folder.mkdir()
         WORLDS[world].prepare(folder)
         with ExitStack() as stack:
-            _follow_script({name: stack.enter_context(_process(world, name, folder)) for name in AGENTS})
+            agents = {
+                name: stack.enter_context(_process(player.__module__, name, folder))
+                for name, player in WORLDS[world].cast.items()
+            }
+            _follow_script(WORLDS[world].script, agents)
     except (OSError, sqlite3.Error) as error:
         raise StageError(str(error)) from error
 
 
-def _follow_script(agents: Mapping[str, _Process]) -> None:
+def _follow_script(script: Sequence[Cue], agents: Mapping[str, _Process]) -> None:
     for agent in agents.values():
         agent.expect("ready")
-    for scene, name, step in SCRIPT:
+    for scene, name, step in script:
         agents[name].take_turn(step, scene)
 
 
@@ -80,9 +84,9 @@ class _Process:
 
 
 @contextmanager
-def _process(world: str, name: str, folder: Path) -> Generator[_Process]:
+def _process(module: str, name: str, folder: Path) -> Generator[_Process]:
     """Start an agent; at the end, let it close its base and leave."""
-    command = [sys.executable, "-m", "comity.cli.demo.agents", world, name, str(folder)]
+    command = [sys.executable, "-m", "comity.cli.demo.agents", module, name, str(folder)]
     with tempfile.TemporaryFile() as complaints:
         environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
         process = subprocess.Popen(

@@ -1,14 +1,15 @@
-"""The two ways of working with the same records, side by side."""
+"""The ways of working with the same records: by hand, through Comity, and under rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from comity.cli.demo import by_hand, coordinated
+from comity.cli.demo import by_hand, coordinated, yielding
 from comity.cli.demo.desk import Desk
+from comity.cli.demo.script import SCRIPT, YIELDING_SCRIPT, Cue
 
 Records = Mapping[str, Mapping[str, Any]]
 """Live records by address."""
@@ -24,17 +25,19 @@ class Player(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """Be one way: how its base is made, how it is read afterwards, who acts in it."""
+    """Be one way: how its base is made, how it is read afterwards, who acts in it, and when."""
 
     title: str
     base: str
     prepare: Callable[[Path], None]
     live_records: Callable[[Path], Records]
     cast: Mapping[str, Callable[[Desk], Player]]
+    script: Sequence[Cue]
 
 
 WITHOUT: Final = "without"
 WITH: Final = "with"
+YIELDING: Final = "yielding"
 
 WORLDS: Final[Mapping[str, World]] = {
     WITHOUT: World(
@@ -43,6 +46,7 @@ WORLDS: Final[Mapping[str, World]] = {
         by_hand.prepare,
         by_hand.live_records,
         by_hand.CAST,
+        SCRIPT,
     ),
     WITH: World(
         "With Comity: the same agents, the same turns",
@@ -50,5 +54,14 @@ WORLDS: Final[Mapping[str, World]] = {
         coordinated.prepare,
         coordinated.live_records,
         coordinated.CAST,
+        SCRIPT,
+    ),
+    YIELDING: World(
+        "With rules: agents learn of each other before they act, and yield",
+        coordinated.BASE,
+        yielding.prepare,
+        coordinated.live_records,
+        yielding.CAST,
+        YIELDING_SCRIPT,
     ),
 }

@@ -13,7 +13,18 @@ from typing import Any, Final
 from rich.console import RenderableType
 
 from comity import operations
-from comity.cli.rendering import decisions, events, operating, records
+from comity.cli.rendering import (
+    awareness,
+    decisions,
+    events,
+    handing,
+    holding,
+    operating,
+    records,
+    reporting,
+    ruling,
+    waiting,
+)
 from comity.model.decisions import Decision
 from comity.operations import ApplyAnswer, RecordAnswer, Request
 
@@ -35,6 +46,22 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.DefinitionAnswer: operating.definition,
     operations.AgentsAnswer: operating.agents,
     operations.KeyAnswer: operating.key,
+    operations.Announcement: awareness.announcement,
+    operations.IntentsAnswer: awareness.intents,
+    operations.NewsAnswer: awareness.news,
+    operations.InboxAnswer: awareness.inbox,
+    operations.AcknowledgeAnswer: awareness.acknowledged,
+    operations.OverridesAnswer: holding.overrides,
+    operations.ReportAnswer: reporting.report,
+    operations.RulesAnswer: ruling.rules,
+    operations.RuleTestsAnswer: ruling.tests,
+    operations.BacktestAnswer: ruling.backtest,
+    operations.LeaseAnswer: holding.lease,
+    operations.LeasesAnswer: holding.leases,
+    operations.TicketsAnswer: handing.tickets,
+    operations.SplitAnswer: handing.split,
+    operations.GrantsAnswer: handing.grants,
+    operations.QueueAnswer: waiting.queue,
     operations.ImportAnswer: operating.imported,
     operations.ExportAnswer: operating.exported,
     operations.StatsAnswer: operating.stats,

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from comity.cli.rendering.options import as_options
-from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, field, good, moment_of, quoted, table, value
-from comity.model.decisions import Decision, Finding, Moved
+from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, field, good, line, moment_of, quoted, table, value
+from comity.model.decisions import NOTHING_NEXT, Decision, Finding, Moved
 from comity.model.texts import listed
 from comity.operations import ApplyAnswer, Difference, Left, Request, RevertAnswer, StaleAnswer
 
@@ -23,8 +23,8 @@ MOST_DIFFERENCES: Final = 100
 def decision(request: Request, answer: Decision) -> Iterator[RenderableType]:
     """Yield what was decided, the findings, the next move."""
     yield outcome(answer)
-    yield from findings(answer.findings)
-    if not answer.is_allowed:
+    yield from findings(answer.findings, is_done=answer.is_committed)
+    if answer.next != NOTHING_NEXT:
         yield Text.assemble(("Next: ", "bold"), as_options(answer.next))
 
 
@@ -39,14 +39,19 @@ def outcome(answer: Decision) -> Text:
         case "allowed":
             return good(f"Allowed at revision {answer.revision}: it would change {changed or 'nothing'}")
         case "pending":
-            return Text(f"Pending at revision {answer.revision}", style="yellow")
+            ticket = f", under {answer.ticket}" if answer.ticket else ""
+            return Text(f"Pending at revision {answer.revision}{ticket}", style="yellow")
         case _:
             word = "Conflict" if answer.is_conflict else "Refused"
             return bad(f"{word} at revision {answer.revision}")
 
 
-def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
-    """Yield what the checks had to say, warnings last, with the fields that moved."""
+def findings(found: Sequence[Finding], *, is_done: bool = False) -> Iterator[RenderableType]:
+    """Yield what the checks had to say, warnings last, with the fields that moved.
+
+    What a check in shadow advises would only be right if it were enforced, so it isn't
+    told; nor is, where all ``is_done``, how to repeat it.
+    """
     for finding in sorted(found, key=lambda one: one.severity == "warn"):
         is_warning = finding.severity == "warn"
         style = "yellow" if is_warning else "red"
@@ -54,7 +59,8 @@ def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
         yield Text.assemble(("  " + code, style), ("  " + finding.message, ""))
         if finding.moved:
             yield _moved(finding.moved)
-        if finding.remedy and is_warning:
+        is_moot = "shadow" in finding.data or (is_done and bool(finding.moved))
+        if finding.remedy and is_warning and not is_moot:
             yield dim(f"    {as_options(finding.remedy)}")
 
 
@@ -76,7 +82,7 @@ def stale(request: Request, answer: StaleAnswer) -> Iterator[RenderableType]:
 def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:
     """Yield what became of a definition."""
     for change in answer.changes:
-        yield Text("  " + change, style="red" if change.startswith("-") else "green")
+        yield Text("  " + as_options(change), style="red" if change.startswith("-") else "green")
     if answer.decision is None:
         yield good(f"The definition is in force already (version {answer.number}).")
     elif answer.decision.outcome == "allowed":
@@ -85,6 +91,9 @@ def applied(request: Request, answer: ApplyAnswer) -> Iterator[RenderableType]:
         yield good(f"The definition is in force, as version {answer.number}.")
     else:
         yield from decision(request, answer.decision)
+    if answer.failed:
+        failed = listed([line(name) for name in answer.failed], 3)
+        yield bad(f"{len(answer.failed)} of its tests failed: {failed}. 'comity rules test' shows why.")
 
 
 def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]:

@@ -34,7 +34,7 @@ def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]
     """Yield events as a timeline."""
     for event in answer.events:
         what = dim(f"event {event.event}  "), (line(event.type), "bold"), f" {event.record}"
-        yield Text.assemble(*what, " by ", good(event.by), f" ({event.known})")
+        yield Text.assemble(*what, " by ", good(event.by), f" ({event.known})", *consents(event))
         yield from _indented(Text.assemble(dim(moment(event.at)), "  ", quoted(event.reason)), changes(event))
     yield dim(f"{counted(len(answer.events), 'event')}, as of revision {answer.revision}")
 
@@ -49,6 +49,14 @@ def changes(event: EventAnswer) -> Text:
     carried = {name: found for name, found in event.data.items() if name not in event.was}
     parts += [Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in carried.items()]
     return stacked(parts)
+
+
+def consents(event: EventAnswer) -> Iterator[Text | str]:
+    """Yield who let an event be made, by accepting an offer of it or by approving it."""
+    for word, names in (("accepted", event.accepted_by), ("approved", event.approved_by)):
+        if names:
+            yield f", {word} by "
+            yield good(listed(names))
 
 
 def _indented(*texts: Text) -> Iterator[RenderableType]:
@@ -81,7 +89,7 @@ def why(request: Request, answer: WhyAnswer) -> Iterator[RenderableType]:
 
 
 def _told(link: str, event: EventAnswer) -> Iterator[RenderableType]:
-    who = good(event.by), f" ({event.known})"
+    who = good(event.by), f" ({event.known})", *consents(event)
     yield Text.assemble(
         (f"  {link} ", "dim"),
         (line(event.type), "bold"),

@@ -8,11 +8,15 @@ from typing import Final
 
 _SPELLINGS: Final[Sequence[tuple[re.Pattern[str], str]]] = (
     (re.compile(r"\baccept=(\d+)"), r"--accept \1"),
+    (re.compile(r"\(lease with wait=…\)"), "('comity leases take SUBJECT --wait 30s')"),
+    (re.compile(r"\bif_(held|foreign)=['\"](\w+)['\"]"), r"--if-\1 \2"),
     (re.compile(r"\bwas=\{[^{}]*\}"), "--was FIELD=VALUE"),
     (re.compile(r"\babout=\['([^']*)'\]"), r"--about \1"),
     (re.compile(r"\bkey=COLUMN\b"), "--key COLUMN"),
+    (re.compile(r"\benforce=True\b"), "--enforce"),
     (re.compile(r"\b(?:Open the agent with )?key=…"), "Show it with --key-file FILE"),
     (re.compile(r",? or use edit\b"), ""),
+    (re.compile(r"\boffer\('([^']*)'\)"), r"'comity offers send \1'"),
 )
 _ARGUMENT: Final = re.compile(r"\A(not_after|days|limit|reason|action|cause|accept)(?=: )")
 

@@ -1,4 +1,4 @@
-"""The expression language: guards, assumptions and consequences in CEL.
+"""The expression language: guards, assumptions, consequences and rules in CEL.
 
 - :class:`Environment` compiles an expression, with everything checked that can be: names,
   types, absent values, bounds. What can't be relied on to give an answer is refused with its
@@ -13,16 +13,21 @@ package. Forbidden here: input and output, a clock, knowledge of records beyond 
 from __future__ import annotations
 
 from comity.deciding.expressions.binding import ExpressionFailed
+from comity.deciding.expressions.conditions import DEMANDED, FETCHED, Condition, any_of
 from comity.deciding.expressions.environment import Environment
 from comity.deciding.expressions.evaluation import Expression
 from comity.deciding.expressions.types import RESERVED_NAMES, FieldType, protobuf_key, variable_name
 
 __all__ = [
+    "DEMANDED",
+    "FETCHED",
     "RESERVED_NAMES",
+    "Condition",
     "Environment",
     "Expression",
     "ExpressionFailed",
     "FieldType",
+    "any_of",
     "protobuf_key",
     "variable_name",
 ]

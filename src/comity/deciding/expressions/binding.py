@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, reduce
 from typing import Final, NamedTuple, cast
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from comity import limits
@@ -92,7 +93,25 @@ def convert_of(type_: FieldType) -> Convert:
     if type_.name == "list":
         convert = plain if type_.item is None else convert_of(type_.item)
         return lambda value: convert_list(value, convert)
+    if type_.name == "record":
+        fields = tuple((name, convert_of(field), field.name == "list") for name, field in (type_.fields or {}).items())
+        return lambda value: convert_record(value, fields)
     return _CONVERTERS.get(type_.name, plain)
+
+
+def convert_record(value: object, fields: Iterable[tuple[str, Convert, bool]]) -> dict[str, object]:
+    """Return a record out of a list with its fields converted; an absent list is empty, anything else absent null."""
+    if not isinstance(value, Mapping):
+        raise ExpressionFailed("a record was expected")
+    given = ((name, value.get(name), convert, is_list) for name, convert, is_list in fields)
+    return {name: convert(one) if one is not None or is_list else None for name, one, convert, is_list in given}
+
+
+def convert_duration(value: object) -> Duration:
+    """Return a span of time, given in microseconds."""
+    if type(value) is not int:
+        raise ExpressionFailed("a duration was expected")
+    return Duration(seconds=value // SECOND_US, nanos=value % SECOND_US * 1000)
 
 
 def convert_list(value: object, convert: Convert) -> list[object]:
@@ -186,6 +205,7 @@ _CONVERTERS: Final[Mapping[str, Convert]] = {
     "number": convert_number,
     "boolean": convert_boolean,
     "time": convert_time,
+    "duration": convert_duration,
     "map": convert_map,
 }
 

@@ -11,16 +11,19 @@ from typing import Final
 import msgspec
 
 from comity import limits
-from comity.deciding.expressions.declarations import CLOCK_METHODS
+from comity.deciding.expressions.declarations import CLOCK_METHODS, ELEMENTS
 from comity.deciding.expressions.nullness import names_in
 from comity.deciding.expressions.runtime import try_out
 from comity.deciding.expressions.syntax import (
     Call,
+    CheckedType,
     Constant,
+    ListLiteral,
     Loop,
     MapLiteral,
     Name,
     Node,
+    Select,
     Tree,
     children_of,
     is_finite,
@@ -28,6 +31,8 @@ from comity.deciding.expressions.syntax import (
 from comity.errors import InvalidExpression
 
 SCALARS: Final = frozenset({"bool", "int", "double", "string", "timestamp", "duration", "null"})
+KEEPING: Final = frozenset({"_[_]", "_?_:_", "_+_", "default"})
+"""What makes of records other records, or lists of them."""
 NUMBERS_AND_TIMES: Final = frozenset({"int", "double", "timestamp", "duration"})
 
 
@@ -59,8 +64,19 @@ class Bounds(msgspec.Struct, frozen=True):
                 pass
         if self.tree.type_of(node).name == "uint":
             self._refuse(node, "there are no unsigned numbers here", "write 1, not 1u")
+        self._check_wholes(node)
         for child in children_of(node):
             self._walk(child, variables)
+
+    def _check_wholes(self, node: Node) -> None:
+        """Refuse records out of lists as values: of each only the fields named are at hand."""
+        is_counting = isinstance(node, Call) and node.function == "size"
+        is_keeping = isinstance(node, ListLiteral) or (isinstance(node, Call) and node.function in KEEPING)
+        if is_counting or isinstance(node, (Select, Loop)) or (is_keeping and _holds_record(self.tree.type_of(node))):
+            return
+        for child in children_of(node):
+            if _holds_record(self.tree.type_of(child)):
+                self._refuse(child, "a record out of a list is no value", "name a field of it, such as its id or agent")
 
     def _walk_loop(self, node: Loop, variables: tuple[str, ...]) -> None:
         if not self.allow_loops:
@@ -137,6 +153,10 @@ class Bounds(msgspec.Struct, frozen=True):
     def _refuse(self, node: Node, message: str, hint: str | None = None) -> None:
         """Raise InvalidExpression at a node."""
         raise InvalidExpression(message, position=self.tree.position_of(node), hint=hint)
+
+
+def _holds_record(type_: CheckedType) -> bool:
+    return type_.message.startswith(ELEMENTS) or any(map(_holds_record, type_.parameters))
 
 
 def _is_collecting(node: Call) -> bool:

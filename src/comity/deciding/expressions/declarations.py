@@ -13,20 +13,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2, timestamp_pb2, wrappers_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, struct_pb2, timestamp_pb2, wrappers_pb2
 
 from comity.deciding.expressions.paths import Root
 from comity.deciding.expressions.types import FieldType
 
 PACKAGE: Final = "comity.roots"
+ELEMENTS: Final = "comity.elements"
+"""Where the records in lists are declared: apart, as a kind may be called like a root."""
 
-_FILES: Final = (wrappers_pb2.DESCRIPTOR, timestamp_pb2.DESCRIPTOR, struct_pb2.DESCRIPTOR)
+_FILES: Final = (
+    wrappers_pb2.DESCRIPTOR, timestamp_pb2.DESCRIPTOR, duration_pb2.DESCRIPTOR, struct_pb2.DESCRIPTOR,
+)  # fmt: skip
 _MESSAGES: Final = {
     "string": "StringValue",
     "integer": "Int64Value",
     "number": "DoubleValue",
     "boolean": "BoolValue",
     "time": "Timestamp",
+    "duration": "Duration",
     "map": "Struct",
     "list": "ListValue",
     "any": "Value",
@@ -110,27 +115,54 @@ PARSER: Final = cel.NewEnv()
 
 def build_environment(roots: Iterable[Root]) -> cel.Env:
     """Return the checker for expressions over these roots. Nothing is shared between two of them."""
+    roots = tuple(roots)
+    elements = _describe_elements(roots)
     described = descriptor_pb2.FileDescriptorProto(
-        name="comity/roots.proto", package=PACKAGE, dependency=[file.name for file in _FILES]
+        name="comity/roots.proto", package=PACKAGE, dependency=[*(file.name for file in _FILES), elements.name]
     )
     variables: dict[str, cel.Type] = {}
     for root in roots:
         if root.scalar is not None:
-            variables[root.name] = cel.Type.TIMESTAMP
+            variables[root.name] = _variable(root.scalar)
         elif root.fields is None:
             variables[root.name] = cel.Type("map<string,dyn>")
         else:
             _describe(described, root)
             variables[root.name] = cel.Type(f"{PACKAGE}.{root.name}")
-    return cel.NewEnv(descriptor_pool=_pool(described), config=_CONFIG, variables=variables)
+    return cel.NewEnv(descriptor_pool=_pool(elements, described), config=_CONFIG, variables=variables)
 
 
-def _pool(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pool.DescriptorPool:
+def _variable(type_: FieldType) -> cel.Type:
+    if type_.item is None:
+        return cel.Type.TIMESTAMP
+    return cel.Type(f"list<{ELEMENTS}.{type_.item.label}>")
+
+
+def _pool(*described: descriptor_pb2.FileDescriptorProto) -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     for file in _FILES:
         pool.AddSerializedFile(file.serialized_pb)
-    pool.AddSerializedFile(described.SerializeToString())
+    for added in described:
+        pool.AddSerializedFile(added.SerializeToString())
     return pool
+
+
+def records_in(roots: Iterable[Root]) -> dict[str, FieldType]:
+    """Return the types of the records in the roots' lists, by what the checker calls them."""
+    types = (type_ for root in roots for type_ in (root.scalar, *(root.fields or {}).values()))
+    items = (type_.item for type_ in types if type_ is not None)
+    return {f"{ELEMENTS}.{item.label}": item for item in items if item is not None and item.name == "record"}
+
+
+def _describe_elements(roots: Iterable[Root]) -> descriptor_pb2.FileDescriptorProto:
+    described = descriptor_pb2.FileDescriptorProto(
+        name="comity/elements.proto", package=ELEMENTS, dependency=[file.name for file in _FILES]
+    )
+    for item in records_in(roots).values():
+        message = described.message_type.add(name=item.label)
+        for name, type_ in (item.fields or {}).items():
+            _declare(message, name, type_)
+    return described
 
 
 def _describe(described: descriptor_pb2.FileDescriptorProto, root: Root) -> None:
@@ -141,18 +173,26 @@ def _describe(described: descriptor_pb2.FileDescriptorProto, root: Root) -> None
 
 def _declare(message: descriptor_pb2.DescriptorProto, name: str, type_: FieldType) -> None:
     is_list = type_.name == "list"
-    type_name = (type_.item.name if type_.item is not None else "any") if is_list else type_.name
     number = len(message.field) + 1
     message.field.add(
         name=name,
         number=number,
         label=descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED if is_list else 1,
         type=descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE,
-        type_name=f".google.protobuf.{_MESSAGES[type_name]}",
+        type_name=_message(type_.item if is_list else type_),
         json_name=f"f{number}",
     )
 
 
+def _message(type_: FieldType | None) -> str:
+    if type_ is not None and type_.name == "record":
+        return f".{ELEMENTS}.{type_.label}"
+    return f".google.protobuf.{_MESSAGES['any' if type_ is None else type_.name]}"
+
+
 def describe_root(roots: Mapping[str, Root], message: str) -> Root | None:
-    """Return the root whose declared type has a name, as the checker's messages give it."""
+    """Return the root whose declared type has a name, as the checker's messages give it, or one like it."""
+    element = records_in(roots.values()).get(message)
+    if element is not None:
+        return Root(element.label, element.label, element.fields)
     return roots.get(message.removeprefix(f"{PACKAGE}."))

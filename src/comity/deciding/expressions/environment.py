@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from cel_expr_python import cel
+from msgspec.structs import replace
 
 from comity import limits
 from comity.deciding.expressions.bounds import Bounds
-from comity.deciding.expressions.declarations import PARSER, build_environment
+from comity.deciding.expressions.conditions import Condition, condition_of
+from comity.deciding.expressions.declarations import PARSER, build_environment, records_in
 from comity.deciding.expressions.evaluation import Expression
 from comity.deciding.expressions.nullness import Nullness, names_in
-from comity.deciding.expressions.paths import Root, Scope
+from comity.deciding.expressions.paths import IDENTITY, Path, Root, Scope
 from comity.deciding.expressions.problems import explain, explain_bare
-from comity.deciding.expressions.rewriting import Rewriter
+from comity.deciding.expressions.rewriting import Rewriter, as_condition
 from comity.deciding.expressions.syntax import CheckedType, Tree, read_tree
 from comity.deciding.expressions.types import ANYTHING, RESERVED_NAMES, FieldType, variable_name
 from comity.errors import InvalidExpression
@@ -33,6 +35,20 @@ _ACTION: Final = Root(
     {"name": FieldType("string"), "kind": FieldType("string"), "effects": FieldType("list", _TEXT)},
 )
 _NOW: Final = Root("now", "now", scalar=_TIME)
+NO_REFERRERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType({})
+
+_OPTIONAL: Final = FieldType("string")
+_AGE: Final = FieldType("duration", nullable=False)
+_WHO: Final = {"agent": _TEXT, "role": _TEXT, "kind": _TEXT, "age": _AGE}
+
+
+def _list_root(name: str, fields: Mapping[str, FieldType]) -> Root:
+    record = FieldType("record", nullable=False, fields=fields, label=name)
+    return Root(name, name, scalar=FieldType("list", record, nullable=False))
+
+
+RECENT: Final = _list_root("recent", {**_WHO, "type": _TEXT, "record": _TEXT, "fields": FieldType("list", _TEXT)})
+INTENTS: Final = _list_root("intents", {**_WHO, "action": _OPTIONAL, "plan": _OPTIONAL})
 
 _RESULTS: Final[Mapping[str, frozenset[str]]] = {
     "string": frozenset({"string"}),
@@ -56,15 +72,26 @@ _WORDS: Final = {"int": "an integer", "double": "a number", "string": "a text", 
 class Environment:
     """Compile the expressions of one definition.
 
-    ``kinds`` are the declared kinds with the types of their fields. Every method raises
-    InvalidExpression, with position and hint, for what can't be relied on to give an answer.
+    ``kinds`` are the declared kinds with the types of their fields, ``referrers`` those that
+    refer to a kind, by that kind. Where it ``takes_undeclared`` kinds, rules may name others.
+    Every method raises InvalidExpression, with position and hint, for what can't be relied on
+    to give an answer.
 
     >>> environment = Environment({"customer": {"open_tickets": FieldType("integer", nullable=False)}})
     >>> environment.assumption("customer.open_tickets == 0").holds({"customer": {"open_tickets": 2}})
     False
     """
 
-    def __init__(self, kinds: Mapping[str, Mapping[str, FieldType]]) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, Mapping[str, FieldType]],
+        *,
+        referrers: Mapping[str, frozenset[str]] = NO_REFERRERS,
+        takes_undeclared: bool = False,
+    ) -> None:
+        self._referrers = referrers
+        self._takes_undeclared = takes_undeclared
+        self._variables: dict[Path, str] = {}
         self._kinds = MappingProxyType({variable_name(kind): (kind, fields) for kind, fields in kinds.items()})
         self._checker = lru_cache(ENVIRONMENTS_CACHED)(_build)
 
@@ -84,6 +111,11 @@ class Environment:
         happened = Root("event", "event", {"at": _TIME, "by": _TEXT, **event})
         return self._compile(source, (self._record("record", kind), happened, _AGENT, _NOW), target=target)
 
+    def transition(self, kind: str, event: Mapping[str, FieldType], source: str) -> Expression:
+        """Return whether a transition may start: true or false of ``record``, ``event``, ``agent`` and ``now``."""
+        happens = Root("event", "event", {"at": _TIME, "by": _TEXT, **event})
+        return self._compile(source, (self._record("record", kind), happens, _AGENT, _NOW))
+
     def assumption(self, source: str) -> Expression:
         """Return what an agent assumes: true or false of subjects by their kind, ``agent``, ``action`` and ``now``.
 
@@ -97,6 +129,65 @@ class Environment:
             return self._compile(source, roots, kinds=frozenset(subjects), allow_loops=False)
         except InvalidExpression as error:
             raise explain_bare(_parse(source), self._kinds) or error from None
+
+    # -- rules
+
+    def rule(self, source: str) -> Condition:
+        """Return when a rule applies: true or false of its subjects by their kind, and of what happens around them.
+
+        These are ``related``, ``recent`` and ``intents``, with ``agent``, ``action`` and
+        ``now``; ``before`` and ``after`` where it names exactly one kind.
+        """
+        subjects = self._subjects(source)
+        if len(subjects) > limits.KINDS_PER_RULE:
+            names = ", ".join(subject.name for subject in subjects)
+            raise InvalidExpression(f"names {len(subjects)} kinds ({names}), of at most {limits.KINDS_PER_RULE}")
+        roots = (*self._around(source, subjects), *_changes(source, subjects), _AGENT, _ACTION)
+        return self._condition(source, roots, subjects)
+
+    def until(self, source: str, kinds: frozenset[str]) -> Expression:
+        """Return when a wait is over: true or false of a subject of the rule and of what happens around it.
+
+        ``kinds`` are those that the rule names, as it names them; it may name one of them.
+        """
+        subjects = self._subjects(source)
+        if len(subjects) > 1:
+            raise InvalidExpression("a wait is for one subject", hint="name one kind only")
+        for subject in subjects:
+            if subject.name not in kinds:
+                raise InvalidExpression(f"{subject.name} is no subject of this rule", hint=_one_of(kinds))
+        return self._condition(source, self._around(source, subjects), subjects).whole
+
+    def _condition(self, source: str, roots: tuple[Root, ...], subjects: list[Root]) -> Condition:
+        every = (*map(self._subject, self._kinds), *roots)
+        tree, scope = self._checked(source, roots, explained=every)
+        return condition_of(source, tree, scope, frozenset(root.name for root in subjects), self._variables)
+
+    def _subjects(self, source: str) -> list[Root]:
+        """Return the subjects that a rule names; of undeclared kinds only where these may be used."""
+        _check_text(source, limits.EXPRESSION_CHARS)
+        named = sorted(_free_names(source) - RESERVED_NAMES)
+        return [self._subject(name) for name in named if name in self._kinds or self._takes_undeclared]
+
+    def _around(self, source: str, subjects: list[Root]) -> tuple[Root, ...]:
+        roots = (*subjects, RECENT, INTENTS, _NOW)
+        if "related" not in _free_names(source):
+            return roots
+        fields = {name: type_ for subject in subjects for name, type_ in self._referring(subject.label)}
+        if not subjects:
+            hint = "name the kind that is referred to, as in customer != null && …"
+            raise InvalidExpression("related needs a subject", hint=hint)
+        names = " or ".join(subject.name for subject in subjects)
+        if not fields:
+            raise InvalidExpression(f"no kind refers to {names}", hint="declare a field with 'ref'")
+        return (*roots, Root("related", f"related of {names}", fields))
+
+    def _referring(self, kind: str) -> Iterator[tuple[str, FieldType]]:
+        """Yield the kinds that refer to a kind, each with the type of a list of its records."""
+        for referrer in sorted(self._referrers.get(kind, ())):
+            name = variable_name(referrer)
+            fields = {"id": IDENTITY, **self._kinds[name][1]}
+            yield name, FieldType("list", FieldType("record", nullable=False, fields=fields, label=name))
 
     def _subject(self, name: str) -> Root:
         return self._record(name, self._kinds[name][0]) if name in self._kinds else Root(name, name, is_record=True)
@@ -114,16 +205,30 @@ class Environment:
         target: FieldType | None = None,
         allow_loops: bool = True,
     ) -> Expression:
+        tree, scope = self._checked(source, roots, target=target, allow_loops=allow_loops)
+        rewriter = Rewriter(tree)
+        node = rewriter.rewrite(tree.root, scope)
+        node = as_condition(node, tree) if target is None else node
+        return Expression(source, node, rewriter.leaves, scope.roots, kinds=kinds, target=target)
+
+    def _checked(
+        self,
+        source: str,
+        roots: tuple[Root, ...],
+        *,
+        target: FieldType | None = None,
+        allow_loops: bool = True,
+        explained: tuple[Root, ...] = (),
+    ) -> tuple[Tree, Scope]:
+        """Return the tree of an expression in which nothing is wrong; ``explained`` are roots that may be suggested."""
         _check_text(source, limits.EXPRESSION_CHARS)
         named = {root.name: root for root in roots}
-        tree = _check(source, self._checker(_Roots(roots)), named)
-        scope = Scope(named)
+        tree = _check(source, self._checker(_Roots(roots)), {root.name: root for root in (*explained, *roots)})
+        scope = Scope(named, records=records_in(roots))
         Bounds(tree, frozenset(named), allow_loops).check()
         Nullness(tree).check(scope, result_nullable=target is not None and target.nullable)
         _check_result(tree, target)
-        rewriter = Rewriter(tree)
-        node = rewriter.rewrite(tree.root, scope)
-        return Expression(source, node, rewriter.leaves.values(), named, kinds=kinds, target=target)
+        return tree, scope
 
 
 class _Roots(tuple[Root, ...]):
@@ -133,6 +238,21 @@ class _Roots(tuple[Root, ...]):
 
     def __hash__(self) -> int:
         return hash(tuple(root.name for root in self))
+
+
+def _changes(source: str, subjects: list[Root]) -> tuple[Root, ...]:
+    """Return the subject before and after the proposal, where the rule looks at these."""
+    asked = sorted(_free_names(source) & {"before", "after"})
+    if not asked:
+        return ()
+    if len(subjects) != 1:
+        hint = "name that kind, as in customer != null && …" if not subjects else "name one kind only"
+        raise InvalidExpression(f"{' and '.join(asked)} are of the one kind that a rule names", hint=hint)
+    return tuple(replace(subjects[0], name=name, nullable=True) for name in asked)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"it names {', '.join(sorted(names)) or 'no kind'}"
 
 
 def _build(roots: _Roots) -> cel.Env:

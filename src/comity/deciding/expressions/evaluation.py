@@ -11,11 +11,11 @@ from cel_expr_python import cel
 
 from comity import limits
 from comity.clock import format_time
-from comity.deciding.expressions.binding import ExpressionFailed, Roots, bind, binding_of
+from comity.deciding.expressions.binding import Binding, ExpressionFailed, Roots, bind, binding_of
 from comity.deciding.expressions.paths import Root, read_of
 from comity.deciding.expressions.rewriting import Leaf
-from comity.deciding.expressions.runtime import complaint_of, load, tidy
-from comity.deciding.expressions.syntax import Node
+from comity.deciding.expressions.runtime import complaint_of, load, plain_of, tidy
+from comity.deciding.expressions.syntax import Name, Node
 from comity.deciding.expressions.types import FieldType
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,11 +26,11 @@ class Expression:
     """Be an expression that can be judged, from any thread.
 
     ``reads`` names what it looks at, as root and field; existence is ``$life`` and a
-    record's id ``$id``. ``kinds`` are the kinds that an assumption names, as it names them
-    (see :func:`variable_name`).
+    record's id ``$id``. ``roots`` names all roots that it looks at. ``kinds`` are the kinds
+    that an assumption or a rule names, as it names them (see :func:`variable_name`).
     """
 
-    __slots__ = ("_bindings", "_program", "_target", "kinds", "reads", "source")
+    __slots__ = ("_bindings", "_copied", "_program", "_target", "kinds", "parts", "reads", "roots", "source")
 
     def __init__(
         self,
@@ -46,9 +46,15 @@ class Expression:
         self.kinds = kinds
         self._target = target
         self._program = load(node)
+        leaves = tuple(leaves)
+        self.parts = (node, leaves, roots)
+        self.roots = frozenset(str(leaf.path[0]) for leaf in leaves)
         found = [(leaf, roots[str(leaf.path[0])]) for leaf in leaves]
         self.reads = frozenset(read_of(root, leaf.path) for leaf, root in found if root.scalar is None)
         self._bindings = tuple(binding_of(leaf, root) for leaf, root in found)
+        is_copy = isinstance(node, Name) and target is not None and target.name == "string"
+        is_text = len(leaves) == 1 and leaves[0].type.name == "string" and len(leaves[0].path) == 2
+        self._copied = self._bindings[0] if is_copy and is_text else None
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
@@ -65,16 +71,30 @@ class Expression:
             return value
         raise ExpressionFailed(complaint_of(answer) or "the result is neither true nor false")
 
+    def prepare(self) -> None:
+        """Have the runtime plan it now, not when it is judged for the first time."""
+        self._program.eval(data={})
+
     def value(self, roots: Roots) -> object:
         """Return its value as JSON, with times as RFC 3339 in UTC; raises ExpressionFailed."""
+        if self._copied is not None:
+            return self._copy(self._copied, roots)
         answer = self._run(roots)
         complaint = complaint_of(answer)
         if complaint is not None:
             raise ExpressionFailed(complaint)
-        value = to_json(answer.plain_value())
+        value = to_json(plain_of(answer))
         if self._target is not None and not fits(value, self._target):
             raise ExpressionFailed(f"the result is no {self._target.name}")
         return value
+
+    def _copy(self, binding: Binding, roots: Roots) -> object:
+        """Return a text that is only handed on: nothing is computed with it, so its size is no matter of ours."""
+        values = roots.get(binding.root)
+        value = values.get(binding.key) if isinstance(values, Mapping) else None
+        if value is None or isinstance(value, str):
+            return value
+        raise ExpressionFailed(f"{self.source} is no text")
 
     def _run(self, roots: Roots) -> cel.Value:
         try:
@@ -117,6 +137,8 @@ def fits(value: object, target: FieldType) -> bool:
             return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
         case "boolean":
             return value is None or isinstance(value, bool)
+        case "duration" | "record":
+            return False
         case "string" | "time":
             return value is None or isinstance(value, str)
         case "list":

@@ -77,7 +77,8 @@ class Nullness:
                 return Outcome(nullable=True)
             case Select(operand=operand, test=test):
                 self._require(operand, scope, known)
-                return Outcome(nullable=not test)
+                record = scope.record_type(self.tree.type_of(operand))
+                return Outcome(nullable=not test) if record is None else _field_of(record, node)
             case MapLiteral(entries=entries):
                 for key, value in entries:
                     self._require(key, scope, known)
@@ -193,7 +194,8 @@ class Nullness:
         over = self._require(node.range, scope, known)
         known = without(known, (node.variable,))
         start = self.visit(node.start, scope, known)
-        inner = scope.within(**{node.variable: over.items, node.total: FieldType("list", start.items, nullable=False)})
+        item = scope.element_type(self.tree.type_of(node.range)) or over.items
+        inner = scope.within(**{node.variable: item, node.total: FieldType("list", start.items, nullable=False)})
         self._require(node.condition, inner, known)
         step = self._require(node.step, inner, known)
         self._require(node.result, inner, known)
@@ -243,6 +245,12 @@ class Nullness:
 
 def _either(left: FieldType, right: FieldType) -> FieldType:
     return left if left == right else FieldType("any", nullable=left.nullable or right.nullable)
+
+
+def _field_of(record: FieldType, node: Select) -> Outcome:
+    type_ = (record.fields or {}).get(node.field, ANYTHING)
+    is_nullable = type_.nullable and type_.name != "list" and not node.test
+    return Outcome(is_nullable, PRESENT if type_.name == "map" else type_.item or ANYTHING)
 
 
 def _is_null(node: Node) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from comity.deciding.expressions.syntax import Call, Constant, Name, Node, Select
+from comity.deciding.expressions.syntax import Call, CheckedType, Constant, Name, Node, Select
 from comity.deciding.expressions.types import ANYTHING, FieldType
 from comity.model.records import LIFE
 
@@ -56,14 +56,26 @@ class Root(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Be all names at one place of an expression: the roots, and the variables of the loops around it."""
+    """Be all names at one place of an expression: the roots, and the variables of the loops around it.
+
+    ``records`` are the types of the records in lists, by what CEL's checker calls them.
+    """
 
     roots: Mapping[str, Root]
     variables: Mapping[str, FieldType] = {}
+    records: Mapping[str, FieldType] = {}
 
     def within(self, **variables: FieldType) -> Scope:
         """Return the scope inside a loop."""
-        return Scope(self.roots, {**self.variables, **variables})
+        return Scope(self.roots, {**self.variables, **variables}, self.records)
+
+    def record_type(self, checked: CheckedType) -> FieldType | None:
+        """Return the type of a record out of a list, or None where a value is anything else."""
+        return self.records.get(checked.message) if checked.name == "message" else None
+
+    def element_type(self, checked: CheckedType) -> FieldType | None:
+        """Return the type of the records in a list, or None where it holds anything else."""
+        return self.record_type(checked.parameters[0]) if checked.name == "list" else None
 
     def is_record(self, path: Path) -> bool:
         """Tell whether a path is a root that is no value of its own."""
@@ -74,8 +86,9 @@ class Scope(msgspec.Struct, frozen=True):
         type_, nullable = self._start(path[0])
         nullable = nullable and path[:1] not in known
         for length in range(2, len(path) + 1):
+            is_declared = type_.name == "record" or (length == 2 and path[0] not in self.variables)
             type_ = self._step(type_, path[:length])
-            if type_.name == "list" and length == 2 and path[0] not in self.variables:
+            if type_.name == "list" and is_declared:
                 nullable = False
             else:
                 nullable = (nullable or type_.nullable) and path[:length] not in known
@@ -97,7 +110,9 @@ class Scope(msgspec.Struct, frozen=True):
 
     def _step(self, type_: FieldType, path: Path) -> FieldType:
         step = path[-1]
-        if len(path) == 2 and path[0] not in self.variables:
+        if type_.name == "record":
+            return (type_.fields or {}).get(str(step), ANYTHING)
+        if len(path) == 2 and path[0] not in self.variables and self.roots[str(path[0])].scalar is None:
             return self.roots[str(path[0])].field(str(step))
         if isinstance(step, int) and type_.name == "list":
             return type_.item or ANYTHING

@@ -43,6 +43,7 @@ _WORDS: Final = {
     "bool": "true or false",
     "google.protobuf.Timestamp": "time",
     "timestamp": "time",
+    "google.protobuf.Duration": "duration",
     "null_type": "null",
     "dyn": "anything",
     "map": "object",
@@ -181,6 +182,8 @@ def _hint(name: str, types: str) -> str | None:
         return "a list is never null, an absent one is empty: write size(x) == 0 or has(x)"
     if name in ("<", "<=", ">", ">=", "+", "-", "==", "!=") and "Timestamp" in types and "string" in types:
         return "write times as timestamp('2026-01-31T12:00:00Z')"
+    if name in ("<", "<=", ">", ">=", "==", "!=") and "Duration" in types:
+        return "write spans as duration('5m')"
     if name == "contains" and "list(" in types.partition(",")[0]:
         return "whether a list holds something is written: x in list"
     return None

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from comity.deciding.expressions.paths import Path, Scope
 from comity.deciding.expressions.syntax import (
@@ -50,11 +51,30 @@ class Leaf(msgspec.Struct, frozen=True):
 
 
 class Rewriter:
-    """Rewrite one tree; ``leaves`` are what it turned out to look at."""
+    """Rewrite one tree, and learn what it looks at.
 
-    def __init__(self, tree: Tree) -> None:
+    ``variables`` names the variable of each path. Where several trees share them, their
+    programs can be joined into one.
+    """
+
+    def __init__(self, tree: Tree, variables: dict[Path, str] | None = None) -> None:
         self.tree = tree
-        self.leaves: dict[Path, Leaf] = {}
+        self._variables = {} if variables is None else variables
+        self._leaves: dict[Path, Leaf] = {}
+        self._used: dict[str, set[str]] = {}
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """Return what the trees turned out to look at; of the records in lists only the fields that are named."""
+        return [self._narrow(leaf) for leaf in self._leaves.values()]
+
+    def _narrow(self, leaf: Leaf) -> Leaf:
+        item = leaf.type.item
+        if item is None or item.fields is None:
+            return leaf
+        used = self._used.get(item.label, set())
+        named = {name: type_ for name, type_ in item.fields.items() if name in used}
+        return Leaf(leaf.variable, leaf.path, replace(leaf.type, item=replace(item, fields=named)))
 
     def rewrite(self, node: Node, scope: Scope) -> Node:
         """Return the node that runs in the place of a checked one."""
@@ -67,8 +87,8 @@ class Rewriter:
         match node:
             case Call():
                 return self._rewrite_call(node, scope)
-            case Select(operand=operand):
-                return Select(self.rewrite(operand, scope), node.field, node.test)
+            case Select():
+                return self._rewrite_select(node, scope)
             case ListLiteral(items=items):
                 return ListLiteral(tuple(self.rewrite(item, scope) for item in items))
             case MapLiteral(entries=entries):
@@ -82,24 +102,36 @@ class Rewriter:
 
     # -- paths
 
+    def _rewrite_select(self, node: Select, scope: Scope) -> Node:
+        """Return a field of what is no path: of an element of a list that is computed, most often."""
+        operand = self.rewrite(node.operand, scope)
+        record = scope.record_type(self.tree.type_of(node.operand))
+        if record is None:
+            return Select(operand, node.field, node.test)
+        self._used.setdefault(record.label, set()).add(node.field)
+        value = Select(operand, node.field)
+        return _present(value, (record.fields or {}).get(node.field, ANYTHING)) if node.test else value
+
     def _rewrite_path(self, path: Path, scope: Scope) -> Node:
+        for length in range(1, len(path)):
+            record = scope.type_of(path[:length])
+            if record.name == "record":
+                self._used.setdefault(record.label, set()).add(str(path[length]))
         length = leaf_length(path, scope)
         first = Name(str(path[0])) if length == 0 else Name(self._leaf(path[:length], scope).variable)
         return follow(first, path[max(length, 1) :])
 
     def _leaf(self, path: Path, scope: Scope) -> Leaf:
-        known = self.leaves.get(path)
+        known = self._leaves.get(path)
         if known is None:
             # No name in a source can begin with "@", so no loop's variable can be meant.
-            known = Leaf(f"@{len(self.leaves)}", path, scope.type_of(path) if len(path) > 1 else _whole(path, scope))
-            self.leaves[path] = known
+            variable = self._variables.setdefault(path, f"@{len(self._variables)}")
+            known = Leaf(variable, path, scope.type_of(path) if len(path) > 1 else _whole(path, scope))
+            self._leaves[path] = known
         return known
 
     def _presence(self, path: Path, scope: Scope) -> Node:
-        value = self._rewrite_path(path, scope)
-        if scope.type_of(path).name == "list":
-            return Call("_>_", (Call("size", (value,)), Constant(0)))
-        return Call("_!=_", (value, NULL))
+        return _present(self._rewrite_path(path, scope), scope.type_of(path))
 
     # -- calls
 
@@ -142,7 +174,9 @@ class Rewriter:
 
     def _rewrite_loop(self, node: Loop, scope: Scope) -> Node:
         path = scope.path_of(node.range)
-        item = ANYTHING if path is None else scope.type_of(path).item or ANYTHING
+        item = scope.element_type(self.tree.type_of(node.range))
+        if item is None:
+            item = ANYTHING if path is None else scope.type_of(path).item or ANYTHING
         inner = scope.within(**{node.variable: item, node.total: ANYTHING})
         return Loop(
             variable=node.variable,
@@ -188,6 +222,28 @@ def all_of(conditions: Sequence[Node]) -> Node:
 def choose(condition: Node, yes: Node, no: Node) -> Call:
     """Return ``condition ? yes : no``."""
     return Call("_?_:_", (condition, yes, no))
+
+
+def as_condition(node: Node, tree: Tree) -> Node:
+    """Return the rewritten root of a tree as a condition: nothing that isn't true or false comes out of it.
+
+    Null must not: see :func:`comity.deciding.expressions.runtime.plain_of`.
+    """
+    return choose(node, TRUE, FALSE) if tree.type_of(tree.root).name == "dyn" else node
+
+
+def _present(value: Node, type_: FieldType) -> Node:
+    if type_.name == "list":
+        return Call("_>_", (Call("size", (value,)), Constant(0)))
+    return Call("_!=_", (value, NULL))
+
+
+def any_of(conditions: Sequence[Node]) -> Node:
+    """Return the disjunction of conditions, in their order and nested as little as possible."""
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return choose(any_of(conditions[:middle]), TRUE, any_of(conditions[middle:]))
 
 
 def _whole(path: Path, scope: Scope) -> FieldType:

@@ -29,6 +29,23 @@ def try_out(node: Node) -> str | None:
     return complaint_of(load(node).eval(data={}))
 
 
+def plain_of(value: cel.Value) -> object:
+    """Return a value as Python has it.
+
+    The library gives a reference to None away with each null that it hands out, alone or in
+    a list or map, and doesn't hold one (cel-expr-python 0.1.3): a process whose expressions
+    yield null often enough is aborted. So a null is never asked for its value.
+    """
+    if value.type() == cel.Type.NULL:
+        return None
+    plain = value.value()
+    if type(plain) is list:
+        return [plain_of(item) for item in plain]
+    if type(plain) is dict:
+        return {key: plain_of(item) for key, item in plain.items()}
+    return plain
+
+
 def complaint_of(answer: cel.Value) -> str | None:
     """Return what an answer says is wrong, or None if it is a value."""
     type_ = answer.type()

@@ -91,10 +91,14 @@ Node = Constant | Name | Select | Call | ListLiteral | MapLiteral | Loop
 
 
 class CheckedType(msgspec.Struct, frozen=True):
-    """Be the type that the checker found, wrapped or not: ``int``, ``list``, ``message``."""
+    """Be the type that the checker found, wrapped or not: ``int``, ``list``, ``message``.
+
+    ``message`` is the name of a declared type.
+    """
 
     name: str
     parameters: tuple[CheckedType, ...] = ()
+    message: str = ""
 
 
 DYNAMIC: Final = CheckedType("dyn")
@@ -232,6 +236,8 @@ def _read_type(message: Any) -> CheckedType:
             return CheckedType("list", (_read_type(message.list.item),))
         case "map":
             return CheckedType("map", (_read_type(message.map.key), _read_type(message.map.value)))
+        case "message":
+            return CheckedType("message", message=message.message)
         case kind:
             return CheckedType(kind)
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
 
-TypeName = Literal["string", "integer", "number", "boolean", "time", "list", "map", "any"]
+TypeName = Literal["string", "integer", "number", "boolean", "time", "duration", "list", "map", "record", "any"]
 
 
 class FieldType(msgspec.Struct, frozen=True):
     """Be the type of one field. ``any`` is dynamic: nothing of it is known until it is evaluated.
 
     ``item`` is the type of a list's elements, ``None`` where they may be anything. A list
-    is never absent: an absent one is empty, whatever ``nullable`` says.
+    is never absent: an absent one is empty, whatever ``nullable`` says. A ``record`` stands
+    only in lists: ``fields`` are its own, ``label`` is what messages call it.
     """
 
     name: TypeName
     item: FieldType | None = None
     nullable: bool = True
+    fields: Mapping[str, FieldType] | None = None
+    label: str = ""
 
 
 ANYTHING: Final = FieldType("any")

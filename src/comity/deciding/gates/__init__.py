@@ -12,7 +12,19 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from comity.deciding.case import Case
-from comity.deciding.gates import definition, freshness, guard, identity, integrity, ownership, shape
+from comity.deciding.gates import (
+    definition,
+    freshness,
+    guard,
+    identity,
+    integrity,
+    lease,
+    override,
+    ownership,
+    queue,
+    rule,
+    shape,
+)
 from comity.model.decisions import Finding
 
 Gate = Callable[[Case], Iterable[Finding]]
@@ -21,11 +33,15 @@ BEFORE_DRAFT: Final[tuple[Gate, ...]] = (shape.judge, identity.judge)
 """Gates that any proposal can be asked."""
 
 AFTER_DRAFT: Final[tuple[Gate, ...]] = (
+    override.judge,
     ownership.judge,
+    lease.judge,
     freshness.judge,
     guard.judge,
     integrity.judge,
     definition.judge,
+    rule.judge,
+    queue.judge,
 )
 """Gates that look at what a well-formed proposal would do."""
 

@@ -29,18 +29,23 @@ _UNSEEN: Final = -1
 _READ_FIRST: Final = "Next time read it first, or say was={…}."
 
 
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield what moved since it was read, and what would be overwritten unread."""
+def judge(case: Case) -> Iterable[Finding]:
+    """Return what moved since it was read, and what would be overwritten unread."""
     proposal = case.proposal
     if proposal.incarnation is not None and proposal.incarnation != case.view.incarnation:
-        yield Finding(
-            "freshness.reads_lost",
-            "The base was restored since these reads: what they saw is of another incarnation.",
-            remedy="Read again, then decide again.",
-        )
-        return
-    if _is_settled(case):
-        return
+        return (_reads_lost(),)
+    return () if _is_settled(case) else _unsettled(case)
+
+
+def _reads_lost() -> Finding:
+    return Finding(
+        "freshness.reads_lost",
+        "The base was restored since these reads: what they saw is of another incarnation.",
+        remedy="Read again, then decide again.",
+    )
+
+
+def _unsettled(case: Case) -> Iterator[Finding]:
     seen = _collect(case)
     moved_in: dict[Ref, list[Moved]] = {}
     for ref, sight in seen.items():
@@ -63,7 +68,7 @@ def _is_settled(case: Case) -> bool:
     for read in case.reads:
         if type(read) is not Read:
             return False
-        ref = refs.split(read.record)
+        ref = refs.parts(read.record)
         if view.record(ref).revision > read.revision or (ref in states and not read.whole):
             return False
         settled.add(ref)

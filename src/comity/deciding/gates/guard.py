@@ -8,16 +8,17 @@ Codes: ``guard.assumption``, ``guard.consequence``, ``guard.<name of the guard>`
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 from comity import limits
 from comity.deciding.case import Case
+from comity.deciding.codes import code_of
 from comity.deciding.compile import CompiledGuard
 from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
+from comity.deciding.subjects import Roots, surroundings, values_of
 from comity.deciding.view import Ref
 from comity.errors import InvalidExpression
 from comity.model.decisions import Finding
@@ -25,18 +26,18 @@ from comity.model.records import LIFE, RecordState
 from comity.model.refs import is_built_in, nearest
 from comity.model.texts import listed, show, suggestion
 
-_OTHER: Final = re.compile(r"[^a-z0-9]+")
 
-
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield each assumption that doesn't hold now, and each guard that wouldn't hold after."""
+def judge(case: Case) -> Iterable[Finding]:
+    """Return each assumption that doesn't hold now, and each guard that wouldn't hold after."""
+    found: list[Finding] = []
     for source in case.proposal.assumptions:
-        yield from _assumption(source, case)
+        found += _assumption(source, case)
     kinds = case.compiled.kinds
     for ref, state in case.draft.states.items():
         kind = kinds.get(ref[0])
         if kind is not None and kind.guards and state.life == "live":
-            yield from _guards(kind.guards, state, case)
+            found += _guards(kind.guards, state, case)
+    return found
 
 
 # -- assumptions
@@ -83,7 +84,7 @@ def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case:
         if not state.is_live:
             yield _fails(f"You assumed {source}; {state.ref} is {state.life}.", state.ref, "Look again, decide again.")
             return
-    roots = _roots(case) | {variable_name(state.kind): _values(state, case) for state in states}
+    roots = surroundings(case) | {variable_name(state.kind): values_of(state, case.compiled) for state in states}
     try:
         holds = expression.holds(roots)
     except ExpressionFailed as error:
@@ -113,11 +114,13 @@ def _fails(message: str, subject: str | None, remedy: str) -> Finding:
 
 def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -> Iterator[Finding]:
     before = case.view.record((state.kind, state.id))
-    roots = _roots(case) | {
-        "before": _values(before, case) if before.exists else None,
-        "after": _values(state, case),
+    roots: Roots = {
+        "before": values_of(before, case.compiled) if before.exists else None,
+        "after": values_of(state, case.compiled),
     }
     for guard in guards:
+        if not guard.expression.roots <= roots.keys():
+            roots |= surroundings(case)
         try:
             if guard.expression.holds(roots):
                 continue
@@ -137,32 +140,6 @@ def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -
         )
 
 
-def code_of(name: str) -> str:
-    """Return a guard's name as the tail of a code.
-
-    >>> code_of("Churned is final")
-    'churned_is_final'
-    """
-    return _OTHER.sub("_", name.lower()).strip("_") or "unnamed"
-
-
 def _at(roots: Mapping[str, Any], root: str, name: str) -> Any:
     values = roots.get(root)
     return values.get(name) if isinstance(values, Mapping) else values
-
-
-def _values(state: RecordState, case: Case) -> dict[str, Any]:
-    return {**case.kind(state.kind).defaults, **state.values, "$id": state.id}
-
-
-def _roots(case: Case) -> dict[str, Any]:
-    action = case.compiled.actions.get(case.proposal.action or "")
-    return {
-        "agent": {"id": case.agent.name, "role": case.agent.role, "kind": case.agent.kind},
-        "action": {
-            "name": case.proposal.action,
-            "kind": action.kind if action else None,
-            "effects": list(action.effects) if action else [],
-        },
-        "now": case.view.now_us,
-    }

@@ -1,17 +1,20 @@
 """May this agent act at all?
 
 Codes: ``identity.unknown``, ``identity.key_needed``, ``identity.key_revoked``,
-``identity.not_operator``, ``identity.not_human``, ``identity.last_door`` (a warning).
+``identity.not_coordinator``, ``identity.not_operator``, ``identity.not_human``,
+``identity.paused``, ``identity.last_door`` (a warning).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from comity.deciding import overrides
 from comity.deciding.case import Case
 from comity.deciding.operators import is_active, is_operator
 from comity.model import refs
+from comity.model.built_in import OVERRIDE
 from comity.model.decisions import Finding
 from comity.model.proposals import Emit, Undo
 from comity.model.texts import listed, suggestion
@@ -20,27 +23,36 @@ _DEEDS: Final = {
     "applied": "changing the definition",
     "key_issued": "issuing keys",
     "key_revoked": "revoking keys",
+    "ordered": "lending what belongs to others",
 }
 """What the transitions that are for operators are called in a sentence."""
+_RESERVED: Final = f"{refs.SYSTEM_AGENT!r} is the name under which Comity itself acts."
 
 
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield why this caller may not act: unknown, without the key it needs, or not an operator."""
+def judge(case: Case) -> Iterable[Finding]:
+    """Return why this caller may not act: unknown, without the key it needs, or not an operator."""
+    found: list[Finding] = []
     if case.agent.kind == "human" or case.caller.key is not None:
-        yield from _key(case)
-    elif "$agent" in case.view.kind_revisions:
-        yield from _impersonated(case)
+        found += _key(case)
+    elif "$agent" in case.view.kind_revisions and case.caller.known != "system":
+        found += _impersonated(case)
     if case.compiled.agents.get(case.caller.agent) is not case.agent:
-        yield from _known(case)
-    for change in case.proposal.changes:
-        if type(change) is Emit:
-            yield from _operator(change, case)
+        found += _known(case)
+    if OVERRIDE in case.view.kind_revisions:
+        found += _paused(case)
+    if case.emits:
+        for change in case.proposal.changes:
+            if type(change) is Emit:
+                found += _operator(change, case)
+    return found
 
 
 def _known(case: Case) -> Iterator[Finding]:
     caller, declared = case.caller, case.compiled.agents
     if not refs.AGENT.match(caller.agent):
         yield Finding("identity.unknown", f"{caller.agent[:64]!r} is no agent name.", remedy="Use letters and digits.")
+    elif caller.agent == refs.SYSTEM_AGENT and caller.known != "system":
+        yield Finding("identity.unknown", _RESERVED, subject=caller.agent, remedy="Act under another name.")
     elif declared and caller.agent not in declared and not _is_operation(case):
         hint = suggestion(case.compiled.suggest_agent(caller.agent))
         yield Finding(
@@ -49,6 +61,14 @@ def _known(case: Case) -> Iterator[Finding]:
             subject=caller.agent,
             remedy=f"Act as one of {listed(sorted(declared), 8)}, or declare it under [agents].",
         )
+
+
+def _paused(case: Case) -> Iterator[Finding]:
+    """Yield that a human has paused this agent, or its role; what lets go of something still works (S24)."""
+    pauses = overrides.in_force(case.view).of(case.agent)
+    if pauses and overrides.is_bound(case) and not overrides.still_works(case.changes):
+        for override in pauses:
+            yield overrides.finding("identity.paused", override, case, case.agent.name)
 
 
 def _is_operation(case: Case) -> bool:
@@ -93,9 +113,18 @@ def _operator(change: Emit, case: Case) -> Iterator[Finding]:
     if not refs.is_built_in(change.record):
         return
     event = case.kind(change.record.partition("/")[0]).events.get(change.event)
-    if event is None or "operator" not in event.actors:
+    if event is None or "anyone" in event.actors:
         return
-    if not is_operator(case):
+    if "coordinator" in event.actors:
+        yield Finding(
+            "identity.not_coordinator",
+            f"{change.event} of {change.record} happens by a decision alone; nobody may ask for it.",
+            subject=change.record,
+            remedy="Propose the change itself; what it has to wait for is found by the checks.",
+        )
+    elif "human" in event.actors:
+        yield from _human(change, case)
+    elif not is_operator(case):
         yield Finding(
             "identity.not_operator",
             f"{case.agent.name!r} may not do this: {_DEEDS.get(change.event, change.event)} is for a human with a key"
@@ -107,11 +136,23 @@ def _operator(change: Emit, case: Case) -> Iterator[Finding]:
         yield from _holder(change.record, case)
 
 
+def _human(change: Emit, case: Case) -> Iterator[Finding]:
+    if case.agent.kind != "human" or case.caller.key is None:
+        yield Finding(
+            "identity.not_human",
+            f"{case.agent.name!r} may not do this: {change.event} of {change.record} is for a human with a key.",
+            subject=change.record,
+            remedy="Ask a human who has a key.",
+        )
+
+
 def _holder(record: str, case: Case) -> Iterator[Finding]:
     """Yield why an agent is to have no key, or else that the first key ends what the system's user may do."""
     name, declared = record.partition("/")[2], case.compiled.agents
     agent = declared.get(name)
-    if agent is None and declared:
+    if name == refs.SYSTEM_AGENT:
+        yield Finding("identity.unknown", _RESERVED, subject=record, remedy="Issue the key to another name.")
+    elif agent is None and declared:
         humans = sorted(other for other, one in declared.items() if one.kind == "human")
         yield Finding(
             "identity.unknown",

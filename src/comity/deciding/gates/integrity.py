@@ -6,12 +6,12 @@ Codes: ``integrity.missing_target``, ``integrity.missing``, ``integrity.exists``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from comity.clock import format_age
 from comity.deciding.case import Case
-from comity.deciding.fold import DraftEvent
+from comity.deciding.drafts import DraftEvent
 from comity.deciding.view import Ref
 from comity.model import refs
 from comity.model.decisions import Finding
@@ -19,10 +19,10 @@ from comity.model.records import LIFE, RecordState
 from comity.model.texts import quote
 
 
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield what drafting met (missing records, referrers in the way), and references into the void."""
+def judge(case: Case) -> Iterable[Finding]:
+    """Return what drafting met (missing records, referrers in the way), and references into the void."""
     draft, kinds = case.draft, case.compiled.kinds
-    yield from draft.findings
+    found = [*draft.findings]
     revision = case.view.revision + 1
     for ref, state in draft.states.items():
         kind = kinds.get(ref[0])
@@ -31,10 +31,12 @@ def judge(case: Case) -> Iterator[Finding]:
         reborn = state.blame.get(LIFE) == revision
         for name, target in kind.references:
             if reborn or state.blame.get(name) == revision:
-                yield from _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
-    for event in draft.events:
-        if event.named:
-            yield from _references_in_event(event, case)
+                found += _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
+    if case.emits:
+        for event in draft.events:
+            if event.named:
+                found += _references_in_event(event, case)
+    return found
 
 
 def _references_in_event(event: DraftEvent, case: Case) -> Iterator[Finding]:

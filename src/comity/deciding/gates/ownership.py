@@ -3,43 +3,52 @@
 Reading is free. What counts is what would change, so an equal value needs no ownership
 (S16). A named event is its owner's to emit, and carries its consequences with it; what a
 removal derives happens by the consent of who declared the reference, and an operator may
-put back former values in any domain (S36).
+put back former values in any domain (S36). Ownership may be lent for a time, by whoever
+has it, and is taken back by them, by any owner, by who holds it, or by an operator.
 
-Codes: ``ownership.other_domain``.
+Codes: ``ownership.other_domain``, ``ownership.granted`` (a warning),
+``ownership.nothing_to_lend``, ``ownership.too_many_grants``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
+from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.compile import CompiledKind
-from comity.deciding.fold import DraftEvent
+from comity.deciding.drafts import DraftEvent
+from comity.deciding.grants import LIVE, covering, owners_of, subject_of
 from comity.deciding.operators import is_operator
-from comity.model.decisions import Finding
+from comity.model import refs
+from comity.model.built_in import GRANT
+from comity.model.decisions import Finding, Severity
 from comity.model.records import LIFE
-from comity.model.texts import listed
+from comity.model.texts import listed, quote
 from comity.model.values import same
 
 
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield each field, event or life that isn't this agent's to change."""
-    kinds = case.compiled.kinds
+def judge(case: Case) -> Iterable[Finding]:
+    """Return each field, event or life that isn't this agent's to change, and each that is lent to it."""
+    kinds, found = case.compiled.kinds, list[Finding]()
     for event in case.draft.events:
         kind = kinds.get(event.ref[0])
         if kind is None or event.derived or event.ref[0].startswith("$"):
+            if event.ref[0] == GRANT:
+                found += _lending(event, case)
             continue
         if event.named:
-            yield from _named(event, kind, case)
+            found += _named(event, kind, case)
         elif not (event.type.endswith(".reverted") and is_operator(case)):
-            yield from _fields(event, kind, case)
+            found += _fields(event, kind, case)
+    return found
 
 
 def _named(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
     declared = kind.events.get(event.type)
     if declared is not None and not _owns(case, declared.owners):
-        record = "/".join(event.ref)
-        yield _other_domain(case, record, "emit it", declared.owners, f"The event {event.type} of {record}")
+        thing = f"The event {event.type} of {'/'.join(event.ref)}"
+        yield _foreign(case, event, None, "emit it", declared.owners, thing)
 
 
 def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Finding]:
@@ -49,9 +58,28 @@ def _fields(event: DraftEvent, kind: CompiledKind, case: Case) -> Iterator[Findi
             owners = life_owners(kind)
             is_free = event.life == "live" and event.type.endswith(".created") and not kind.owners
             if not is_free and not _owns(case, owners):
-                yield _other_domain(case, "/".join(event.ref), _life_verb(event), owners)
+                yield _foreign(case, event, None, _life_verb(event), owners)
         elif field is not None and not _owns(case, field.owners) and _is_given(event, name, kind):
-            yield _other_domain(case, f"{'/'.join(event.ref)}.{name}", "write it", field.owners)
+            yield _foreign(case, event, name, "write it", field.owners)
+
+
+def _foreign(
+    case: Case, event: DraftEvent, field: str | None, verb: str, owners: Set[str], thing: str | None = None
+) -> Finding:
+    """Return under which grant something of others may be changed, or that it may not."""
+    subject = "/".join(event.ref) if field is None else f"{'/'.join(event.ref)}.{field}"
+    grant = covering(case, *event.ref, field, owners)
+    if grant is None:
+        return _other_domain(case, subject, verb, owners, thing, case.proposal.if_foreign)
+    values = grant.values
+    return Finding(
+        "ownership.granted",
+        f"{subject} is lent to {values['to']} by {values['by']} until {values['expires_at']} ({grant.ref}):"
+        f" {quote(values['reason'])}",
+        subject=subject,
+        severity="warn",
+        data={"grant": grant.ref, "by": values["by"]},
+    )
 
 
 def _is_given(event: DraftEvent, name: str, kind: CompiledKind) -> bool:
@@ -80,13 +108,58 @@ def _owns(case: Case, owners: Set[str]) -> bool:
     return not owners or case.agent.name in owners or case.agent.role in owners
 
 
-def _other_domain(case: Case, subject: str, verb: str, owners: Set[str], thing: str | None = None) -> Finding:
+def _other_domain(
+    case: Case, subject: str, verb: str, owners: Set[str], thing: str | None = None, severity: Severity = "refuse"
+) -> Finding:
     names = listed(sorted(owners))
     agent = case.agent.name if case.agent.role == case.agent.name else f"{case.agent.name} ({case.agent.role})"
     return Finding(
         "ownership.other_domain",
         f"{thing or subject} belongs to {names}; you are {agent} and may not {verb}.",
         subject=subject,
-        remedy=f"Leave it to {names}: tell them what you need and why, or propose only your own fields.",
+        severity=severity,
+        remedy=f"Offer it to {names}: offer('{case.proposal.id}') sends it as it is. Or propose only your own fields.",
+        data={"owners": sorted(owners)},
+    )
+
+
+# -- lending
+
+
+def _lending(event: DraftEvent, case: Case) -> Iterator[Finding]:
+    """Yield why ownership isn't this agent's to lend or to take back; who is an operator, identity has judged."""
+    values = event.payload.values
+    kind, field, subject = case.compiled.kinds.get(values["kind"]), values.get("field"), subject_of(values)
+    owners = frozenset[str]() if kind is None else owners_of(kind, field)
+    if event.type == "revoked":
+        may_end = case.agent.name in (values["by"], values["to"]) or (owners and _owns(case, owners))
+        if not may_end and not is_operator(case):
+            yield _not_lendable(case, subject, "take it back", owners)
+    elif event.type != "expired":
+        if not owners or refs.is_built_in(values["kind"]):
+            yield Finding(
+                "ownership.nothing_to_lend",
+                f"Nobody owns {subject}, so there is nothing to lend.",
+                subject=subject,
+                remedy="Name a declared kind or field that has an owner.",
+            )
+        elif event.type == "granted" and not _owns(case, owners):
+            yield _not_lendable(case, subject, "lend it", owners)
+        if case.view.count(LIVE) >= limits.GRANTS_LIVE:
+            yield Finding(
+                "ownership.too_many_grants",
+                f"There are {limits.GRANTS_LIVE} grants already; no more may be given at the same time.",
+                subject="/".join(event.ref),
+                remedy="Take back what is no longer needed: 'grants list' shows them.",
+            )
+
+
+def _not_lendable(case: Case, subject: str, verb: str, owners: Set[str]) -> Finding:
+    names = listed(sorted(owners)) or "everyone"
+    return Finding(
+        "ownership.other_domain",
+        f"{subject} belongs to {names}; you are {case.agent.name} and may not {verb}.",
+        subject=subject,
+        remedy=f"Ask {names}, or an operator.",
         data={"owners": sorted(owners)},
     )

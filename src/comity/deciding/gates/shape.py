@@ -3,13 +3,13 @@
 Codes: ``shape.invalid``, ``shape.too_large``, ``shape.too_broad``, ``shape.expired``,
 ``shape.unknown_kind``, ``shape.unknown_field``, ``shape.unknown_event``,
 ``shape.unknown_action``, ``shape.unknown_revision``, ``shape.unknown_cause``,
-``shape.new_kind`` (a warning), ``shape.transition``, ``shape.invalid_value``,
+``shape.unknown_subject``, ``shape.new_kind`` (a warning), ``shape.transition``, ``shape.invalid_value``,
 ``shape.required``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,7 +19,8 @@ from comity.clock import SECOND_US, format_time
 from comity.deciding.case import Case
 from comity.deciding.compile import CompiledField, CompiledKind
 from comity.deciding.complaints import invalid_operand, invalid_value, required, unknown_event, unknown_name
-from comity.deciding.fold import DraftEvent
+from comity.deciding.drafts import DraftEvent
+from comity.deciding.unknown import judge_subjects, undeclared_kind
 from comity.errors import InvalidQuery, InvalidReference, LimitExceeded
 from comity.model import filters, proposals, refs
 from comity.model.codec import encode
@@ -35,13 +36,16 @@ _FEW: Final = min(limits.CHANGES_PER_PROPOSAL, limits.READS_PER_PROPOSAL, limits
 _SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
 
 
-def judge(case: Case) -> Iterator[Finding]:
-    """Yield what is wrong with the form; leave the case's changes normalised where nothing is."""
-    found = [*_changes(case)] if _is_ordinary(case) else [*_envelope(case), *judge_reads(case), *_changes(case)]
-    case.is_well_formed = not any(finding.severity == "refuse" for finding in found)
-    yield from found
+def judge(case: Case) -> Iterable[Finding]:
+    """Return what is wrong with the form; leave the case's changes normalised where nothing is."""
+    found = [] if _is_ordinary(case) else [*_envelope(case), *judge_reads(case)]
+    found += _changes(case)
+    case.is_well_formed = not found or all(finding.severity != "refuse" for finding in found)
     if case.is_well_formed:
-        yield from _states(case)
+        found += _states(case)
+        if case.proposal.about:
+            found += judge_subjects(case)
+    return found
 
 
 # -- the envelope
@@ -54,26 +58,27 @@ def _is_ordinary(case: Case) -> bool:
         proposal.not_after is not None
         or proposal.accept is not None
         or proposal.cause is not None
+        or proposal.priority
+        or proposal.wait_s is not None
         or proposal.assumptions
         or proposal.relies_on
         or len(proposal.changes) + len(proposal.reads) + len(proposal.about) > _FEW
-        or len(proposal.id) > limits.PROPOSAL_ID_CHARS
-        or not refs.PROPOSAL_ID.match(proposal.id)
+        or not _has_id(case)
         or (case.compiled.actions and proposal.action not in case.compiled.actions)
     ):
         return False
     for read in proposal.reads:
-        if type(read) is not proposals.Read or not 0 <= read.revision <= revision or refs.problem_of(read.record):
+        if type(read) is not proposals.Read or not 0 <= read.revision <= revision or refs.parse(read.record) is None:
             return False
     for ref in proposal.about:
-        if refs.problem_of(ref):
+        if refs.parse(ref) is None:
             return False
     return _is_plain(proposal)
 
 
 def _envelope(case: Case) -> Iterator[Finding]:
     proposal = case.proposal
-    if not refs.PROPOSAL_ID.match(proposal.id) or len(proposal.id) > limits.PROPOSAL_ID_CHARS:
+    if not _has_id(case):
         yield _invalid(f"{proposal.id[:40]!r} is no proposal id.", "Use letters, digits and _.:@/+=-, or leave it out.")
     if len(proposal.changes) + len(proposal.reads) + len(proposal.about) + len(proposal.relies_on) > _FEW:
         yield from _counts(case)
@@ -87,6 +92,20 @@ def _envelope(case: Case) -> Iterator[Finding]:
         yield _unknown_revision(proposal.accept, case)
     if proposal.cause is not None:
         yield from _cause(proposal.cause, case)
+    if abs(proposal.priority) > limits.PRIORITY:
+        yield _invalid(f"A priority is from {-limits.PRIORITY} to {limits.PRIORITY}.", "Take one in between.")
+    if proposal.wait_s is not None and not 0 < proposal.wait_s * SECOND_US <= limits.WAIT_DAYS * _DAY_US:
+        yield _invalid(
+            f"A proposal waits from 1 second to {limits.WAIT_DAYS} days; wait_s is {proposal.wait_s}.",
+            "Take a span in between, or leave it out.",
+        )
+
+
+def _has_id(case: Case) -> bool:
+    """Tell whether a proposal's id is one that its caller may use."""
+    id = case.proposal.id
+    form = refs.SYSTEM_PROPOSAL_ID if case.caller.known == "system" else refs.PROPOSAL_ID
+    return len(id) <= limits.PROPOSAL_ID_CHARS and form.match(id) is not None
 
 
 def _is_plain(proposal: proposals.Proposal) -> bool:
@@ -256,7 +275,7 @@ def _changes(case: Case) -> Iterator[Finding]:
             continue
         if declared is None and kind_name not in warned:
             warned.add(kind_name)
-            yield from _undeclared_kind(kind_name, case)
+            yield from undeclared_kind(kind_name, case)
         yield from _change(change, case.kind(kind_name), declared is not None, case, normalised)
     case.changes = tuple(normalised)
 
@@ -278,37 +297,6 @@ def _is_normal(change: AnyChange, kind: CompiledKind) -> bool:
         elif value is not None and type(value) is not bool:
             return False
     return True
-
-
-def _undeclared_kind(kind: str, case: Case) -> Iterator[Finding]:
-    nearest = case.compiled.suggest_kind(kind)
-    hint = suggestion(nearest)
-    if refs.is_built_in(kind):
-        yield Finding("shape.unknown_kind", f"There is no built-in kind {kind!r}{hint or '.'}", subject=kind)
-    elif case.compiled.has_declared_kinds and case.compiled.definition.undeclared == "refuse":
-        known = listed(sorted(name for name in case.compiled.kinds if not refs.is_built_in(name)), 8)
-        yield Finding(
-            "shape.unknown_kind",
-            f"{kind!r} is no declared kind{hint or '.'}",
-            subject=kind,
-            remedy=f"Use a declared kind ({known}), declare it with 'comity apply', or set undeclared = \"allow\".",
-        )
-    elif kind not in case.view.kind_revisions:
-        known = sorted(name for name in case.view.kind_revisions if not refs.is_built_in(name))
-        near = next((name for name in known if _is_near(name, kind)), nearest) or refs.nearest(kind, known)
-        yield Finding(
-            "shape.new_kind",
-            f"{kind!r} is a new kind here{suggestion(near) or '.'}",
-            subject=kind,
-            severity="warn",
-        )
-
-
-def _is_near(left: str, right: str) -> bool:
-    def fold(name: str) -> str:
-        return name.lower().replace("_", "").replace("-", "").rstrip("s")
-
-    return not refs.is_built_in(left) and fold(left) == fold(right)
 
 
 def _change(
@@ -415,27 +403,31 @@ def _operands(change: AnyChange, values: dict[str, Any]) -> Iterator[Finding]:
 # -- what the records would be
 
 
-def _states(case: Case) -> Iterator[Finding]:
-    draft, kinds = case.draft, case.compiled.kinds
+def _states(case: Case) -> list[Finding]:
+    draft, kinds, found = case.draft, case.compiled.kinds, list[Finding]()
     for event in draft.events:
         if len(event.encoded) > limits.RECORD_BYTES:
-            yield from _size(event)
+            found += _size(event)
     for ref, state in draft.states.items():
         kind = kinds.get(ref[0])
-        if kind is not None and state.is_live:
-            yield from _declared_values(state, kind, case.view.record(ref), case.view.revision + 1)
+        if kind is not None and state.life == "live":
+            found += _declared_values(state, kind, case.view.record(ref), case.view.revision + 1)
         if len(state.values) > limits.FIELDS_PER_RECORD:
-            yield _too_many_fields(state.ref, len(state.values))
+            found.append(_too_many_fields(state.ref, len(state.values)))
+    return found
 
 
-def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState, revision: int) -> Iterator[Finding]:
-    for name, changed in state.blame.items():
-        if changed == revision and (field := kind.fields.get(name)) is not None:
+def _declared_values(state: RecordState, kind: CompiledKind, before: RecordState, revision: int) -> list[Finding]:
+    found: list[Finding] = []
+    for name in [name for name, changed in state.blame.items() if changed == revision]:
+        field = kind.fields.get(name)
+        if field is not None:
             value = state.values.get(name)
             if value is None or not field.is_plainly_right(value):
-                yield from _declared_value(state.ref, field, value)
+                found += _declared_value(state.ref, field, value)
     if state.life != before.life:
-        yield from _brought_back(state, kind, revision)
+        found += _brought_back(state, kind, revision)
+    return found
 
 
 def _brought_back(state: RecordState, kind: CompiledKind, revision: int) -> Iterator[Finding]:

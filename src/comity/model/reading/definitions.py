@@ -22,10 +22,14 @@ from comity.model.definition import (
     OnRemoval,
 )
 from comity.model.proposals import AgentKind
+from comity.model.reading.checks import read_checks
+from comity.model.reading.examples import read_examples
 from comity.model.reading.keywords import KEYWORDS, REFUSED, read_schema, refusal
 from comity.model.reading.names import nearest
 from comity.model.reading.partial import Reading, Unread, left_out, names_in
+from comity.model.reading.parties import Parties
 from comity.model.reading.problems import Problems
+from comity.model.reading.rules import read_rules
 from comity.model.reading.sections import Section, describe
 from comity.model.records import Life
 from comity.model.values import normalise
@@ -37,9 +41,11 @@ AGENT_KINDS: Final[tuple[AgentKind, ...]] = get_args(AgentKind)
 LIVES: Final[tuple[Life, ...]] = get_args(Life)
 UNDECLARED: Final[tuple[Literal["refuse", "allow"], ...]] = ("refuse", "allow")
 LEADS_TO: Final[tuple[Life, ...]] = ("live", "archived", "deleted")
-ACTORS: Final = ("operator",)
+ACTORS: Final = ("operator", "human", "anyone", "coordinator")
 
-ROOT_KEYS: Final = ("name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions")
+ROOT_KEYS: Final = (
+    "name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions", "rules", "checks", "tests",
+)  # fmt: skip
 AGENT_KEYS: Final = ("role", "kind")
 KIND_KEYS: Final = ("owner", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
 DATA_KEYS: Final = ("required", "ref")
@@ -49,9 +55,8 @@ ALL_FIELD_KEYS: Final = (*FIELD_KEYS, *sorted(KEYWORDS))
 APART_KEYS: Final = frozenset({"owner", "on_removal", "event"})
 """Of a field, what has nothing to do with the values that it holds."""
 EVENT_KEYS: Final = ("owner", "data", "then")
-TRANSITION_KEYS: Final = ("lives", "leads_to", "actors")
+TRANSITION_KEYS: Final = ("lives", "leads_to", "actors", "check", "why")
 
-ROOT_HINTS: Final = {"rules": "this version doesn't know rules yet; express what must always hold as a guard"}
 DATA_HINTS: Final = {
     key: f"{key!r} belongs to a field of a record, not to what an event carries"
     for key in ("default", "owner", "on_removal", "event")
@@ -95,16 +100,22 @@ def _whole(reading: Reading) -> Definition:
 def _read(source: str, origin: str, *, is_built_in: bool) -> Reading:
     problems = Problems(source, origin)
     root = Section(_parse(source, problems), (), problems)
-    unread = Unread(root.allow(ROOT_KEYS, hints=ROOT_HINTS))
+    unread = Unread(root.allow(ROOT_KEYS))
     agents = _read_agents(root.section("agents"))
     unread.owners.update(left_out(root.table.get("agents"), (agent.name for agent in agents)))
     kinds = _KindReader(problems, unread, agents, is_built_in=is_built_in).kinds(root.section("kinds"))
     unread.kinds.update(left_out(root.table.get("kinds"), (kind.name for kind in kinds)))
+    actions = _read_actions(root.section("actions"))
+    unread.actions.update(left_out(root.table.get("actions"), (action.name for action in actions)))
+    parties = Parties(agents, unread)
     definition = Definition(
         name=_read_name(root),
         agents=agents,
         kinds=kinds,
-        actions=_read_actions(root.section("actions")),
+        actions=actions,
+        rules=read_rules(root, parties),
+        checks=read_checks(root.section("checks"), parties),
+        tests=read_examples(root, parties),
         freshness=root.choice("freshness", FRESHNESS),
         blind_writes=root.optional_choice("blind_writes", BLIND_WRITES),
         undeclared=_read_undeclared(root),
@@ -198,7 +209,7 @@ class _KindReader:
         self.problems = problems
         self.unread = unread
         self.is_built_in = is_built_in
-        self.owners = {name for agent in agents for name in (agent.name, agent.role)}
+        self.parties = Parties(agents, unread)
 
     def kinds(self, section: Section) -> tuple[KindDefinition, ...]:
         """Return all kinds with a valid name."""
@@ -239,9 +250,7 @@ class _KindReader:
         if entry.table.get("owner") == []:
             entry.problem("owner", "an empty list would let nobody write; leave 'owner' out to let everyone")
         for name in names:
-            if self.owners and name not in self.owners and name not in self.unread.owners:
-                message = f"{name!r} is neither an agent nor a role of [agents]"
-                entry.problem("owner", message, given=name, choices=sorted(self.owners))
+            self.parties.check(name, entry, "owner")
         return names
 
     def fields(
@@ -324,6 +333,8 @@ class _KindReader:
             lives=_read_lives(entry) if self.is_built_in else ("live",),
             leads_to=entry.choice("leads_to", LEADS_TO) if self.is_built_in else "live",
             actors=_read_actors(entry) if self.is_built_in else (),
+            check=entry.text("check", limit=limits.EXPRESSION_CHARS) if self.is_built_in else None,
+            why=entry.text("why", limit=limits.REASON_CHARS) if self.is_built_in else None,
         )
         self.note_owner(entry, keys)
         return event

@@ -41,6 +41,8 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def problem_of_name(name: str, what: str) -> str | None:
     """Return what is wrong with a name for ``what`` (a key of ``FORMS``), or None."""
+    if what == "agent" and name == refs.SYSTEM_AGENT:
+        return f"{name!r} is the name under which Comity itself acts: take another one"
     form, description = FORMS[what]
     if len(name) <= limits.NAME_CHARS and form.match(name):
         return None

@@ -19,7 +19,8 @@ class Unread:
     What refers to such a name can't be judged: that it isn't there is no mistake of its own.
     ``owners``, ``kinds`` and, by kind, ``fields`` are the names; the data of a kind's events
     counts as its fields. ``contents`` holds the wrong keys of the fields that were read in
-    part; ``ownership`` the fields, events and kinds whose owner couldn't be read.
+    part; ``ownership`` the fields, events and kinds whose owner couldn't be read. ``rules``
+    and ``actions`` are names too; ``positions`` says where among all of them a rule or a test stands, by its name.
     """
 
     def __init__(self, astray: object = ()) -> None:
@@ -27,9 +28,12 @@ class Unread:
         anywhere = frozenset(names_in(astray))
         self.owners = set(anywhere)
         self.kinds = set(anywhere)
+        self.rules = set(anywhere)
+        self.actions = set(anywhere)
         self.fields: defaultdict[str, set[str]] = defaultdict(lambda: set(anywhere))
         self.contents: dict[Path, Set[str | int]] = {}
         self.ownership: set[Path] = set()
+        self.positions: dict[tuple[str, str], int] = {}
 
 
 class Reading(msgspec.Struct, frozen=True):

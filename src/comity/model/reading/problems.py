@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from comity.errors import InvalidDefinition
+from comity.errors import InvalidDefinition, InvalidExpression
 from comity.model.reading.names import nearest
 from comity.model.reading.places import Path, Places, format_path
 
@@ -33,6 +33,11 @@ class Problems:
         if self._places is None:
             self._places = Places(self._source)
         self._note(self._places.line(path), format_path(path), message)
+
+    def add_expression(self, path: Path, error: InvalidExpression) -> None:
+        """Note what is wrong with an expression, with the place in it if it is known."""
+        place = "" if error.position is None else f", at character {error.position + 1}"
+        self.add(path, f"{error}{place}")
 
     def add_at(self, line: int | None, message: str) -> None:
         """Note a problem of the text itself, at a line if it is known."""

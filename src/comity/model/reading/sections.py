@@ -6,15 +6,21 @@ what is wrong is noted as a problem at its place, and reading goes on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from comity import limits
+from comity.clock import SECOND_US, format_age
+from comity.model import refs
 from comity.model.reading.names import nearest, problem_of_name
 from comity.model.reading.places import Path
 from comity.model.reading.problems import Problems
 
 Choice = TypeVar("Choice", bound=str)
+
+SPAN: Final = re.compile(r"([0-9]{1,9})\s*([smhd])\Z")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Section:
@@ -83,6 +89,44 @@ class Section:
             return value
         self.problem(key, f"must be true or false, not {describe(value)}{otherwise}")
         return False
+
+    def integer(self, key: str) -> int:
+        """Return an integer of 32 bits; 0 where the key is missing."""
+        value = self.table.get(key, 0)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31:
+            return value
+        self.problem(key, f"must be an integer of at most 32 bits, not {describe(value)}")
+        return 0
+
+    def span(self, key: str, *, limit_s: int) -> int | None:
+        """Return a span of time such as ``"15m"`` in seconds."""
+        value = self.table.get(key)
+        if value is None:
+            return None
+        found = SPAN.match(value) if isinstance(value, str) else None
+        if found is None:
+            self.problem(key, f'must be a span such as "90s", "15m", "1h" or "2d", not {describe(value)}')
+            return None
+        seconds = int(found[1]) * SECONDS[found[2]]
+        if seconds > limit_s:
+            self.problem(key, f"is longer than {format_age(limit_s * SECOND_US)}")
+            return None
+        return seconds
+
+    def records(self, key: str) -> tuple[str, ...]:
+        """Return addresses of a user's records: the key holds one, or a list of them."""
+        value = self.table.get(key, [])
+        listed = value if isinstance(value, list) else [value]
+        return tuple(str(item) for item in listed if self.is_record(item, key))
+
+    def is_record(self, ref: object, key: str) -> bool:
+        """Tell whether something is the address of a user's record; note a problem if not."""
+        problem = refs.problem_of(ref)
+        if problem is None and refs.is_built_in(str(ref)):
+            problem = f"{ref!r} is a record of Comity's own"
+        if problem is not None:
+            self.problem(key, problem)
+        return problem is None
 
     def choice(self, key: str, choices: tuple[Choice, ...]) -> Choice:
         """Return one of the texts allowed; the first of them where the key is missing."""

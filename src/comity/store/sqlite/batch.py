@@ -14,9 +14,10 @@ from comity.model.records import RecordState
 from comity.store.contract import Entry, Head
 from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
+from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.snapshot import SqliteSnapshot
 
-ROWS_AT_ONCE: Final = (64, 8, 1)
+ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)
 """In how many rows at once a statement puts them: a step each, in which other threads of the process can run."""
 
 Statements = dict[int, str]
@@ -42,7 +43,14 @@ def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequenc
 
 INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
 INSERT_EVENT: Final = _inserting("events", rows.EVENT, "e.")
-INSERT_ANSWER: Final = _inserting("answers", rows.ANSWER, "a.", "INSERT OR IGNORE")
+INSERT_ANSWER: Final = _inserting(
+    "answers",
+    rows.ANSWER,
+    "a.",
+    then=" ON CONFLICT (proposal) DO UPDATE SET revision = excluded.revision, ordinal = excluded.ordinal,"
+    " at = excluded.at, definition = excluded.definition, outcome = excluded.outcome, salt = excluded.salt,"
+    " payload = excluded.payload WHERE answers.outcome = 'pending'",
+)
 PUT_RECORD: Final = _inserting(
     "records",
     rows.RECORD,
@@ -52,8 +60,7 @@ PUT_RECORD: Final = _inserting(
     ' "values" = excluded."values", blame = excluded.blame',
 )
 MOVE_HEAD: Final = (
-    f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?)"
-    " WHERE incarnation = ? AND revision = ? AND judged <= ? RETURNING 1"
+    f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE incarnation = ? AND revision = ? AND judged <= ?"
 )
 
 
@@ -80,10 +87,13 @@ class SqliteBatch(SqliteSnapshot):
         put_rows(self._connection, INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
         put_rows(self._connection, PUT_RECORD, [rows.record_row(state) for state in records])
         put_rows(self._connection, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+        if answers:
+            drop_old_answers(self._connection, head.time.now_us, len(answers))
         self._move(head, len(entries))
 
     def _move(self, head: Head, commits: int) -> None:
         follows = (head.incarnation, head.revision - commits, head.judged)
-        if self._row(MOVE_HEAD, (*rows.head_row(head), *follows)) is None:
+        self._connection.execute(MOVE_HEAD, (*rows.head_row(head), *follows))
+        if self._connection.changes() != 1:
             raise StoreError(f"a head at revision {head.revision} doesn't follow from the one that is there")
         self._head = head

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
+from comity.model.refs import is_built_in
 
 Parameter = str | int | float | None
 
@@ -65,6 +66,9 @@ class Place(msgspec.Struct, frozen=True):
 RECORDS: Final = Source('r."values"', "$", "r.id")
 INDEXED: Final = Source('"values"', "$", "id")
 EVENTS: Final = Source("e.payload", "$.values", "e.id")
+
+OPEN: Final = " AND r.life = 'live' AND r.kind >= '$' AND r.kind < '%'"
+"""What the index ``records_open`` covers, in the words that it was made with."""
 
 
 def conditions(asked: Query, source: Source) -> Clause:
@@ -215,11 +219,13 @@ def choose_now(asked: Query, index: str | None = None) -> Statement:
     """Return what chooses the records that meet a query's conditions now, by way of an index if one is named.
 
     The kind, a checked name, is written out: only so can SQLite see that a declared index,
-    which is partial, covers the query.
+    which is partial, covers the query. So is what makes a record of a built-in kind open.
     """
     met = conditions(check_terms(asked), RECORDS)
     way = "" if index is None else f' INDEXED BY "{index}"'
-    return Statement(RECORDS, Clause(f"records AS r{way} WHERE r.kind = '{asked.kind}' AND {met.sql}", met.values))
+    open_ = OPEN if is_built_in(asked.kind) and asked.life == "live" else ""
+    sql = f"records AS r{way} WHERE r.kind = '{asked.kind}'{open_} AND {met.sql}"
+    return Statement(RECORDS, Clause(sql, met.values))
 
 
 def choose_at(asked: Query, last_place: int) -> Statement:

@@ -6,23 +6,51 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import get_ident
 from types import TracebackType
+from typing import Final
 
 import apsw
 
 from comity.errors import StoreError
 from comity.store.contract import Head
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate
-from comity.store.sqlite.rows import Row, head_of
+from comity.store.sqlite.rows import head_of
 from comity.store.sqlite.snapshot import SELECT_HEAD, SqliteSnapshot
+
+ASK_VERSION: Final = "PRAGMA data_version"
+"""Another number whenever any other connection, of this process or another, has changed the file."""
+
+
+class _Reader:
+    """Be a connection that reads, and the head that it has seen."""
+
+    __slots__ = ("_ask", "_head", "_version", "connection")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self._ask = connection.cursor().execute
+        self._version = -1
+        self._head: Head | None = None
+
+    def head(self) -> Head:
+        """Return the head as the file has it now; one that nobody has moved since is read once.
+
+        The number is asked for before the head: so a head may be newer than its number, never older.
+        """
+        # To the end of the answer (get): a question left open would hold its moment.
+        version = self._ask(ASK_VERSION).get
+        if self._head is None or version != self._version:
+            self._head = head_of(self._ask(SELECT_HEAD).get)
+            self._version = version
+        return self._head
 
 
 class _Reading:
     """Be what one thread has open: its snapshot, and how many blocks it is in."""
 
-    __slots__ = ("connection", "depth", "snapshot")
+    __slots__ = ("depth", "reader", "snapshot")
 
-    def __init__(self, connection: apsw.Connection, snapshot: SqliteSnapshot) -> None:
-        self.connection = connection
+    def __init__(self, reader: _Reader, snapshot: SqliteSnapshot) -> None:
+        self.reader = reader
         self.snapshot = snapshot
         self.depth = 1
 
@@ -35,9 +63,8 @@ class Readers:
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
-        self._idle: list[apsw.Connection] = []
+        self._idle: list[_Reader] = []
         self._reading: dict[int, _Reading] = {}
-        self._latest: tuple[Row, Head] | None = None
         self._is_closed = False
 
     def __enter__(self) -> SqliteSnapshot:
@@ -45,14 +72,14 @@ class Readers:
         if reading is not None:
             reading.depth += 1
             return reading.snapshot
-        connection = self._take()
+        reader = self._take()
         try:
-            connection.execute("BEGIN")
-            snapshot = SqliteSnapshot.begun(connection)
+            reader.connection.execute("BEGIN")
+            snapshot = SqliteSnapshot.begun(reader.connection)
         except BaseException as failure:
-            connection.close()
+            reader.connection.close()
             raise translate(failure) if isinstance(failure, DRIVER_ERRORS) else failure from failure
-        self._reading[get_ident()] = _Reading(connection, snapshot)
+        self._reading[get_ident()] = _Reading(reader, snapshot)
         return snapshot
 
     def __exit__(
@@ -65,11 +92,11 @@ class Readers:
         del self._reading[get_ident()]
         reading.snapshot.end()
         try:
-            reading.connection.execute("COMMIT")
+            reading.reader.connection.execute("COMMIT")
         except DRIVER_ERRORS as failure:
-            reading.connection.close()
+            reading.reader.connection.close()
             raise translate(failure) from failure
-        self._give_back(reading.connection)
+        self._give_back(reading.reader)
 
     @property
     def depth(self) -> int:
@@ -84,36 +111,29 @@ class Readers:
             reading.depth = depth
             if not depth:
                 del self._reading[get_ident()]
-                reading.connection.close()
+                reading.reader.connection.close()
 
     def head(self) -> Head:
         """Return the head as it is now, outside of any snapshot."""
-        connection = self._idle.pop() if self._idle else self._take()
+        reader = self._take()
         try:
-            row = next(connection.execute(SELECT_HEAD))
+            head = reader.head()
         except DRIVER_ERRORS as failure:
-            connection.close()
+            reader.connection.close()
             raise translate(failure) from failure
-        self._idle.append(connection)
-        if self._is_closed:
-            self.close()
-        latest = self._latest
-        if latest is not None and latest[0] == row:
-            return latest[1]
-        head = head_of(row)
-        self._latest = (row, head)
+        self._give_back(reader)
         return head
 
     @contextmanager
     def connection(self) -> Generator[apsw.Connection]:
         """Lend a connection outside of any transaction."""
-        connection = self._take()
+        reader = self._take()
         try:
-            yield connection
+            yield reader.connection
         finally:
-            self._give_back(connection)
+            self._give_back(reader)
 
-    def _take(self) -> apsw.Connection:
+    def _take(self) -> _Reader:
         if self._is_closed:
             raise StoreError("this base is closed")
         try:
@@ -121,18 +141,17 @@ class Readers:
         except IndexError:
             pass
         try:
-            return self._connect()
+            return _Reader(self._connect())
         except DRIVER_ERRORS as failure:
             raise translate(failure) from failure
 
-    def _give_back(self, connection: apsw.Connection) -> None:
-        if self._is_closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+    def _give_back(self, reader: _Reader) -> None:
+        self._idle.append(reader)
+        if self._is_closed:  # Seen after the giving back, it is never missed.
+            self.close()
 
     def close(self) -> None:
         """Close the connections that are idle; the others close as their snapshots end."""
         self._is_closed = True
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().connection.close()

@@ -178,7 +178,7 @@ class SqliteSnapshot:
 
     @translating
     def agents(self) -> list[str]:
-        """Return the agents who ever proposed anything, whatever the answer, by name."""
+        """Return the agents who ever proposed anything, by name, as far as the answer is still kept."""
         return sorted({name for sql in SELECT_AGENTS for (name,) in self._connection.execute(sql)})
 
     @translating
@@ -299,6 +299,15 @@ class SqliteSnapshot:
         return None if row is None else rows.key_of(row)
 
     @translating
+    def noted(self, topic: str, names: Sequence[str] | None = None) -> dict[str, str]:
+        """Return the bookkeeping of a topic, all of it or under these names, without those that never were."""
+        sql = "SELECT name, value FROM bookkeeping WHERE topic = ?"
+        if names is None:
+            return dict(self._connection.execute(sql, (topic,)))
+        asked = str(_encode(list(names)), "utf-8")
+        return dict(self._connection.execute(f"{sql} AND name IN (SELECT value FROM json_each(?))", (topic, asked)))
+
+    @translating
     def statistics(self) -> Statistics:
         """Return counts and sizes; only records that are there, live or archived, are counted."""
         there = self._connection.execute(
@@ -317,7 +326,7 @@ def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
     """
     wanted = (("kind", chosen.kind), ("id", chosen.id), ("type", chosen.type))
     narrow = [(column, value) for column, value in wanted if value is not None]
-    if chosen.agent is not None and not narrow:
+    if chosen.agent is not None and chosen.but_agent is None and not narrow:
         return _events_of_agent(chosen)
     terms = [f"e.{column} = ?" for column, _ in narrow] + ["e.place BETWEEN ? AND ?"]
     values: list[Any] = [value for _, value in narrow]
@@ -325,6 +334,9 @@ def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
     if chosen.agent is not None:
         terms.append("EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
         values.append(chosen.agent)
+    if chosen.but_agent is not None:
+        terms.append("NOT EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
+        values.append(chosen.but_agent)
     sql = f"{SELECT_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.place {_direction(chosen)} LIMIT ?"
     return sql, (*values, chosen.limit)
 

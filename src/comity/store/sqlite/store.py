@@ -7,6 +7,8 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from time import monotonic
+from typing import Final
 
 import apsw
 
@@ -28,12 +30,18 @@ from comity.store.sqlite.opening import (
     prepare,
 )
 from comity.store.sqlite.readers import Readers
+from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.turn import Turn
 
-KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
 KEEP_TIME = "UPDATE head SET (now_us, boot_id, boot_us, offset_us) = (?, ?, ?, ?) WHERE now_us < ?"
+_FIRST_LOOK_S: Final = 0.002
+_LAST_LOOK_S: Final = 0.01
+"""How long a wait sleeps between two looks at the head, which another process may have moved."""
+KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
 OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn")
 """Of the names of a base's files: its own, those that SQLite puts beside it, and the line's."""
+PUT_NOTE = "INSERT OR REPLACE INTO bookkeeping (topic, name, value) VALUES (?, ?, ?)"
+DROP_NOTE = "DELETE FROM bookkeeping WHERE topic = ? AND name = ?"
 PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -42,7 +50,8 @@ class SqliteStore:
 
     One connection writes commits with a full sync; one keeps answers without a sync of
     its own; readers have one each. At most one thread of a process writes at a time, and
-    it is this lock, not SQLite's polling, that the others wait at.
+    it is this lock, not SQLite's polling, that the others wait at. Who needs the turn and
+    this lock takes the turn first; whoever has waited for either looks whether it is open.
     """
 
     def __init__(self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn) -> None:
@@ -53,6 +62,9 @@ class SqliteStore:
         self._turn = turn
         self._writing = threading.Lock()
         self._batching = 0
+        self._moved = threading.Condition()
+        self._listeners = 0
+        self._moves = 0
         self._pid = os.getpid()
         self._is_open = True
 
@@ -85,11 +97,16 @@ class SqliteStore:
         if not self._is_open:
             raise StoreError("this base is closed")
 
+    def _check_free(self) -> None:
+        if self._batching == threading.get_ident():
+            raise StoreError("this thread holds the head: write through its batch, and leave that first")
+
     def turn(self) -> AbstractContextManager[None]:
         """Wait for this process's turn at the head: first come, first served among processes (S4)."""
         self._check()
         if self._turn.is_mine:
             raise StoreError("this thread is in its turn already")
+        self._check_free()
         return self._stand_in_line()
 
     @contextmanager
@@ -113,13 +130,14 @@ class SqliteStore:
                 yield batch
             finally:
                 batch.end()
+        self._tell()
 
     @contextmanager
     def _write(self, connection: apsw.Connection) -> Generator[None]:
         """Hold a write transaction: what the block did is committed as it ends, or undone."""
-        if self._batching == threading.get_ident():
-            raise StoreError("this thread holds the head: write through its batch")
+        self._check_free()
         with self._writing:
+            self._check()
             self._batching = threading.get_ident()
             try:
                 execute_translated(connection, "BEGIN IMMEDIATE")
@@ -155,8 +173,48 @@ class SqliteStore:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         with self._write_in_turn(self._keeper):
             put_rows(self._keeper, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
-            self._keeper.execute(KEEP_JUDGED, (head.judged,))
+            drop_old_answers(self._keeper, head.time.now_us, len(answers))
             self._keeper.execute(KEEP_TIME, (*rows.time_row(head.time), head.time.now_us))
+            self._keeper.execute(KEEP_JUDGED, (head.judged,))
+
+    @translating
+    def note(self, topic: str, entries: Mapping[str, str | None]) -> None:
+        """Keep bookkeeping, outside the log (S18): visible to all at once, without a sync of its own; None forgets."""
+        with self._write_in_turn(self._keeper):
+            for name, value in entries.items():
+                if value is None:
+                    self._keeper.execute(DROP_NOTE, (topic, name))
+                else:
+                    self._keeper.execute(PUT_NOTE, (topic, name, value))
+
+    def wait(self, revision: int, timeout_s: float) -> bool:
+        """Wait until the head is past a revision; return whether it is.
+
+        Commits of this process wake at once; those of others are looked for, more and more seldom.
+        """
+        until, pause = monotonic() + timeout_s, _FIRST_LOOK_S
+        with self._moved:
+            self._listeners += 1
+        try:
+            while True:
+                moves = self._moves
+                if self.head().revision > revision:
+                    return True
+                if (left := until - monotonic()) <= 0:
+                    return False
+                with self._moved:
+                    self._moved.wait_for(lambda before=moves: self._moves != before, min(pause, left))
+                pause = min(pause * 2, _LAST_LOOK_S)
+        finally:
+            with self._moved:
+                self._listeners -= 1
+
+    def _tell(self) -> None:
+        """Wake those who wait: whoever isn't among the listeners yet has still to look at the head."""
+        if self._listeners:
+            with self._moved:
+                self._moves += 1
+                self._moved.notify_all()
 
     @translating
     def put_key(self, row: KeyRow) -> None:
@@ -186,15 +244,15 @@ class SqliteStore:
 
     @translating
     def close(self) -> None:
-        """Release everything, once no thread writes. A second call does nothing."""
+        """Release everything, once no thread writes; one that waits to is refused. A second call does nothing."""
         if not self._is_open or self._pid != os.getpid():
             return
-        with self._writing:
-            self._is_open = False
+        self._check_free()
+        self._is_open = False
+        with self._turn.closing(), self._writing:
             self._readers.close()
             self._keeper.close()
             self._writer.close()
-            self._turn.close()
 
 
 def execute_translated(connection: apsw.Connection, sql: str) -> None:

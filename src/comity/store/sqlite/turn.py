@@ -21,6 +21,8 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -98,12 +100,18 @@ class Turn:
                 self._lock.release()
 
     def close(self) -> None:
-        """Leave the line, once no thread is in its turn. A second call does nothing."""
-        if self.is_mine:
-            self.abandon()
-            return
+        """Leave the line, once no other thread is in its turn. A second call does nothing."""
+        with self.closing():
+            pass
+
+    @contextmanager
+    def closing(self) -> Generator[None]:
+        """Keep all other threads out of their turns, once none is in one; after the block nobody gets one any more."""
         with self._lock:
-            self.abandon()
+            try:
+                yield
+            finally:
+                self.abandon()
 
     def abandon(self) -> None:
         """Close the file, whoever is in its turn."""

@@ -61,6 +61,33 @@ name = {name}
 # What agents do in business terms. Once one is declared, every proposal must name one.
 #[actions.answer_ticket]
 #kind = "service"
+
+#[actions.send_upsell]
+#kind = "outreach"
+
+# Who goes first, who is asked, what is offered to whom: when an action must not simply go
+# ahead now, though it breaks nothing. `then` is "warn", "defer", "queue", "offer", "ask" or
+# "refuse"; `mode = "shadow"` only tells what a rule would have done.
+#[[rules]]
+#name  = "support goes first"
+#when  = "agent.role == 'sales' && action.kind == 'outreach' && customer.open_tickets > 0"
+#then  = "defer"
+#to    = "support"
+#until = "customer.open_tickets == 0"
+#why   = "Support has an open ticket with this customer."
+#mode  = "shadow"
+
+# What is to be decided about a proposal: `comity rules test`.
+#[[tests]]
+#name     = "no upsell while a ticket is open"
+#given    = {{ "customer/acme" = {{ open_tickets = 2 }} }}
+#proposal = {{ agent = "sales", action = "send_upsell", about = "customer/acme" }}
+#expect   = "rule.support_goes_first"
+
+# Checks that only tell what they find, and let it pass: ownership, lease, freshness, guard,
+# integrity, rule; for a kind and for an agent too. `comity report` says what they would have done.
+#[checks]
+#freshness = "shadow"
 """
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import secrets
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, Final
 
 import msgspec
 
-from comity import limits
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest
 from comity.model import filters, refs
@@ -26,9 +21,11 @@ from comity.model.texts import listed
 from comity.operations import Export, ExportAnswer
 from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress, revision_of
+from comity.verbs.portions import AT_ONCE
 from comity.verbs.reading import check_query
 from comity.verbs.transfer.cells import Column, column_of, spells_value, write_cell
-from comity.verbs.transfer.rows import ID, UNMISTAKABLE_ID, Format, format_of, path_named
+from comity.verbs.transfer.files import resolved, written_whole
+from comity.verbs.transfer.rows import ID, UNMISTAKABLE_ID, Format, format_of
 
 STDOUT: Final = "-"
 
@@ -47,7 +44,7 @@ def export_file(engine: Engine, caller: Caller, request: Export, progress: Progr
             write(sys.stdout.buffer, chosen)
             sys.stdout.buffer.flush()
         else:
-            with _written_whole(_resolved(request.file), engine.store.files()) as file:
+            with written_whole(resolved(request.file), engine.store.files()) as file:
                 write(file, chosen)
         return ExportAnswer(file=request.file, records=chosen.done, revision=chosen.revision)
 
@@ -76,7 +73,7 @@ class _Chosen:
         return self.revision if self._is_past else None
 
     def _query(self, kind: str, where: Sequence[str]) -> Query:
-        query = filters.query(kind, *where, limit=limits.QUERY_RECORDS)
+        query = filters.query(kind, *where, limit=AT_ONCE)
         return check_query(query, self.compiled, self._snapshot)
 
     def states(self, kind: str) -> Iterator[RecordState]:
@@ -201,46 +198,3 @@ _WRITERS: Final[dict[Format, Callable[[BinaryIO, _Chosen], None]]] = {
     "json": _write_json,
     "ndjson": _write_ndjson,
 }
-
-
-# -- files
-
-
-def _resolved(file: str) -> Path:
-    try:
-        return path_named(file).resolve()
-    except (OSError, RuntimeError) as error:
-        # Before Python 3.13 links that lead in a circle are a RuntimeError.
-        raise InvalidRequest(f"{file}: {error}") from None
-
-
-@contextmanager
-def _written_whole(target: Path, kept: Sequence[Path]) -> Generator[BinaryIO, None, None]:
-    """Give a file to write; it takes the target's place only when the block is left without an error.
-
-    Raises InvalidRequest if the target is one of the files kept, by whatever name.
-    """
-    try:
-        if any(_is_same(target, file) for file in kept):
-            raise InvalidRequest(f"{target.name} belongs to the workspace itself: write to another file")
-        if target.exists() and not target.is_file():
-            # A device or a pipe can't be replaced, and must not be.
-            with target.open("wb") as file:
-                yield file
-            return
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        try:
-            with part.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidRequest(f"{target}: {error.strerror or error}") from None
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    """Tell whether two resolved paths name one file: by other names too, where it is there already."""
-    return one == other or (one.exists() and other.exists() and one.samefile(other))

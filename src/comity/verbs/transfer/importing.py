@@ -8,23 +8,21 @@ come later in the file are tried again at the end.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import file_digest, sha256
 from io import BufferedReader
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
 import msgspec
 
 from comity import limits
-from comity.errors import InvalidRequest, NotFound
+from comity.errors import ComityError, InvalidRequest, NotFound
+from comity.lane import Answer
 from comity.model.codec import encode
 from comity.model.decisions import Decision, Finding
 from comity.model.events import Commit
@@ -77,8 +75,7 @@ def import_file(engine: Engine, caller: Caller, request: Import, progress: Progr
         tick = (lambda: progress(min(file.tell(), size), size)) if progress is not None else _nothing
         with (
             path.open("rb") as file,
-            _Lane(engine, caller) as lane,
-            closing(_Run(lane, request, tick, _identity_of(file))) as run,
+            closing(_Run(engine, caller, request, tick, _identity_of(file))) as run,
         ):
             _take(run, file, _ROWS[format], source)
             if progress is not None:
@@ -120,43 +117,16 @@ def _source_of(engine: Engine, request: Import, path: Path) -> Source:
     return Source(kind, request.kind is not None, request.key, compiled.kind(kind))
 
 
-class _Lane:
-    """Propose many at once, in order, from a thread that is neither the caller's nor its event loop's."""
-
-    def __init__(self, engine: Engine, caller: Caller) -> None:
-        self.engine = engine
-        self.caller = caller
-        self._thread = ThreadPoolExecutor(1, "comity-import")
-        self._loop = asyncio.Runner()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._thread.submit(self._loop.close).result()
-        self._thread.shutdown()
-
-    def decide(self, proposals: Sequence[Proposal], *, is_new: bool, dry: bool) -> list[Decision | BaseException]:
-        """Return the decisions, or the errors, in order."""
-        return self._thread.submit(self._loop.run, self._decide(proposals, is_new, dry)).result()
-
-    async def _decide(self, proposals: Sequence[Proposal], is_new: bool, dry: bool) -> list[Decision | BaseException]:
-        propose = self.engine.propose_async
-        waiting = [propose(proposal, self.caller, is_new=is_new, dry=dry) for proposal in proposals]
-        return await asyncio.gather(*waiting, return_exceptions=True)
-
-
 class _Run:
     """Go through the rows of one file, and count."""
 
-    def __init__(self, lane: _Lane, request: Import, tick: Callable[[], None], file: bytes) -> None:
-        self._lane = lane
+    def __init__(self, engine: Engine, caller: Caller, request: Import, tick: Callable[[], None], file: bytes) -> None:
+        self._engine = engine
+        self._caller = caller
         self._request = request
         self._tick = tick
         self._file = file
-        with lane.engine.store.snapshot() as snapshot:
+        with engine.store.snapshot() as snapshot:
             self._started = snapshot.head.revision
         self._lines = self._committed = self._unchanged = self._earlier = self._more_errors = 0
         self._errors: list[LineError] = []
@@ -218,14 +188,14 @@ class _Run:
     # -- one window
 
     def _settle(self, window: Sequence[_Attempt]) -> None:
-        named = [self._proposal(attempt, self._lane.engine.make_id()) for attempt in window]
         if self._request.dry or self._request.again:
-            self._count(window, self._lane.decide(named, is_new=True, dry=self._request.dry))
+            named = [self._proposal(attempt, self._engine.make_id()) for attempt in window]
+            self._count(window, self._engine.propose_many(named, self._caller, is_new=True, dry=self._request.dry))
             return
         while window:
             window, ids = self._untried(window)
             proposals = [self._proposal(attempt, id) for attempt, id in zip(window, ids, strict=True)]
-            window = self._count(window, self._lane.decide(proposals, is_new=False, dry=False))
+            window = self._count(window, self._engine.propose_many(proposals, self._caller))
 
     def _proposal(self, attempt: _Attempt, id: str) -> Proposal:
         change = Put(attempt.record, msgspec.json.decode(attempt.values))
@@ -234,10 +204,10 @@ class _Run:
 
     def _untried(self, window: Sequence[_Attempt]) -> tuple[list[_Attempt], list[str]]:
         """Return the rows that no earlier run settled, each with an id that wasn't used."""
-        ids = [attempt.first_id(self._lane.caller.agent, self._file) for attempt in window]
+        ids = [attempt.first_id(self._caller.agent, self._file) for attempt in window]
         numbers = dict.fromkeys(range(len(window)), 0)
         while True:
-            with self._lane.engine.store.snapshot() as snapshot:
+            with self._engine.store.snapshot() as snapshot:
                 stored = snapshot.answers([f"{ids[at]}.{number}" for at, number in numbers.items()])
             refused = 0
             for at, number in list(numbers.items()):
@@ -253,13 +223,13 @@ class _Run:
             if not refused:
                 return [window[at] for at in numbers], [f"{ids[at]}.{number}" for at, number in numbers.items()]
 
-    def _count(self, window: Sequence[_Attempt], answers: Sequence[Decision | BaseException]) -> list[_Attempt]:
+    def _count(self, window: Sequence[_Attempt], answers: Sequence[Answer]) -> list[_Attempt]:
         """Count the answers; return the rows whose id somebody else used meanwhile."""
         again: list[_Attempt] = []
         for attempt, answer in zip(window, answers, strict=True):
             if isinstance(answer, InvalidRequest):
                 self._note(attempt.line, attempt.record, str(answer))
-            elif isinstance(answer, BaseException):
+            elif isinstance(answer, ComityError):
                 raise answer
             elif answer.is_allowed:
                 self._committed += bool(answer.records)

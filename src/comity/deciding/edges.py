@@ -1,0 +1,355 @@
+"""The edges of the wait-for graph as a view has them, and what becomes of a wait that would close a cycle (S31).
+
+A proposal that has to wait is refused if its wait would close a cycle, and is told which.
+Where all of a cycle are deferrals, the weakest of them gives way instead: that of the rule
+with the lowest priority, then of the intent that was announced first; its agent goes ahead.
+A deferral is an edge as long as the intent that meets it is announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from heapq import merge
+
+import msgspec
+
+from comity import limits
+from comity.clock import parse_time
+from comity.deciding.case import Case
+from comity.deciding.gates import rule
+from comity.deciding.lines import lease_edges
+from comity.deciding.queues import Place, same_terms
+from comity.deciding.rulebook import CompiledRule
+from comity.deciding.tickets import addressees, is_waiting
+from comity.deciding.turns import (
+    is_anyone_behind,
+    is_anyone_waiting_for,
+    line_of,
+    names_of,
+    next_ahead,
+    place_in,
+    place_under,
+    places_of,
+    terms_of,
+    waiting_count,
+)
+from comity.deciding.view import View
+from comity.deciding.waits import Group, Step, TooManyWaits, Wait, explain, find_cycle
+from comity.model import refs
+from comity.model.built_in import APPROVAL, HANDOFF, INTENT, LEASE
+from comity.model.decisions import Finding, Severity
+from comity.model.filters import Condition, Query
+from comity.model.proposals import Caller, Emit, Proposal
+from comity.model.records import RecordState
+
+
+class Edges:
+    """Know the waits of a view; of the deferrals those that are about the same ``subjects``.
+
+    ``coming`` is a place that somebody is about to take, and ``joining`` are lines of leases
+    as they are about to be: they count as if they were so already.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        subjects: Iterable[str] = (),
+        coming: Place | None = None,
+        joining: Mapping[str, RecordState] | None = None,
+    ) -> None:
+        self._view = view
+        self._subjects = frozenset(subjects)
+        self._coming = coming
+        self._joining = joining or {}
+        self._lines: dict[str, dict[str, list[str]]] = {}
+
+    def find_cycle(self, start: Wait | Place) -> tuple[Step, ...]:
+        """Return the cycle that a wait, or a place in line, closes; raises TooManyWaits."""
+        if not self._is_waited_for(start.agent):  # Most agents are waited for by nobody at all.
+            return ()
+        return find_cycle(self.place(start) if isinstance(start, Place) else start, self)
+
+    def of(self, agent: str) -> list[Wait]:
+        """Return the waits of an agent; none of a human. Raises TooManyWaits for more than the graph may have."""
+        if self._view.agent(agent).kind == "human":
+            return []
+        places = places_of(self._view, agent)
+        if len(places) > limits.WAITS_IN_GRAPH:
+            raise TooManyWaits
+        return [*map(self.place, places), *self._tickets(agent), *self.joined(agent), *self._deferrals(agent)]
+
+    def under(self, name: str) -> Wait | None:
+        """Return the wait under a ticket in line, or None where nobody waits under it."""
+        place = place_under(self._view, name)
+        return None if place is None else self.place(place)
+
+    def place(self, place: Place) -> Wait:
+        """Return what a place in line waits for: everybody whom its ticket names, and the next ones ahead."""
+        ahead = (name for subject in place.subjects for name in self._line(subject).get(place.ticket, ()))
+        return Wait(place.agent, place.ticket, self.each(place.to, place.agent), tuple(dict.fromkeys(ahead)))
+
+    def _line(self, subject: str) -> dict[str, list[str]]:
+        """Return whom each of those who wait on a subject is next behind, by their tickets."""
+        known = self._lines.get(subject)
+        if known is None:
+            places = line_of(self._view, subject)
+            coming = self._coming
+            if coming is not None and subject in coming.subjects:
+                others = (place for place in places if place.ticket != coming.ticket)
+                places = merge(others, [coming], key=lambda place: place.order)
+            known = self._lines[subject] = next_ahead(places, lambda agent: names_of(self._view.agent(agent)))
+        return known
+
+    def _is_waited_for(self, agent: str) -> bool:
+        """Tell whether anybody may wait for an agent; that nobody does is certain."""
+        view, names = self._view, names_of(self._view.agent(agent))
+        return (
+            is_anyone_waiting_for(view, names)
+            or (self._coming is not None and is_anyone_behind(self._coming, view))
+            or any(agent in group for waits in self._lease_waits.values() for wait in waits for group in wait.groups)
+            or (
+                INTENT in view.kind_revisions
+                and any(names & _deferred_to(one) for one in view.compiled.rules.rules.values())
+            )
+            or any(self._is_asked(kind, names) for kind in (HANDOFF, APPROVAL) if kind in view.kind_revisions)
+        )
+
+    def _is_asked(self, kind: str, names: Iterable[str]) -> bool:
+        waiting = Condition("state", "=", "waiting")
+        return any(
+            self._view.find(Query(kind, (waiting, Condition("to", "has", name)), limit=1)) for name in sorted(names)
+        )
+
+    def each(self, names: Iterable[str], waiter: str) -> tuple[Group, ...]:
+        """Return a group for each of several agents or roles, all of whom one waits for."""
+        groups = (self.any([name], waiter) for name in names)
+        return tuple(group for group in groups if group)
+
+    def any(self, names: Iterable[str], waiter: str) -> Group:
+        """Return the agents who are named, themselves or by their role, without the one who waits."""
+        found: set[str] = set()
+        for name in names:
+            meant = {agent.name for agent in self._view.compiled.agents.values() if name in (agent.name, agent.role)}
+            found |= meant or {name}
+        return frozenset(found - {waiter})
+
+    def humans(self, waiter: str) -> Group:
+        """Return all humans who are declared."""
+        declared = self._view.compiled.agents.values()
+        return frozenset(agent.name for agent in declared if agent.kind == "human") - {waiter}
+
+    def joined(self, agent: str) -> list[Wait]:
+        """Return the places of an agent in the lines of leases, one wait for all that is taken together."""
+        return self._lease_waits.get(agent, [])
+
+    @cached_property
+    def _lease_waits(self) -> dict[str, list[Wait]]:
+        """Return the places in the lines of leases, by their agents; raises TooManyWaits beyond the bound."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for edge in lease_edges(self._contested(), self._view.now_us, self._view.renewal):
+            found.setdefault((edge.agent, edge.hold), {})[edge.waits_for] = None
+        waits: dict[str, list[Wait]] = {}
+        for (agent, hold), others in found.items():
+            waits.setdefault(agent, []).append(Wait(agent, f"lease {hold}", self.each(others, agent)))
+        return waits
+
+    def _contested(self) -> list[RecordState]:
+        """Return the leases for which anybody waits."""
+        if LEASE not in self._view.kind_revisions:
+            return [*self._joining.values()]
+        most = limits.WAITS_IN_GRAPH
+        lines = self._view.find(Query(LEASE, (Condition("waiting", ">", 0),), limit=most + 1))
+        if len(lines) > most:
+            raise TooManyWaits
+        return [*(line for line in lines if line.id not in self._joining), *self._joining.values()]
+
+    def _tickets(self, agent: str) -> Iterator[Wait]:
+        where = (Condition("agent", "=", agent), Condition("state", "=", "waiting"))
+        for kind in (HANDOFF, APPROVAL):
+            if kind not in self._view.kind_revisions:
+                continue
+            for state in self._view.find(Query(kind, where, limit=limits.WAITS_IN_GRAPH + 1)):
+                if is_waiting(state, self._view.now_us):
+                    group = self.answering(kind, state.values.get("to", ()), agent)
+                    yield Wait(agent, state.ref, (group,) if group else ())
+
+    def answering(self, kind: str, to: Sequence[str], waiter: str) -> Group:
+        """Return those of whom any may answer an offer or an approval."""
+        if to:
+            return self.any(to, waiter)
+        return self.humans(waiter) if kind == APPROVAL else frozenset()
+
+    def _deferrals(self, agent: str) -> Iterator[Wait]:
+        """Yield what the rules would say of what an agent has announced."""
+        if INTENT not in self._view.kind_revisions or not self._view.compiled.rules.rules:
+            return
+        for intent in self._view.find(
+            Query(INTENT, (Condition("agent", "=", agent),), limit=limits.WAITS_IN_GRAPH + 1)
+        ):
+            if parse_time(intent.values["expires_at"]) > self._view.now_us:
+                yield from self._deferred(intent)
+
+    def _deferred(self, intent: RecordState) -> Iterator[Wait]:
+        values, since = intent.values, parse_time(intent.values["announced_at"])
+        about = tuple(ref for ref in values.get("about", ()) if refs.parse(ref))
+        announced = Proposal(id=intent.id, action=values.get("action"), about=about)
+        for finding in rule.judge(Case(announced, Caller(values["agent"]), self._view)):
+            if finding.severity == "defer" and (finding.subject is None or finding.subject in self._subjects):
+                yield self.deferral(finding, values["agent"], since, f"{intent.ref}, {finding.code}")
+
+    def deferral(self, finding: Finding, agent: str, since: int, by: str) -> Wait:
+        """Return the wait that a rule's deferral is."""
+        groups = self.each(addressees(finding), agent)
+        return Wait(agent, by, groups, (), finding.data.get("priority", 0), since, True)
+
+
+def _deferred_to(one: CompiledRule) -> frozenset[str]:
+    """Return for whom a rule has others step back."""
+    rule = one.definition
+    return frozenset({rule.to} if rule.then == "defer" and rule.to else ())
+
+
+# -- what becomes of a wait
+
+
+def settle(case: Case, findings: list[Finding], severity: Severity) -> list[Finding]:
+    """Return the findings of a proposal that has to wait, as they are once all other waits are looked at."""
+    try:
+        if severity == "defer":
+            return [settled for finding in findings for settled in _settle_deferral(finding, case)]
+        more = [*_bounded(case, findings)] if severity == "queue" else []
+        if case.agent.kind != "human" and not more:
+            more += _refused(_cycle(case, findings, severity))
+    except TooManyWaits:
+        more = [_too_many()]
+    return [*findings, *more]
+
+
+def judge_joining(case: Case) -> Iterator[Finding]:
+    """Yield the cycles that places in the lines of leases would close, if any are taken."""
+    if not any(type(change) is Emit and change.event == "joined" for change in case.changes):
+        return
+    joining = {ref[1]: state for ref, state in case.draft.states.items() if ref[0] == LEASE and state.is_live}
+    edges = Edges(case.view, map("/".join, case.subjects), joining=joining)
+    try:
+        for wait in edges.joined(case.agent.name):
+            yield from _refused(edges.find_cycle(wait))
+    except TooManyWaits:
+        yield _too_many()
+
+
+def _too_many() -> Finding:
+    return Finding(
+        "shape.too_broad",
+        f"More than {limits.WAITS_IN_GRAPH} waits hang together here, too many to tell whether one more would end.",
+        remedy="Try again later, or propose something else.",
+    )
+
+
+def _cycle(case: Case, findings: Sequence[Finding], severity: Severity) -> tuple[Step, ...]:
+    """Return the cycle that the wait of a proposal would close."""
+    agent, subjects = case.agent.name, list(map("/".join, case.subjects))
+    if severity == "queue":
+        if _waits_already(case, findings):
+            return ()
+        place = _coming(case, findings)
+        edges = Edges(case.view, subjects, place)
+        return edges.find_cycle(place)
+    edges = Edges(case.view, subjects)
+    first = next(finding for finding in findings if finding.severity == severity)
+    group = edges.answering(HANDOFF if severity == "offer" else APPROVAL, addressees(first), agent)
+    return edges.find_cycle(Wait(agent, first.code, (group,) if group else ()))
+
+
+def _waits_already(case: Case, findings: Sequence[Finding]) -> bool:
+    """Tell whether a proposal waits for just this: then it is for whoever came later not to close a cycle."""
+    ticket = case.view.record(refs.split(place_in(case).ticket))
+    return bool(ticket.version) and same_terms(terms_of(case, findings), ticket.values)
+
+
+def _coming(case: Case, findings: Sequence[Finding]) -> Place:
+    """Return the place that a proposal is about to take, or has already."""
+    terms, place = terms_of(case, findings), place_in(case)
+    return msgspec.structs.replace(
+        place,
+        order=(min(place.order[0], -terms["priority"]), *place.order[1:]),
+        to=tuple(terms["to"]),
+        subjects=tuple(terms["subjects"]),
+    )
+
+
+def _settle_deferral(finding: Finding, case: Case) -> Iterator[Finding]:
+    """Yield a deferral, as a mere warning where its agent goes ahead, with the cycle where it would close one."""
+    yield_to = addressees(finding)
+    if finding.severity != "defer" or not yield_to or case.agent.kind == "human":
+        yield finding
+        return
+    edges = Edges(case.view, [finding.subject] if finding.subject else [])
+    start = edges.deferral(finding, case.agent.name, _announced(case), finding.code)
+    cycle = edges.find_cycle(start)
+    if cycle and all(step.wait.is_deferral for step in cycle):
+        yield _gone_ahead(finding, cycle) if start == min_of(cycle) else finding
+    else:
+        yield finding
+        yield from _refused(cycle)
+
+
+def min_of(cycle: Sequence[Step]) -> Wait:
+    """Return the wait of a cycle of deferrals that gives way."""
+    return min((step.wait for step in cycle), key=lambda wait: wait.strength)
+
+
+def _announced(case: Case) -> int:
+    """Return when the intent that a proposal is made of was announced; now, where it wasn't."""
+    ref = refs.parse(f"{INTENT}/{case.proposal.intent}") if case.proposal.intent else None
+    state = case.view.record(ref) if ref is not None and INTENT in case.view.kind_revisions else None
+    if state is None or not state.is_live or state.values["agent"] != case.agent.name:
+        return case.view.now_us
+    return parse_time(state.values["announced_at"])
+
+
+def _gone_ahead(finding: Finding, cycle: Sequence[Step]) -> Finding:
+    message = f"{finding.message} But {explain(cycle)}, and of these you go ahead."
+    data = {**finding.data, "cycle": _names(cycle)}
+    return msgspec.structs.replace(finding, severity="warn", message=message, data=data)
+
+
+def _refused(cycle: Sequence[Step]) -> Iterator[Finding]:
+    if cycle:
+        yield Finding(
+            "queue.cycle",
+            f"Nobody would ever go on: {explain(cycle)}.",
+            subject=cycle[0].wait.agent,
+            remedy=f"Don't wait: {_way_out(cycle)}",
+            data={"cycle": _names(cycle)},
+        )
+
+
+def _way_out(cycle: Sequence[Step]) -> str:
+    """Return what would break a cycle, for who would close it."""
+    if len(cycle) > 1:
+        return f"answer or give back what {cycle[-1].wait.agent} waits for, or propose something else."
+    return "propose something else."
+
+
+def _names(cycle: Sequence[Step]) -> list[str]:
+    return [cycle[0].wait.agent, *(step.to for step in cycle)]
+
+
+def _bounded(case: Case, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield why there is no place in line for a proposal."""
+    most = limits.TICKET_SUBJECTS
+    if len(terms_of(case, findings)["subjects"]) > most:
+        yield Finding(
+            "shape.too_broad",
+            f"It would have to wait, and what waits is about {most} records at most.",
+            remedy="Split it into smaller proposals.",
+        )
+    has_place = bool(case.view.record(refs.split(place_in(case).ticket)).version)
+    if not has_place and waiting_count(case.view) >= limits.QUEUE_WAITING:
+        yield Finding(
+            "queue.full",
+            f"{limits.QUEUE_WAITING} proposals wait already.",
+            remedy="Try again later, or propose something else.",
+        )

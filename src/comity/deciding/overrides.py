@@ -1,0 +1,260 @@
+"""Overrides: what humans hold still, and who yields to it.
+
+An override pins a record, a field, a field's value or an action, pauses an agent or a role,
+or freezes the workspace, until it is lifted or expires. Agents yield; humans who show
+their key are told, and pass. What only gives something back still works (S24).
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from comity import limits
+from comity.clock import SECOND_US, format_time, parse_time
+from comity.deciding.case import Case
+from comity.deciding.view import Ref, View
+from comity.model import refs
+from comity.model.built_in import AGENT, APPROVAL, DEFINITION, GRANT, HANDOFF, INTENT, LEASE, OVERRIDE, QUEUE
+from comity.model.decisions import Finding
+from comity.model.definition import AgentDefinition
+from comity.model.filters import Query
+from comity.model.proposals import AnyChange, Emit
+from comity.model.records import RecordState
+from comity.model.texts import quote, show
+
+Holds = Literal["record", "field", "value", "action", "agent", "workspace"]
+Yields = Literal["refuse", "queue"]
+K = TypeVar("K")
+
+LIVE: Final = Query(OVERRIDE, limit=limits.OVERRIDES_LIVE)
+OPENING: Final = frozenset({"pinned", "paused", "frozen"})
+"""The transitions with which an override begins."""
+
+STILL_WORKING: Final[Mapping[str, frozenset[str]]] = {
+    OVERRIDE: frozenset({"lifted", "expired"}),
+    DEFINITION: frozenset({"applied"}),
+    AGENT: frozenset({"key_issued", "key_revoked"}),
+    INTENT: frozenset({"closed", "withdrawn", "expired"}),
+    HANDOFF: frozenset({"declined", "withdrawn", "expired"}),
+    APPROVAL: frozenset({"denied", "withdrawn", "expired"}),
+    QUEUE: frozenset({"withdrawn", "expired"}),
+    LEASE: frozenset({"released", "left", "expired"}),
+    GRANT: frozenset({"revoked", "expired"}),
+}
+"""The transitions that no override holds up: repairs, and what gives back or lets go (S24)."""
+
+_INDEX: Final = b"overrides in force"
+
+
+class Override(msgspec.Struct, frozen=True, gc=False):
+    """Be one override as its record ``ref`` has it; ``expires`` is in microseconds, store time."""
+
+    ref: str
+    holds: Holds
+    yields: Yields
+    reason: str
+    set_by: str
+    expires: int
+    record: str | None = None
+    field: str | None = None
+    value: Any = None
+    action: str | None = None
+    agent: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """Return what is held, as messages call it."""
+        match self.holds:
+            case "record":
+                return self.record or ""
+            case "field" | "value":
+                return f"{self.record}.{self.field}"
+            case "action":
+                return f"the action {self.action}"
+            case "agent":
+                return self.agent or ""
+            case "workspace":
+                return "the workspace"
+
+    def told(self) -> str:
+        """Return in a sentence what is held, by whom, until when and why."""
+        verb = {"agent": "paused", "workspace": "frozen"}.get(self.holds, "pinned")
+        value = f" to {show(self.value)}" if self.holds == "value" else ""
+        subject = self.subject[0].upper() + self.subject[1:] if self.holds in ("action", "workspace") else self.subject
+        until = format_time(self.expires)
+        return f"{subject} is {verb}{value} until {until} by {self.set_by}: {quote(self.reason)}."
+
+
+class Overrides:
+    """Hold the overrides that nobody has told to be over. Whoever made it brings it up to date by :meth:`take`."""
+
+    def __init__(self, states: Iterable[RecordState] = ()) -> None:
+        self._all: dict[str, Override] = {}
+        self.records: dict[Ref, list[Override]] = {}
+        self.actions: dict[str, list[Override]] = {}
+        self.agents: dict[str, list[Override]] = {}
+        self.freezes: dict[str, list[Override]] = {}
+        for state in states:
+            self.take(state)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def take(self, state: RecordState) -> None:
+        """Take what became of an override."""
+        former = self._all.pop(state.ref, None)
+        if former is not None:
+            self._drop(former)
+        if state.is_live:
+            one = self._all[state.ref] = override_of(state)
+            line, key = self._place(one)
+            insort(line.setdefault(key, []), one, key=_ref)
+
+    def changed_by(self, changed: Mapping[str, RecordState]) -> Overrides:
+        """Return what this comes to with what a batch made of some of them."""
+        made = Overrides()
+        made._all = dict(self._all)
+        made.records, made.actions = _copied(self.records), _copied(self.actions)
+        made.agents, made.freezes = _copied(self.agents), _copied(self.freezes)
+        for state in changed.values():
+            made.take(state)
+        return made
+
+    def _drop(self, one: Override) -> None:
+        line, key = self._place(one)
+        line[key].remove(one)
+        if not line[key]:
+            del line[key]
+
+    def _place(self, one: Override) -> tuple[dict[Any, list[Override]], Any]:
+        """Return among what an override is held, and under which key."""
+        if one.record is not None:
+            return self.records, refs.split(one.record)
+        if one.action is not None:
+            return self.actions, one.action
+        return (self.agents, one.agent) if one.agent is not None else (self.freezes, "")
+
+
+def _copied(held: Mapping[K, list[Override]]) -> dict[K, list[Override]]:
+    return {key: list(found) for key, found in held.items()}
+
+
+def _ref(one: Override) -> str:
+    return one.ref
+
+
+class InForce:
+    """Show the overrides that are in force at one moment, by what they hold."""
+
+    __slots__ = ("_held", "_now_us")
+
+    def __init__(self, held: Overrides, now_us: int) -> None:
+        self._held = held
+        self._now_us = now_us
+
+    @property
+    def count(self) -> int:
+        """Return how many there are, with those that are over but haven't been told so: they take up room."""
+        return len(self._held)
+
+    @property
+    def freezes(self) -> list[Override]:
+        """Return those that freeze the workspace."""
+        return self._among(self._held.freezes, "")
+
+    @property
+    def has_pins(self) -> bool:
+        """Tell whether any may hold a record, or a field of one."""
+        return bool(self._held.records)
+
+    def on(self, record: Ref) -> list[Override]:
+        """Return those that pin a record, or a field of it."""
+        return self._among(self._held.records, record)
+
+    def under(self, action: str | None) -> list[Override]:
+        """Return those that pin an action."""
+        return self._among(self._held.actions, action)
+
+    def of(self, agent: AgentDefinition) -> list[Override]:
+        """Return those that pause an agent, by its name or its role."""
+        named = self._among(self._held.agents, agent.name)
+        return named if agent.role == agent.name else [*named, *self._among(self._held.agents, agent.role)]
+
+    def _among(self, held: Mapping[Any, list[Override]], key: object) -> list[Override]:
+        found = held.get(key)
+        return [one for one in found if one.expires > self._now_us] if found else []
+
+
+_NONE: Final = Overrides()
+
+
+def in_force(view: View) -> InForce:
+    """Return the overrides in force: what is held of them, with what the batch did to any; nothing where none was."""
+    revision = view.kind_revisions.get(OVERRIDE)
+    if revision is None:
+        return InForce(_NONE, view.now_us)
+    # While a ticket is being answered the view shows states that may come to nothing: by another ``drafted``.
+    known = view.facts.get(_INDEX)
+    if known is not None and known[0] is view.drafted and known[1] == revision:
+        index: InForce = known[2]
+        return index
+    held: Overrides = view.held(OVERRIDE)
+    changed = view.changed(OVERRIDE)
+    index = InForce(held.changed_by(changed) if changed else held, view.now_us)
+    view.facts[_INDEX] = (view.drafted, revision, index)
+    return index
+
+
+def override_of(state: RecordState) -> Override:
+    """Return the override that a record of ``$override`` describes."""
+    values = state.values
+    return Override(
+        ref=state.ref,
+        holds=values["holds"],
+        yields=values["yields"],
+        reason=values["reason"],
+        set_by=values["set_by"],
+        expires=parse_time(values["expires_at"]),
+        record=values.get("record"),
+        field=values.get("field"),
+        value=values.get("value"),
+        action=values.get("action"),
+        agent=values.get("agent"),
+    )
+
+
+def is_bound(case: Case) -> bool:
+    """Tell whether the caller yields to overrides: everyone but a human with a key, and Comity itself."""
+    return not is_human(case) and case.caller.known != "system"
+
+
+def is_human(case: Case) -> bool:
+    """Tell whether the caller is a human who shows a key."""
+    return case.agent.kind == "human" and case.caller.key is not None
+
+
+def still_works(changes: Iterable[AnyChange]) -> bool:
+    """Tell whether no override holds up any of these changes; False where there are none."""
+    works = [isinstance(change, Emit) and _is_let_go(change) for change in changes]
+    return bool(works) and all(works)
+
+
+def _is_let_go(change: Emit) -> bool:
+    return change.event in STILL_WORKING.get(change.record.partition("/")[0], ())
+
+
+def finding(code: str, override: Override, case: Case, subject: str | None = None) -> Finding:
+    """Return what an override says to a caller: yield; or, to a human, that it is there."""
+    data: dict[str, Any] = {"override": override.ref, "hash": override.ref, "to": [override.set_by]}
+    if is_human(case):
+        remedy = f"It passes, as you are a human: agents yield to {override.ref}."
+        return Finding(code, override.told(), subject or override.subject, "warn", remedy, data=data)
+    remedy = f"Leave it until then, or ask {override.set_by} to lift {override.ref}."
+    if override.yields == "queue":
+        remedy = f"It waits until {override.ref} is lifted or expires."
+        data["expires_s"] = (override.expires - case.view.now_us) // SECOND_US + limits.WAIT_S
+    return Finding(code, override.told(), subject or override.subject, override.yields, remedy, data=data)
