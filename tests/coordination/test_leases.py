@@ -89,7 +89,7 @@ def test_what_has_run_out_is_cleared_away_by_anyone(base: comity.Workspace, cloc
     store, bob = base._engine.store, base.agent("bob")
     with store.snapshot() as snapshot:
         now_us = base._engine.coordinator.time_at(snapshot.head).now_us
-        over = leases.run_out(snapshot, now_us)
+        over = list(leases.run_out(snapshot, now_us))
     assert over == [Emit("$lease/name:a", "expired")]
     assert bob.propose(Proposal(id="p", changes=tuple(over))).is_committed
     assert base.get("$lease/name:a").life == "archived"

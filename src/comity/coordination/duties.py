@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Final, Protocol
 
 from comity import limits
@@ -91,7 +92,7 @@ class Duties:
             now_us = self._host.coordinator.time_at(snapshot.head).now_us
             if now_us < self._told_us + SECOND_US:
                 return 0
-            over = [*run_out(snapshot, EXPIRING, now_us, most), *leases.run_out(snapshot, now_us)[:most]]
+            over = [*run_out(snapshot, EXPIRING, now_us, most), *islice(leases.run_out(snapshot, now_us), most)]
             versions = snapshot.records([refs.split(change.record) for change in over]) if over else {}
             spent = leases.spent_renewals(snapshot, now_us)
         if spent:

@@ -93,12 +93,11 @@ def all_lines(snapshot: Snapshot, now_us: int) -> Iterator[tuple[str, Line]]:
         page = snapshot.find(msgspec.structs.replace(_LIVE, after=after)) if len(page) == _LIVE.limit else []
 
 
-def run_out(snapshot: Snapshot, now_us: int) -> list[Emit]:
-    """Return the transitions that clear away what has expired; it counts no longer anyway (S6)."""
-    lines = all_lines(snapshot, now_us)
-    return [
-        Emit(f"{LEASE}/{key_of(subject)}", "expired") for subject, line in lines if any(map(line.is_over, line.places))
-    ]
+def run_out(snapshot: Snapshot, now_us: int) -> Iterator[Emit]:
+    """Yield the transitions that clear away what has expired; it counts no longer anyway (S6)."""
+    for subject, line in all_lines(snapshot, now_us):
+        if any(map(line.is_over, line.places)):
+            yield Emit(f"{LEASE}/{key_of(subject)}", "expired")
 
 
 def spent_renewals(snapshot: Snapshot, now_us: int) -> list[str]:

@@ -9,7 +9,7 @@ from comity.coordinator.facts import asking
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled, CompiledKind
 from comity.deciding.gates import freshness, shape
-from comity.deciding.view import Ref, TooBroad, View
+from comity.deciding.view import Ref, View
 from comity.errors import InvalidQuery, InvalidRequest, LimitExceeded, NotFound
 from comity.model import filters, refs
 from comity.model.filters import Query
@@ -183,11 +183,7 @@ def stale(engine: Engine, caller: Caller, request: Stale) -> StaleAnswer:
             raise InvalidRequest(finding.message)
         named = [refs.split(read.record) for read in request.reads if not isinstance(read, QueryRead)]
         states.update({ref: RecordState(*ref) for ref in named} | snapshot.records(named))
-        try:
-            findings = tuple(freshness.judge(case))
-        except TooBroad:
-            raise LimitExceeded(f"this would look at more than {limits.FACTS_PER_PROPOSAL} records") from None
-        return StaleAnswer(findings=findings, revision=snapshot.head.revision)
+        return StaleAnswer(findings=tuple(freshness.judge(case)), revision=snapshot.head.revision)
 
 
 def _view(engine: Engine, snapshot: Snapshot, states: dict[Ref, RecordState]) -> View:
