@@ -10,7 +10,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 CODE := src tests $(wildcard bench)
 
-.PHONY: demo test check lint types floors quick-test bench docs pin lock clean
+.PHONY: demo test check lint types floors quick-test sim bench docs pin lock clean
 
 demo: .venv/ok
 	$(BIN)/comity demo $(ARGS)
@@ -32,6 +32,10 @@ floors: .venv/ok
 
 quick-test: .venv/ok
 	$(BIN)/python -m pytest -q -n 2 -m "not slow and not network"
+
+# Play seeds of the simulation: make sim SEEDS=10000, or make sim SEEDS=1 ARGS="--first 4711" to play one again.
+sim: .venv/ok
+	$(BIN)/python -m comity.testing.simulation --seeds $(or $(SEEDS),1000) $(ARGS)
 
 bench: .venv/bench-ok
 	$(BIN)/python -m bench $(ARGS)

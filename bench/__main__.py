@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from bench import contention, report, tokens, workbench
+from bench import alerts, contention, report, tokens, workbench
 from bench.chart import draw, draw_crowds
 from bench.measuring import FULL, QUICK, Row, Sizes
 from bench.running import MEASURES, run
@@ -20,6 +20,7 @@ REPORTS: Final[dict[str, Callable[[Path, Console, Sizes], object]]] = {
     "workbench": lambda results, console, _: workbench.report(results, console),
     "contention": lambda results, console, sizes: contention.report(results, console, sizes, draw_crowds),
     "tokens": lambda results, console, _: tokens.report(results, console),
+    "alerts": alerts.report,
 }
 """What has tables of its own."""
 NAMES: Final = (*MEASURES, *REPORTS)

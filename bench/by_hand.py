@@ -28,6 +28,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_ref ON audit (ref, seq);
 CREATE TABLE answers (id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE queue (place INTEGER PRIMARY KEY, ref TEXT NOT NULL, what TEXT NOT NULL);
+CREATE TABLE outbox (place INTEGER PRIMARY KEY, ref TEXT NOT NULL, what TEXT NOT NULL, state TEXT NOT NULL);
+CREATE INDEX outbox_by_state ON outbox (state, place);
 """
 SELECT = "SELECT version, data FROM records WHERE ref = ?"
 LAST_HASH = "SELECT hash FROM audit ORDER BY seq DESC LIMIT 1"
@@ -164,6 +166,35 @@ class ByHand:
         self._connection.execute("DELETE FROM queue WHERE place = ?", (place,))
         self._connection.execute("COMMIT")
         return True
+
+    def want(self, effects: Iterable[tuple[str, str]]) -> None:
+        """Put what is to be sent into the outbox: whom it concerns, and what."""
+        with self._connection:
+            self._connection.executemany("INSERT INTO outbox (ref, what, state) VALUES (?, ?, 'held')", effects)
+
+    def claim_one(self, may: Callable[[dict[str, Any]], bool]) -> tuple[int, str] | None:
+        """Mark the first of the outbox as being sent if it still may be, and return it; without a look it can't be."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        oldest = "SELECT place, ref, what FROM outbox WHERE state = 'held' ORDER BY place LIMIT 1"
+        head = next(self._connection.execute(oldest), None)
+        if head is None:
+            self._connection.execute("ROLLBACK")
+            return None
+        place, ref, what = head
+        state = "sending" if may(self.get(ref)[1]) else "cancelled"
+        self._move(place, ref, state)
+        return (place, what) if state == "sending" else self.claim_one(may)
+
+    def finish_one(self, place: int) -> None:
+        """Mark what was claimed as sent."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._move(place, f"outbox/{place}", "sent")
+
+    def _move(self, place: int, ref: str, state: str) -> None:
+        """Note how one of the outbox stands, write that to the audit, and commit."""
+        self._connection.execute("UPDATE outbox SET state = ? WHERE place = ?", (state, place))
+        self._audit(ref, 1, "worker", state, None, {}, {"state": state})
+        self._connection.execute("COMMIT")
 
     def changes_since(self, ref: str, seq: int) -> list[tuple[Any, ...]]:
         """Return the audit rows of a record since one, decoded: what others did."""

@@ -25,6 +25,7 @@ Strategy = Literal[
     "disjoint fields",
     "commutative changes",
     "accept",
+    "accept in line",
     "lease",
     "exclusive intent",
 ]
@@ -155,6 +156,30 @@ def accept(own: Agent) -> Script:
         decision = own.propose(intent, accept=decision.revision)
 
 
+def accept_in_line(own: Agent) -> Script:
+    """Do the same, but wait for one's turn where a record has changed, so that the repair isn't overtaken."""
+    records = own.draw()
+    intent = own.agent.intent("work", about=records)
+    own.look(intent, records)
+    yield own.thought
+    for record in records:
+        intent.set(record, {"last": own.agent.name})
+    own.diary.calls += 1
+    decision: Decision | None = None
+
+    def decide(seconds: int) -> bool:
+        nonlocal decision
+        decision = intent.propose(in_line=seconds)
+        return decision.is_committed or (intent.place is not None and intent.place.state == "held")
+
+    if not decide(0):
+        yield Turn(decide, intent.place.ahead if intent.place is not None else 1)
+    if decision is not None and not decision.is_committed:
+        own.diary.conflicts += 1
+        while not decision.is_committed:
+            decision = own.propose(intent, accept=decision.revision)
+
+
 def leased(own: Agent) -> Script:
     """Take a place in line, and look and think once it is one's turn."""
     records = own.draw()
@@ -197,6 +222,7 @@ OURS: Final[dict[Strategy, Strategist]] = {
     "disjoint fields": own_field,
     "commutative changes": add,
     "accept": accept,
+    "accept in line": accept_in_line,
     "lease": leased,
     "exclusive intent": announced,
 }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import awareness, commits, handover, hot_record, queueing, reads, replay, rules
+from bench import awareness, commits, effects, feed, handover, hot_record, queueing, reads, replay, rules, workflows
 from bench.environment import describe
 from bench.measuring import Row, Sizes
 from bench.report import Report
@@ -25,6 +25,9 @@ MEASURES: Final[dict[str, Measure]] = {
     "handover": handover.measure,
     "queueing": queueing.measure,
     "awareness": awareness.measure,
+    "feed": feed.measure,
+    "effects": effects.measure,
+    "workflows": workflows.measure,
 }
 """In the order in which they run."""
 

@@ -2,8 +2,8 @@
 
 ``python -m bench workbench`` loads the tables into a workspace, has sixteen threads and then
 four processes of four threads do the tasks' write actions, each task as an intent, and
-prints what became of the collisions. The checker of :mod:`comity.testing.histories` decides
-from the log whether anything was lost.
+prints what became of the collisions, then of the e-mails (:mod:`bench.workbench_letters`).
+The checker of :mod:`comity.testing.histories` decides from the log whether anything was lost.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 import comity
+from bench import workbench_letters
 from bench.workbench_agents import Conduct, Done, Shift, work, work_and_write
 from bench.workbench_errands import DEFINITION, DOMAINS, Drill, Errand, deal, foreign_errands, load, ref_of
+from bench.workbench_letters import Post
 from bench.workbench_tables import Tables, load_tables
 from comity.clock import SystemClock
 from comity.model.events import Commit
@@ -67,6 +69,10 @@ def report(results: Path, console: Console, tables: Tables | None = None) -> lis
     console.print(f"Workbench on {tables.origin}")
     console.print(_table(outcomes))
     console.print(_drill_table(outcomes))
+    with tempfile.TemporaryDirectory(prefix="letters-", dir=results) as folder:
+        post = workbench_letters.run(Path(folder), tables)
+    (results / "workbench_letters.json").write_bytes(msgspec.json.format(msgspec.json.encode(post), indent=2) + b"\n")
+    console.print(_post_table(post))
     for outcome in outcomes:
         for fault in outcome.verdict.faults:
             console.print(f"[red]{outcome.mode}: {fault}[/]")
@@ -227,4 +233,18 @@ def _drill_table(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         for drill, ends in outcome.drills.items():
             table.add_row(outcome.mode, drill, ", ".join(f"{end}: {count}" for end, count in sorted(ends.items())))
+    return table
+
+
+def _post_table(post: Post) -> Table:
+    judged = f"[red]{len(post.wrong)} wrong[/]" if post.wrong else "[green]as it should be[/]"
+    same = post.wanted - post.different
+    table = Table(
+        title=f"E-mails as effects: {post.wanted} wanted, {same} of them the same as another, {post.conditional} on a"
+        f" condition; {post.sent} sent, {len(post.held_back)} held back, {judged}"
+    )
+    for name in ("held back", "to", "why"):
+        table.add_column(name)
+    for letter in post.held_back:
+        table.add_row(letter.subject, letter.recipient, letter.why)
     return table

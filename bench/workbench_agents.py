@@ -103,22 +103,13 @@ def add_change(intent: comity.Intent, call: Call, new_id: str) -> None:
     tool, _, verb = call.name.partition(".")
     kind, ref = BY_TOOL[tool].kind, ref_of(call)
     if ref is None:
-        _create(intent, call, f"{kind}/{new_id}")
+        intent.create(f"{kind}/{new_id}", call.args)
     elif "field" in call.args:
         intent.set(ref, {call.args["field"]: call.args["new_value"]})
     elif verb == "forward_email":
         intent.emit(ref, "EmailForwarded", recipient=call.args["recipient"])
     else:
         intent.delete(ref)
-
-
-def _create(intent: comity.Intent, call: Call, ref: str) -> None:
-    if call.name != "email.send_email":
-        intent.create(ref, call.args)
-        return
-    args = call.args
-    intent.create(ref, box="outbox", party=args["recipient"], subject=args["subject"], body=args["body"])
-    intent.emit(ref, "EmailSent", recipient=args["recipient"])
 
 
 # -- many agents at once

@@ -17,6 +17,8 @@ from bench.workbench_tables import INTERESTS, LISTS, STATUSES, Call, Table, Tabl
 Drill = Literal["disjoint fields", "same field", "delete against update", "foreign field"]
 
 AGENTS_PER_DOMAIN: Final = 4
+SENDING: Final = "email.send_email"
+"""The action that is no change of a record but an effect: see :mod:`bench.workbench_letters`."""
 DRILLS: Final = 4
 """Of each sort."""
 
@@ -82,10 +84,6 @@ party   = {{ type = "string" }}
 subject = {{ type = "string" }}
 sent_at = {{ type = "string" }}
 body    = {{ type = "string" }}
-
-[kinds.email.events.EmailSent]
-owner = "support"
-data  = {{ recipient = {{ type = "string", required = true }} }}
 
 [kinds.email.events.EmailForwarded]
 owner = "support"
@@ -178,7 +176,7 @@ def _dealt(errands: Sequence[Errand], domain: Domain) -> Iterator[Errand]:
 
 def _errands(tables: Tables, domain: Domain) -> Iterator[Errand]:
     for task in tables.tasks:
-        calls = tuple(call for call in task.actions if call.name.startswith(f"{domain.tool}."))
+        calls = tuple(call for call in task.actions if call.name.startswith(f"{domain.tool}.") and call.name != SENDING)
         if calls:
             id = f"{task.task.replace('/', '-')}-{domain.role}"
             yield Errand(id=id, agent="", round=0, query=task.query, calls=calls)

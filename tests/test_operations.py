@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from comity import operations
-from comity.operations import BY_NAME, BY_REQUEST, OPERATIONS, Operation, Request, Write
+from comity.operations import BY_NAME, BY_REQUEST, OPERATIONS, Operation, Passing, Request, Write
 from comity.verbs import VERBS
-from comity.workspace import Agent, Intent, Workspace
+from comity.workspace import Agent, Consumer, Intent, Workspace
 
 PYTHON = {
     "import": "import_file",
@@ -18,6 +18,8 @@ PYTHON = {
     "agents": "agents",
     "withdraw_intent": "withdraw",
     "take_lease": "lease",
+    "consume": "consumer",
+    "confirm": "ack",
 }
 
 
@@ -29,7 +31,7 @@ def test_every_request_has_a_row_and_every_row_a_verb() -> None:
     requests = {
         one
         for one in vars(operations).values()
-        if inspect.isclass(one) and issubclass(one, Request) and one not in (Request, Write)
+        if inspect.isclass(one) and issubclass(one, Request) and one not in (Request, Passing, Write)
     }
     assert {row.request for row in OPERATIONS} == requests
     assert set(VERBS) == requests
@@ -39,7 +41,7 @@ def test_every_request_has_a_row_and_every_row_a_verb() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_every_row_is_there_for_python(row: Operation) -> None:
     name = PYTHON.get(row.name, row.name)
-    owner = next((one for one in (Workspace, Agent, Intent) if hasattr(one, name)), None)
+    owner = next((one for one in (Workspace, Agent, Intent, Consumer) if hasattr(one, name)), None)
     assert owner is not None or row.name == "stale"
     if owner is not None:
         assert (getattr(owner, name).__doc__ or "").strip()

@@ -13,10 +13,15 @@
     │   └── LimitExceeded       larger than a bound of ``comity.limits``
     ├── NotFound                a record, revision, event, kind, field or file that isn't there
     ├── NotPermitted            the caller may not do this
-    │   └── UnknownAgent        no such agent is declared; names the nearest one
+    │   ├── UnknownAgent        no such agent is declared; names the nearest one
+    │   └── InvalidSignature    a webhook isn't from whom it claims to be from
     ├── DefinitionChanged       the definition given differs from the one in the base
     ├── OutcomeUnknown          the answer was lost; ask again with the same id
     ├── ReadsLost               an intent goes on from answers that its agent doesn't have; read again
+    ├── CursorLost              the base was restored: the feed doesn't go on from this cursor; start again
+    ├── ConsumerTaken           somebody else reads under this consumer's name; wait until they leave
+    ├── NotDone                 a gated call has no value: it is held, or the same was wanted before
+    ├── Undeliverable           raised by a handler of an effect: no other try would help
     └── StoreError              the store failed; nothing was half-done
         ├── StoreUnavailable    busy, locked or unreachable: try again
         ├── StoreFull           no room left on the disk
@@ -160,6 +165,12 @@ class UnknownAgent(NotPermitted):
     code = "unknown_agent"
 
 
+class InvalidSignature(NotPermitted):
+    """Tell that a webhook isn't known to be from whom it claims: don't act on it."""
+
+    code = "invalid_signature"
+
+
 class DefinitionChanged(ComityError):
     """Tell that the definition given and the one in the base differ."""
 
@@ -189,6 +200,42 @@ class ReadsLost(ComityError):
 
     code = "reads_lost"
     retry = "reread"
+
+
+class Undeliverable(ComityError):
+    """Tell, from a handler, that an effect can't be done and no other try would help: it is put aside."""
+
+    code = "undeliverable"
+
+
+class NotDone(ComityError):
+    """Tell that a gated call hasn't been done by its caller, so that there is no value: it is held, or taken.
+
+    The text says how its effect stands, and what to do.
+    """
+
+    code = "not_done"
+
+
+class CursorLost(ComityError):
+    """Tell that the feed doesn't go on from a cursor: the base was restored, and its log is another one since (S1).
+
+    Start again from the beginning, or from a revision that is known to be the same in both
+    lives; ``revision`` is that of the last commit.
+    """
+
+    code = "cursor_lost"
+
+    def __init__(self, message: str, *, revision: int) -> None:
+        super().__init__(message)
+        self.revision = revision
+
+
+class ConsumerTaken(ComityError):
+    """Tell that somebody else reads as this consumer: wait until they leave, or until they are gone for a while."""
+
+    code = "consumer_taken"
+    retry = "same"
 
 
 class StoreError(ComityError):
@@ -229,6 +276,10 @@ class UnreadDecision(Warning):
 
 class UnproposedChanges(Warning):
     """Warn that an intent was dropped with changes that it never proposed."""
+
+
+class SecretMissing(Warning):
+    """Warn that a process is to deliver by webhook and lacks the secret: it leaves these to others."""
 
 
 class DefinitionDiffers(Warning):

@@ -126,6 +126,8 @@ WAIT_S: Final = 3_600
 """How long a ticket waits for its turn, for an owner or for a human, unless told otherwise."""
 QUEUE_WAITING: Final = 10_000
 """Of proposals that wait for their turn at the same time."""
+TICKETS_PER_AGENT: Final = 1_000
+"""Of proposals of one agent that wait at the same time: for their turn, for owners and for humans, each."""
 WAITS_IN_GRAPH: Final = 2_000
 """Of waits that are looked at to tell whether one more would close a cycle."""
 DUTIES_AT_ONCE: Final = 64
@@ -146,7 +148,7 @@ PRIORITY: Final = 1_000
 TICKET_SUBJECTS: Final = 100
 """Of subjects that a ticket names."""
 TICKET_FINDINGS: Final = 100
-"""Of findings that one answer to a ticket settles; what is beyond is put to the same people again."""
+"""Of findings that one answer to a ticket settles, on each subject; what is beyond is put to the same people again."""
 ESCALATION_S: Final = 1_800
 """After how long an approval is also put to those whom its rule names for that, unless it says when."""
 OFFER_FACTS: Final = 50
@@ -163,6 +165,8 @@ LEASE_S: Final = 86_400
 """How long a lease may be taken or renewed for, and a place in its line kept."""
 LEASE_PLACES: Final = 200
 """Of those who hold or wait for one record or name."""
+LEASE_PLACES_PER_AGENT: Final = 100
+"""Of them of the same agent, so that no agent by itself keeps all others out."""
 LEASE_SUBJECTS: Final = 100
 """Of records and names that are leased together, and of fencing tokens in a proposal."""
 CLAIM_S: Final = 10
@@ -175,6 +179,8 @@ PLAN_CHARS: Final = 1_000
 """Of what an announced intent says of its plan."""
 ANNOUNCED_RECORDS: Final = 100
 """Of records that an announced intent is about."""
+INTENTS_PER_AGENT: Final = 100
+"""Of open announced intents of one agent, so that no agent by itself makes them too many for rules to look at."""
 INTENTS_HELD: Final = 5_000
 """Of announced intents that are held in memory for rules; from then on they are searched for on each subject."""
 INTENTS_PAGE: Final = 1_000
@@ -194,6 +200,60 @@ INBOX_EVENTS: Final = 1_000
 INBOX_DAYS: Final = 7
 """How far back an inbox looks for answers and deferrals, and how long it remembers what was acknowledged."""
 
+# Effects
+EFFECTS_PER_PROPOSAL: Final = 20
+EFFECT_KINDS: Final = 200
+"""Of effects that a definition declares."""
+EFFECT_BYTES: Final = 65_536
+"""Of what an effect hands to its handler, as JSON."""
+ONCE_CHARS: Final = 200
+"""Of the text that tells one wish for an effect from the next."""
+EFFECT_HOLD_S: Final = 30 * 86_400
+"""How long an effect may be held before it is released."""
+EFFECT_WINDOW_S: Final = 30 * 86_400
+"""How long the key of an effect stays taken, unless declared otherwise."""
+EFFECT_WINDOW_MOST_S: Final = 3_650 * 86_400
+EFFECT_PATIENCE_S: Final = 86_400
+"""How long past its time an effect that is held up waits before it is given up, unless declared otherwise."""
+EFFECT_TIMEOUT_S: Final = 60
+"""How long one try to deliver an effect may take before another process takes it over, unless declared otherwise."""
+EFFECT_ATTEMPTS: Final = 8
+"""Of tries to deliver an effect before it is put aside, unless declared otherwise."""
+EFFECT_ATTEMPTS_MOST: Final = 100
+EFFECT_ANSWER_CHARS: Final = 1_000
+"""Of what a handler answers, or of the error that it raises, that is kept."""
+EFFECTS_HELD: Final = 100_000
+"""Of pending effects, those due first, that a process which does duties knows at once; more come as these go."""
+EFFECT_LONG_S: Final = 600
+"""From when on past its time who wants an effect finds in the inbox that it is held up."""
+EFFECT_OVERDUE_S: Final = 5
+"""From when on past its time it is told of an effect that nothing holds up that no process has sent it."""
+EFFECT_CLOSE_S: Final = 10.0
+"""How long closing waits for what is being delivered; what takes longer is found out, and tried again elsewhere."""
+EFFECTS_AT_ONCE: Final = 8
+"""Of effects that one process delivers at the same time."""
+
+# The feed
+FEED_PAGE: Final = 1_000
+"""Of items in one page of the feed."""
+FEED_PAGE_DEFAULT: Final = 100
+FEED_LOOK: Final = 10_000
+"""Of commits that one page looks at, whether they pass or not."""
+FEED_BYTES: Final = 4_194_304
+"""Of what one page reads: it ends with the commit that reaches it."""
+FEED_FILTERS: Final = 100
+"""Of kinds, records, fields, agents, types and actions, each, that a feed is asked for."""
+FEED_WAIT_S: Final = 60.0
+"""How long one call may wait for something that passes."""
+FEED_MARK_S: Final = 10.0
+"""After how long a feed on which nothing passes gives a mark, and a consumer notes where it is."""
+CONSUMERS: Final = 1_000
+"""Of named consumers of a workspace."""
+CONSUMER_S: Final = 30
+"""How long whoever reads as a consumer may be silent, until another goes on for it."""
+WATCHES: Final = 100
+"""Of what one agent watches at the same time."""
+
 # Reports
 REPORT_DECISIONS: Final = 5_000
 """Of commits, and of answers that made no commit, that one report looks at."""
@@ -203,6 +263,91 @@ BACKTEST_DECISIONS: Final = 5_000
 """Of commits, and of answers that made no commit, that one back-test judges afresh."""
 BACKTEST_EXAMPLES: Final = 100
 """Of decisions that would differ, the latest ones, that a back-test shows."""
+
+# Workflows
+WORKFLOWS: Final = 100
+"""Of workflows that a definition declares."""
+WORKFLOW_STEPS: Final = 50
+WORKFLOW_PARAMS: Final = 50
+WORKFLOW_LEASES: Final = 20
+WORKFLOW_DEADLINE_S: Final = 30 * 86_400
+"""How long a workflow may take, unless it says otherwise."""
+WORKFLOW_DEADLINE_MOST_S: Final = 365 * 86_400
+WORKFLOW_ATTEMPTS: Final = 3
+"""How often a step is tried that is to be retried, unless it says otherwise."""
+WORKFLOW_ATTEMPTS_MOST: Final = 100
+WORKFLOWS_LIVE: Final = 10_000
+"""Of runs that aren't over; another one can't be started."""
+WORKFLOW_EVENTS: Final = 500
+"""Of the events of a run that end a step, of each type, that are looked at."""
+WORKFLOW_LEASE_S: Final = 86_400
+"""For how long a workflow's leases outlive the last process that did its duties."""
+WORKFLOW_LOOK_S: Final = 30.0
+"""After how long a waiting run is looked at though nothing has happened on what it is about."""
+TASKS_PAGE: Final = 1_000
+"""Of tasks, and of runs, in one list."""
+TASK_TEXT_CHARS: Final = 2_000
+
+# Cascades and alerts
+CASCADE_DEPTH: Final = 8
+"""Of commits that may have led to one another, each caused by the one before, unless the definition says otherwise."""
+CASCADE_DEPTH_MOST: Final = 100
+TRACE_EVENTS: Final = 500
+"""Of commits in the tree of what an event led to; how many of each were left out is told."""
+ALERT_WITHIN_S: Final = 600
+"""In what time a pattern must show, unless the definition says otherwise."""
+ALERT_WITHIN_MOST_S: Final = 86_400
+"""What detectors remember is no older than this."""
+ALERT_QUIET_S: Final = 86_400
+"""After how long without being seen again an alert is over by itself, unless the definition says otherwise."""
+ALERT_QUIET_DAYS: Final = 30
+ALERT_TIMES: Final = 10_000
+"""How often something may have to happen for an alert."""
+ALERT_MESSAGE_CHARS: Final = 300
+ALERT_EVIDENCE: Final = 20
+"""Of events and proposals, the latest ones, that an alert names."""
+ALERT_SUBJECTS: Final = 10_000
+"""Of records, fields and agents that one detector follows; those seen longest ago are forgotten first."""
+ALERTS_PER_HOUR: Final = 20
+"""Of alerts that are sent one by one within an hour, unless the definition says otherwise; the others in a digest."""
+ALERT_RECEIVERS: Final = 20
+"""Of webhooks, and of mail addresses, that alerts are sent to."""
+ALERT_TRIES: Final = 10
+"""After how many tries in vain to reach somebody an alert is sent no more."""
+ALERTS_IN_DIGEST: Final = 100
+"""Of alerts in one digest."""
+ALERTS_PAGE: Final = 1_000
+"""Of alerts in one list."""
+ALERT_SETTLED_S: Final = 2.0
+"""After how long detectors look at what was judged: then what was refused, which is kept a little later, is there."""
+ALERT_BITE: Final = 1_000
+"""Of judged proposals that live detectors look at in one go."""
+ALERT_LOOK_BACK: Final = 20_000
+"""Of commits before those that are told, to which whoever begins to watch looks back."""
+ALERT_SCAN: Final = 1_000_000
+"""Of judged proposals that one scan of the past looks at."""
+
+# Outbound
+WEBHOOKS: Final = 100
+"""Of webhooks that a definition declares."""
+WEBHOOK_TIMEOUT_S: Final = 10
+"""How long a receiver may take to answer, unless the definition says otherwise; a mail server too."""
+WEBHOOK_TIMEOUT_MOST_S: Final = 60
+WEBHOOK_SECRETS: Final = 5
+"""Of secrets by which one webhook is signed at the same time, while one gives way to another."""
+WEBHOOK_ANSWER_BYTES: Final = 65_536
+"""Of what a receiver answers: the rest isn't read."""
+OUTBOUND_TEXT_CHARS: Final = 500
+"""Of a receiver's words that are kept."""
+URL_CHARS: Final = 2_000
+SIGNATURES: Final = 20
+"""Of signatures on one message that a receiver looks at."""
+SIGNATURE_TOLERANCE_S: Final = 300
+"""How far from now a message may have been signed, for a receiver to believe it."""
+RETRY_FIRST_S: Final = 1.0
+"""Before the second try; the bound doubles with each further one."""
+RETRY_MOST_S: Final = 3_600.0
+"""Before any other, and how long a receiver may ask to be left alone."""
 
 # Import
 IMPORT_ERRORS: Final = 10_000

@@ -36,7 +36,8 @@ def test_each_benchmark_yields_rows(found: Report) -> None:
     whats = {row.what.partition(",")[0] for row in found.rows}
     assert whats == {
         "commit", "get", "history", "as of a revision", "replay and verify", "hot record", "judging",
-        "lease hand-over", "release of a queue",
+        "lease hand-over", "release of a queue", "feed", "commits that are followed",
+        "release and delivery of effects", "steps of workflows",
     }  # fmt: skip
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import comity
+from comity.coordination.alerts import Alert, telling
+from comity.coordination.duties import SYSTEM
+from comity.model.proposals import Proposal
 from tests.cli.conftest import Run
 
 SHOP = """
@@ -24,6 +28,19 @@ name = "big names"
 when = "customer != null && after.name == 'BIG'"
 then = "ask"
 """
+WORKFLOW = """
+[workflows.leave]
+params = { c = { ref = "customer", required = true } }
+[[workflows.leave.steps]]
+name = "count"
+as   = "sales"
+set  = { "customer/{c}" = { tickets = 0 } }
+undo = { set = { "customer/{c}" = { tickets = 2 } } }
+[[workflows.leave.steps]]
+name = "export"
+task = { to = "support", text = "Export {c}." }
+"""
+STARTING = ("workflows", "start", "leave", "c=acme", "--as", "sales")
 HUMAN = ("--as", "ops", "--key-file", "key")
 
 
@@ -117,6 +134,19 @@ def queued(run: Run) -> str:
     return ticket
 
 
+def aside(run: Run) -> str:
+    """Have an effect of sales that was put aside, and return it."""
+
+    def refuse(delivery: comity.Delivery) -> None:
+        raise comity.Undeliverable("no such address")
+
+    with comity.open("crm.db") as base:
+        base.handle("email", refuse)
+        decision = base.agent("sales").effect("email", "customer/acme", subject="Hi", reason="Q4")
+        base.run_effects()
+        return base.effect(decision).effect
+
+
 def keyed(run: Run) -> None:
     """Have a human with a key."""
     defined(run)
@@ -126,17 +156,66 @@ def keyed(run: Run) -> None:
 def holding(run: Run, *words: str) -> tuple[str, ...]:
     """Return a call with which a human holds something."""
     keyed(run)
-    return "override", *words, "--ttl", "1h", "--reason", "a call", *HUMAN
+    return *words, "--ttl", "1h", "--reason", "a call", *HUMAN
 
 
 def held(run: Run) -> str:
     """Have a pin, and return it."""
-    run(*holding(run, "pin", "customer/acme"))
+    run(*holding(run, "override", "pin", "customer/acme"))
     override: str = run("override", "list", "--json").json["overrides"][0]["override"]
     return override
 
 
+def following(run: Run) -> str:
+    """Have a consumer that has read, and return the cursor to confirm."""
+    cursor: str = run("consumers", "read", "sync", "--as", "sales", "--json").json["cursor"]
+    return cursor
+
+
+def watching(run: Run) -> str:
+    """Have a watch of sales, and return it."""
+    watch: str = run("inbox", "watch", "customer/acme", "--as", "sales", "--json").json["watch"]
+    return watch
+
+
+def alarmed(run: Run) -> str:
+    """Have an open alert, and return it."""
+    alert = Alert("ping_pong-1", "ping_pong", "customer/acme.status", "warning", "To and fro.", ("2.0",), 4, 1, 2)
+    change = telling(alert, is_new=True, quiet_s=4_000_000_000)
+    with comity.open("crm.db") as workspace:
+        proposal = Proposal(id="duty~alert", changes=(change,))
+        assert workspace._engine.propose(proposal, SYSTEM).is_committed
+    return alert.id
+
+
+def flowing(run: Run) -> str:
+    """Have a run that waits for a task of support, and return it."""
+    Path("shop.toml").write_text(SHOP + WORKFLOW)
+    assert run("apply", "shop.toml", "--enforce").code == 0
+    name: str = run(*STARTING, "--json").json["run"]
+    run("workflows", "show", name, "--timeout", "1s")
+    return name
+
+
+def tasked(run: Run) -> str:
+    """Have a task of support, and return it."""
+    flowing(run)
+    task: str = run("tasks", "list", "--as", "support", "--json").json["tasks"][0]["task"]
+    return task
+
+
+def stuck(run: Run) -> str:
+    """Have a run that can't undo its step, and return it."""
+    name = flowing(run)
+    assert run("add", "customer/acme", "tickets=7", "--as", "support").code == 0
+    run("workflows", "cancel", name, "--as", "sales")
+    assert run("workflows", "show", name, "--timeout", "5s", "--json").json["state"] == "stuck"
+    return name
+
+
 PREPARED: dict[str, Callable[[Run], tuple[str, ...]]] = {
+    "effect": lambda run: ("effects", "show", aside(run)),
+    "retry_effect": lambda run: ("effects", "retry", aside(run)),
     "offer_refused": lambda run: ("offers", "send", refused(run), "--as", "sales"),
     "accept": lambda run: ("offers", "accept", offered(run), "--as", "support"),
     "decline": lambda run: ("offers", "decline", offered(run), "--reason", "no", "--as", "support"),
@@ -152,11 +231,24 @@ PREPARED: dict[str, Callable[[Run], tuple[str, ...]]] = {
     "revoke": lambda run: ("grants", "revoke", lent(run), "--as", "support"),
     "withdraw_intent": lambda run: ("intents", "withdraw", announced(run), "--as", "sales"),
     "acknowledge": lambda run: ("inbox", "ack", told(run), "--as", "support"),
+    "unwatch": lambda run: ("inbox", "unwatch", watching(run), "--as", "sales"),
+    "confirm": lambda run: ("consumers", "confirm", "sync", following(run), "--leave", "--as", "sales"),
+    "reset_consumer": lambda run: ("consumers", "reset", "sync", following(run)),
+    "forget_consumer": lambda run: ("consumers", "forget", "sync") if following(run) else (),
+    "alerts": lambda run: ("alerts", "list", "--detector", "ping_pong") if alarmed(run) else (),
+    "acknowledge_alert": lambda run: ("alerts", "ack", alarmed(run), "--reason", "on it"),
+    "resolve_alert": lambda run: ("alerts", "resolve", alarmed(run)),
     "wait": lambda run: ("wait", accepted(run), "--timeout", "0s"),
     "release": lambda run: ("queue", "release", queued(run), "--as", "sales"),
-    "pin": lambda run: holding(run, "pin", "customer/acme", "status"),
+    "pin": lambda run: holding(run, "override", "pin", "customer/acme", "status"),
     "pause": lambda run: holding(run, "pause", "sales"),
     "freeze": lambda run: holding(run, "freeze"),
+    "start": lambda run: STARTING if flowing(run) else (),
+    "workflow": lambda run: ("workflows", "show", flowing(run)),
+    "cancel_workflow": lambda run: ("workflows", "cancel", flowing(run), "--as", "sales"),
+    "resume_workflow": lambda run: ("workflows", "resume", stuck(run), "--skip"),
+    "finish_task": lambda run: ("tasks", "done", tasked(run), "--as", "support"),
+    "fail_task": lambda run: ("tasks", "fail", tasked(run), "no", "--as", "support"),
     "lift": lambda run: ("override", "lift", held(run), *HUMAN),
 }
 """A call for each row that needs more than files."""

@@ -29,6 +29,11 @@ PROPOSAL = '{"id": "p1", "changes": [{"do": "put", "record": "customer/new", "fi
 ROWS = "id,n\na,1\nb,2\n"
 
 CALLS: dict[str, tuple[str, ...]] = {
+    "feed": ("feed", "--kind", "customer", "--limit", "1"),
+    "consume": ("consumers", "read", "sync", "--field", "status"),
+    "consumers": ("consumers", "list"),
+    "watch": ("inbox", "watch", "customer/acme", "--field", "status", "--as", "sales"),
+    "watches": ("inbox", "watches", "--as", "sales"),
     "get": ("get", "customer/acme"),
     "get_many": ("get-many", "customer/acme", "ticket/t1"),
     "stale": ("stale", "customer/acme@1:status"),
@@ -54,6 +59,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "revert": ("revert", "4", "--reason", "a mistake"),
     "verify": ("verify",),
     "refusals": ("refusals",),
+    "scan_alerts": ("alerts", "scan", "comity.toml", "--since", "1d"),
+    "trace": ("trace", "2.0"),
     "apply": ("apply", "comity.toml", "--dry"),
     "definition": ("definition",),
     "agents": ("agents", "list"),
@@ -77,6 +84,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "queue": ("queue", "list"),
     "overrides": ("override", "list"),
     "report": ("report",),
+    "effects": ("effects", "list"),
+    "run_effects": ("effects", "run"),
+    "cancel_effects": ("effects", "cancel", "--agent", "sales", "--reason", "incident"),
+    "workflows": ("workflows", "list"),
+    "tasks": ("tasks", "list", "--all"),
     "take_lease": ("leases", "take", "customer/acme", "--wait", "1s", "--as", "sales"),
 }
 """A call for every row of the table."""

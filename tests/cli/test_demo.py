@@ -60,7 +60,8 @@ def test_each_collision_happens_without_and_none_with(played: tuple[Path, dict[s
         world: (side["emails_sent"], side["lost_updates"], side["dangling_references"])
         for world, side in played[1].items()
     }
-    assert counted == {"without": (1, 1, 2), "with": (0, 0, 0), "yielding": (0, 0, 0)}
+    none = (0, 0, 0)
+    assert counted == {"without": (1, 1, 2), "with": none, "yielding": none, "gated": none, "together": none}
 
 
 @pytest.mark.parametrize("world", ["without", "with"])
@@ -127,6 +128,26 @@ def test_a_rule_alone_stops_the_upsell_and_everyone_yields(played: tuple[Path, d
     assert told["audit"]["verified"]
 
 
+# -- the effect gate
+
+
+def test_the_effect_gate_alone_stops_the_mail(played: tuple[Path, dict[str, Any]]) -> None:
+    told = played[1]["gated"]
+    assert told["refused_by"] == []
+    assert 'now at_risk, by support: "escalation T-42"' in told["cancelled_because"]
+    assert "Support has an open ticket" not in told["cancelled_because"]
+    outcomes = [event["outcome"] for event in told["events"] if event["agent"] == "sales"]
+    assert outcomes == ["saw", "saved", "pending", "kept_back"]
+
+
+def test_all_together_each_mechanism_stops_what_comes_before_it(played: tuple[Path, dict[str, Any]]) -> None:
+    told = played[1]["together"]
+    assert {"freshness.changed", "rule.support_goes_first"} <= set(told["refused_by"])
+    assert "Support has an open ticket" in told["cancelled_because"]
+    assert [effect["state"] for effect in told["audit"]["effects"]] == ["cancelled"]
+    assert told["audit"]["verified"]
+
+
 def test_those_who_yield_are_four_processes(played: tuple[Path, dict[str, Any]]) -> None:
     events = played[1]["yielding"]["events"]
     assert {event["agent"] for event in events} == {*AGENTS, "ops"}
@@ -162,6 +183,7 @@ def test_only_its_owner_can_read_the_human_s_key(played: tuple[Path, dict[str, A
 def test_its_timeline_fits_on_one_screen(tmp_path: Path) -> None:
     printed = play(tmp_path / "demo", as_json=False, columns=80).stdout.splitlines()
     chapter = printed[next(number for number, line in enumerate(printed) if line.startswith("With rules")) :]
+    chapter = chapter[: next(number for number, line in enumerate(chapter) if line.startswith("With an effect gate"))]
     assert len(chapter) <= 45
     assert not [line for line in chapter if len(line) > 80 and "--db" not in line]
 

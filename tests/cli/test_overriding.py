@@ -61,14 +61,14 @@ def test_a_value_is_json_or_a_text(held: Run, value: str, pinned: object) -> Non
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (("pin", "customer/acme"), "customer/acme"),
-        (("pin", "--action", "send"), "action send"),
+        (("override", "pin", "customer/acme"), "customer/acme"),
+        (("override", "pin", "--action", "send"), "action send"),
         (("pause", "sales", "--yields", "queue"), "agent sales"),
         (("freeze",), "the workspace"),
     ],
 )
 def test_anything_can_be_held(held: Run, words: tuple[str, ...], shown: str) -> None:
-    assert held("override", *words, *TERMS, *OPS).code == 0
+    assert held(*words, *TERMS, *OPS).code == 0
     assert shown in held("override", "list").out
     assert ("wait in line" in held("override", "list").out) == ("queue" in words)
 
@@ -78,14 +78,14 @@ def test_anything_can_be_held(held: Run, words: tuple[str, ...], shown: str) -> 
     [
         (("freeze", "--reason", "x", *OPS), 2, "ttl"),
         (("freeze", "--ttl", "1h", *OPS), 2, "reason"),
-        (("pin", *TERMS, *OPS), 2, "one of them"),
+        (("override", "pin", *TERMS, *OPS), 2, "one of them"),
         (("freeze", *TERMS), 1, "for a human with a key"),
         (("freeze", *TERMS, "--as", "sales"), 1, "for a human with a key"),
         (("pause", "slaes", *TERMS, *OPS), 1, "did you mean 'sales'?"),
     ],
 )
 def test_what_is_wrong_is_told(held: Run, words: tuple[str, ...], code: int, told: str) -> None:
-    result = held("override", *words)
+    result = held(*words)
     assert result.code == code
     assert told in result.err
 

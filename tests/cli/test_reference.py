@@ -16,5 +16,5 @@ def test_every_command_is_on_the_page() -> None:
     page = reference()
     for operation in OPERATIONS:
         assert f"### comity {' '.join(operation.command)}\n" in page
-    for name in ("init", "demo", "version"):
+    for name in ("init", "demo", "version", "watch"):
         assert f"### comity {name}\n" in page

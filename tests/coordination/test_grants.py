@@ -114,6 +114,10 @@ def test_limit_grants_live(base: comity.Workspace) -> None:
         count = min(500, limits.GRANTS_LIVE - 1 - start)
         changes = tuple(Emit(f"$grant/g{start + number}", "granted", data) for number in range(count))
         assert support.propose(Proposal(id=f"p{start}", changes=changes)).is_committed
+    two = tuple(Emit(f"$grant/two{number}", "granted", data) for number in range(2))
+    assert [found.code for found in support.propose(Proposal(id="two", changes=two)).refusals] == [
+        "ownership.too_many_grants"
+    ]
     last = support.grant("sales", "customer.status", ttl="1h", reason="the last")
     with pytest.raises(comity.Refused, match="There are 1000 grants already"):
         support.grant("sales", "customer", ttl="1h", reason="one more")

@@ -58,7 +58,7 @@ def test_announcing_and_withdrawing_are_transitions() -> None:
 )
 def test_what_is_emitted_by_hand_has_the_same_bounds(ws: comity.Workspace, field: str, bound: str) -> None:
     ann, most = ws.agent("ann"), getattr(limits, bound)
-    data = {"agent_kind": "agent", "role": "ann", "about": ["task/a"], "expires_at": "2030-01-01T00:00:00Z"}
+    data = {"agent_kind": "agent", "role": "ann", "about": ["task/a"], "expires_at": "2023-11-15T00:00:00Z"}
     made: dict[int, object] = {n: ["task/a"] * n if field == "about" else "x" * n for n in (most, most + 1)}
     ann.emit("$intent/i1", "announced", {**data, field: made[most]})
     with pytest.raises(comity.Refused):

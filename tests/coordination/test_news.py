@@ -10,7 +10,7 @@ import pytest
 
 import comity
 from comity.coordination import news as news_module
-from comity.coordination.news import Glance, Listening, Look, changes_of, is_quiet
+from comity.coordination.news import Glance, Listening, Look, changes_of, is_attended, is_quiet
 from comity.model.news import WHOLE
 from comity.model.records import LIFE
 from comity.testing.faulty_store import Fault, FaultyStore
@@ -48,6 +48,14 @@ def test_a_glance_can_not_tell_where_memory_is_behind(ws: comity.Workspace, tmp_
     with comity.open(tmp_path / "base.db") as other:
         other.agent("bob").put("note/y", n=1)
     assert not quiet(ws, Glance("ann", {"task/a": 1}, (), 2, 3))
+
+
+def test_it_is_known_whether_anybody_may_be_active(ws: comity.Workspace) -> None:
+    coordinator = ws._engine.coordinator
+    assert not is_attended(coordinator, 2)
+    assert is_attended(coordinator, 3), "memory is behind that"
+    ws.agent("bob").intent(about="task/a").announce()
+    assert is_attended(coordinator, 3)
 
 
 def test_a_glance_is_not_quiet_where_somebody_may_be_active(ws: comity.Workspace) -> None:

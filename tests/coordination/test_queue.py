@@ -50,7 +50,8 @@ WAITS: dict[str, Any] = {"until": ["task/a|not now"], "findings": [key()], "writ
 LINE = [{"agent": "b", "hold": "h", "joined_at": "2020-01-01T00:00:00Z", "ttl_s": 60, "claimed": 1}]
 HELD = [{**LINE[0], "expires_at": "2030-01-01T00:00:00Z"}]
 LAPSED = [{**LINE[0], "expires_at": "2020-01-01T00:01:00Z"}]
-LEASE = {"findings": ["lease.held|task/a|"], "writes": ["task/a.n"]}
+LEASE = {"findings": ["lease.held|task/a|"], "writes": ["task/a.n"], "to": ["b"]}
+FREEZE: dict[str, Any] = {"holds": "workspace", "yields": "queue", "reason": "call", "set_by": "ops"}
 PINNED = {"findings": ["override.pinned|task/a|$override/o"]}
 
 CASES: list[tuple[str, list[RecordState], dict[str, Any], bool]] = [
@@ -58,12 +59,13 @@ CASES: list[tuple[str, list[RecordState], dict[str, Any], bool]] = [
     ("a rule that no longer does", [state("task/a", n=0)], WAITS, True),
     ("a rule that was reworded", [state("task/a", n=1)], {**WAITS, "findings": [REWORDED]}, True),
     ("a lease that is held", [state("$lease/task~a", line=HELD)], LEASE, False),
+    ("a lease that another holds by now", [state("$lease/task~a", line=HELD)], {**LEASE, "to": ["c"]}, True),
     ("a lease on another field", [state("$lease/task~a", line=[{**HELD[0], "fields": ["m"]}])], LEASE, True),
     ("a lease that has lapsed", [state("$lease/task~a", line=LAPSED)], LEASE, True),
     ("one's own lease", [state("$lease/task~a", line=[{**HELD[0], "agent": "sales"}])], LEASE, True),
     ("a lease that is given back", [], LEASE, True),
-    ("an override", [state("$override/o", expires_at="2030-01-01T00:00:00Z")], PINNED, False),
-    ("one that has expired", [state("$override/o", expires_at="2020-01-01T00:00:00Z")], PINNED, True),
+    ("an override", [state("$override/o", **FREEZE, expires_at="2030-01-01T00:00:00Z")], PINNED, False),
+    ("one that has expired", [state("$override/o", **FREEZE, expires_at="2020-01-01T00:00:00Z")], PINNED, True),
     ("one that was lifted", [state("$override/o", "archived", expires_at="2030-01-01T00:00:00Z")], PINNED, True),
     ("those ahead", [state("task/a", n=1)], {"findings": ["queue.behind|task/a|"]}, True),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from comity.coordination.duties import SYSTEM
 from comity.coordinator import Coordinator, Submission, submit
 from comity.deciding import pipeline
 from comity.deciding.case import Case
@@ -244,10 +245,12 @@ def test_s24_what_is_held_up_keeps_its_place_and_is_released_later(
     gate.severity = "queue"
     decide(coordinator, OFFER)
     gate.severity, gate.code = "refuse", "override.frozen"
-    (early,) = decide(coordinator, RELEASE)
-    assert (codes(early), store.head().revision) == (["ticket.halted"], 1)
+    own, theirs = ask("duty", Emit("$queue/o", "released"), caller=SYSTEM), RELEASE
+    for early in decide(coordinator, own, theirs):
+        assert (codes(early), store.head().revision) == (["ticket.halted"], 1)
     gate.severity = None
-    (released,) = decide(coordinator, RELEASE)
+    assert codes(*decide(coordinator, theirs)) == ["ticket.halted"], "one id is one attempt"
+    (released,) = decide(coordinator, own)
     assert released.is_committed, "every process gives the release of a ticket the same id, and may try again"
 
 

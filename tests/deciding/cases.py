@@ -12,6 +12,8 @@ from comity.deciding.gates import shape
 from comity.deciding.view import (
     Author,
     AuthorNeed,
+    Cause,
+    CauseNeed,
     ChangedNeed,
     CountNeed,
     EventNeed,
@@ -25,6 +27,7 @@ from comity.deciding.view import (
     RecentNeed,
     RecordNeed,
     Ref,
+    TouchedNeed,
     View,
 )
 from comity.model import filters
@@ -61,6 +64,8 @@ class World:
         self.compiled: Compiled = compile_definition(read_definition(source), 1)
         self.asked: list[Need] = []
         self.noted: dict[tuple[str, str], str] = {}
+        self.causes: dict[int, tuple[Cause, tuple[Ref, ...]]] = {}
+        """By revisions, whose commit it is and what it changed."""
         self.happened: list[Happened] = []
         """What others did of late, the newest first."""
 
@@ -103,6 +108,10 @@ class World:
                 return HELD[kind].made(one for one in self.now.values() if one.kind == kind)
             case RecordNeed(ref):
                 return RecordState(*ref)
+            case CauseNeed(revision):
+                return self.causes[revision][0] if revision in self.causes else None
+            case TouchedNeed(ref, revision):
+                return ref in self.causes[revision][1]
             case EventNeed(revision, ordinal):
                 return 1 <= revision <= self.revision and ordinal == 0
 

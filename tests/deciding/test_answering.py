@@ -43,8 +43,74 @@ def test_what_is_no_answer_to_a_ticket_is_explained_by_its_kind(kind: str, event
         ("$queue/p", {"state": "withdrawn", "closed_by": "ann"}, "was withdrawn by ann."),
         ("$handoff/p", OPEN | {"state": "expired", "closed_by": "comity"}, "expired unanswered at 2030-01-01"),
         ("$approval/p", OPEN | {"state": "returned", "closed_by": "ann"}, "$approval/p went back to ann"),
-        ("$lease/p", {}, "accepted may not happen to $lease/p, which is archived."),
+        ("$lease/p", {}, "$lease/p can't be accepted: it is archived."),
     ],
 )
 def test_a_second_answer_is_told_the_first(ref: str, values: dict[str, Any], told: str) -> None:
     assert told in not_there(ref, "archived", values, "accepted", ("live",))[0]
+
+
+DONE = {"closed_by": "bob", "closed_at": "2026-11-24T12:58:00Z", "answer": "30 EUR"}
+
+
+@pytest.mark.parametrize(
+    ("ref", "event", "values", "told", "next_"),
+    [
+        (
+            "$task/t",
+            "done",
+            DONE | {"state": "done", "to": ["billing"], "workflow": "$workflow/w"},
+            '$task/t was done by bob at 2026-11-24T12:58:00Z: "30 EUR". It was for billing.',
+            "look at how far $workflow/w is",
+        ),
+        ("$task/t", "failed", {"state": "withdrawn", "workflow": "$workflow/w"}, "$task/t was withdrawn.", "any human"),
+        ("$effect/e", "cancelled", DONE | {"state": "cancelled"}, "$effect/e was cancelled by bob at", "Want it anew"),
+        ("$effect/e", "cancelled", DONE | {"state": "delivered"}, "$effect/e was delivered", "can't be called back"),
+        ("$effect/e", "retried", DONE | {"state": "delivered"}, "$effect/e was delivered", "Want it anew"),
+        ("$effect/e", "released", DONE | {"state": "delivered"}, "can't be released", "where it is live"),
+        (
+            "$workflow/w",
+            "cancelled",
+            DONE | {"state": "done"},
+            "$workflow/w is over: it is done since",
+            "Start it again",
+        ),
+    ],
+)
+def test_whoever_comes_too_late_is_told_what_became_of_it(
+    ref: str, event: str, values: dict[str, Any], told: str, next_: str
+) -> None:
+    found = " ".join(not_there(ref, "archived", values, event, ("live",)))
+    assert told in found
+    assert next_ in found
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"purpose": "task", "to": ["billing"]}, "It is for billing; you are ann (selling)."),
+        ({"purpose": "approval", "to": ["ops"]}, "It is for ops, who are to be humans; you are ann (selling)."),
+        ({"purpose": "approval", "to": [], "started_by": "ann"}, "Who started the workflow doesn't approve it."),
+        ({"purpose": "approval", "to": []}, "It is for any human; you are ann (selling)."),
+    ],
+)
+def test_whoever_was_not_asked_is_told_whom_a_task_is_for(values: dict[str, Any], told: str) -> None:
+    agent = AgentDefinition(name="ann", role="selling")
+    found = obstacle("$task", "done", {"started_by": "bob"} | values, agent, START_US)
+    assert found is not None
+    assert found[0] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "state", "told"),
+    [
+        ("$effect", "cancelled", "sending", "being sent at this moment"),
+        ("$workflow", "resumed", "running", "It is running."),
+        ("$workflow", "cancelled", "stuck", "It is stuck."),
+    ],
+)
+def test_what_is_under_way_is_told(kind: str, event: str, state: str, told: str) -> None:
+    found = obstacle(kind, event, {"state": state}, AgentDefinition(name="ann", role="ann"), START_US)
+    assert found is not None
+    assert told in found[0]
+    assert obstacle("$effect", "cancelled", {"state": "aside"}, AgentDefinition(name="a", role="a"), START_US) is None

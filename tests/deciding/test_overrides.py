@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from comity.deciding.case import Case
 from comity.deciding.overrides import OPENING, STILL_WORKING, Override, in_force, override_of, still_works
 from comity.model.built_in import OVERRIDE, built_in
-from comity.model.proposals import Emit, Set
-from tests.deciding.cases import NOW_US, World, state
+from comity.model.proposals import AnyChange, Effect, Emit, Proposal, Set
+from tests.deciding.cases import NOW_US, SALES, World, state
 from tests.deciding.gates.test_override import ACTION, FIELD, FROZEN, RECORD, VALUE, held
 
 TRANSITIONS = {kind.name: {event.name: event for event in kind.events} for kind in built_in().kinds}
@@ -64,10 +65,21 @@ def test_overrides_begin_by_humans_only_and_end_by_a_human_or_in_time() -> None:
 
 
 def test_nothing_at_all_is_no_repair() -> None:
-    assert not still_works(())
-    assert still_works((Emit("$intent/i", "closed"), Emit("$override/o", "lifted")))
-    assert not still_works((Emit("$intent/i", "closed"), Set("customer/acme", {})))
-    assert not still_works((Emit("customer/acme", "closed"),))
+    closing = Emit("$intent/i", "closed")
+    assert not works()
+    assert works(closing, Emit("$override/o", "lifted"))
+    assert not works(closing, Set("customer/acme", {}))
+    assert not works(Emit("customer/acme", "closed"))
+
+
+def test_s24_nothing_else_rides_with_a_repair() -> None:
+    closing = Emit("$intent/i", "closed")
+    assert not works(closing, action="send")
+    assert not works(closing, effects=(Effect("email"),))
+
+
+def works(*changes: AnyChange, **options: Any) -> bool:
+    return World().ask(lambda view: still_works(Case(Proposal(id="p", changes=changes, **options), SALES, view)))
 
 
 def test_what_is_over_counts_but_holds_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from comity.deciding.compile import load_definition
-from comity.deciding.rulebook import CHUNK, Rulebook
+from comity.deciding.rulebook import CHUNK, PARTS, Chunk, Rulebook
 from comity.model.definition import AgentDefinition
 
 CRM = """
@@ -65,8 +65,34 @@ def test_rules_come_in_chunks_by_kinds_and_by_what_they_look_up() -> None:
     )
     groups = book.select(AgentDefinition(name="a", role="a"), None, None)
     assert [group.kinds for group in groups] == [("customer",), ("note",)]
-    sizes = [(len(chunk.rules), chunk.is_fetching) for chunk in groups[0].chunks]
-    assert sizes == [(CHUNK, False), (2, False), (1, True)]
+    chunks = groups[0].chunks
+    assert [(len(chunk.rules), chunk.is_fetching) for chunk in chunks] == [(CHUNK + 2, False), (1, True)]
+    assert [(len(part.rules), part.is_fetching) for part in chunks[0].parts] == [(CHUNK, False), (2, False)]
+
+
+def test_chunks_of_many_rules_are_asked_together() -> None:
+    book = book_of(*[f"customer.n == {number}" for number in range(PARTS * CHUNK + CHUNK + 1)])
+    ((group,),) = [book.select(AgentDefinition(name="a", role="a"), None, None)]
+    assert [[len(part.rules) for part in chunk.parts] for chunk in group.chunks] == [[CHUNK] * PARTS, [CHUNK, 1]]
+    for chunk in group.chunks:
+        assert chunk.rules == tuple(rule for part in chunk.parts for rule in part.rules)
+        assert holding(chunk) == {number for part in chunk.parts for number in holding(part)}
+
+
+def holding(chunk: Chunk) -> set[int]:
+    return {number for number in range(100) if chunk.gist.holds({"customer": {"n": number}})}
+
+
+def test_of_chunks_only_those_parts_are_left_that_may_apply() -> None:
+    roles = ["saless"] * CHUNK + ["supports"] * CHUNK + ["saless"]
+    book = book_of(*[f"agent.role == '{role}' && customer.n == {number}" for number, role in enumerate(roles)])
+    for agent, sizes in (("sales", [[CHUNK, 1]]), ("support", [[CHUNK - 1, 1]]), ("product", [])):
+        groups = book.select(AgentDefinition(name=agent, role=f"{agent}s"), None, None)
+        assert [[len(part.rules) for part in chunk.parts] for group in groups for chunk in group.chunks] == sizes
+    alone = book_of(*[f"action.name == '{name}' && customer.n > 0" for name in ["a"] * CHUNK + ["b"]])
+    ((group,),) = [alone.select(AgentDefinition(name="a", role="a"), "b", None)]
+    (chunk,) = group.chunks
+    assert (len(chunk.rules), chunk.parts) == (1, ())
 
 
 def test_the_gist_of_a_chunk_holds_if_that_of_any_rule_does() -> None:

@@ -174,7 +174,7 @@ def test_a_summary_names_what_would_be_done(changes: tuple[AnyChange, ...], told
 def test_s21_evidence_is_of_code_subject_rule_and_addressees() -> None:
     one = finding(owners=["support"], hash="h1")
     keys = {
-        tickets.key_of(other)
+        key
         for other in (
             one,
             finding(owners=["support"], hash="h2"),
@@ -184,8 +184,18 @@ def test_s21_evidence_is_of_code_subject_rule_and_addressees() -> None:
             finding(subject="customer/acme.name", owners=["support"], hash="h1"),
             Finding("rule.x", "m", "customer/acme.status", "offer", data=one.data),
         )
+        for key in tickets.keys_of(other)
     }
     assert len(keys) == 7
+
+
+def test_s21_evidence_is_of_each_subject_on_which_a_rule_was_met() -> None:
+    one, both = finding("ask", "customer/a"), finding("ask", "customer/a", met=["customer/a", "customer/b"])
+    assert tickets.keys_of(both)[:1] == tickets.keys_of(one)
+    assert len(tickets.keys_of(both)) == 2
+    bound = limits.TICKET_FINDINGS
+    broad = finding("ask", met=[f"customer/c{number}" for number in range(bound)])
+    assert len(wait(broad, finding("ask", "customer/more")).change.data["findings"]) == bound
 
 
 def test_s21_evidence_is_read_from_the_tickets_of_just_this_proposal() -> None:

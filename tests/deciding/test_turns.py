@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from comity import limits
 from comity.deciding import queues
+from comity.deciding.case import Case
 from comity.deciding.queues import place_of
 from comity.deciding.turns import (
     ahead_of,
@@ -18,13 +20,15 @@ from comity.deciding.turns import (
     is_waited_for,
     line_of,
     next_ahead,
+    place_in,
     place_under,
     places_of,
     waiting_count,
 )
 from comity.deciding.view import View
+from comity.model.proposals import Proposal
 from comity.model.records import RecordState
-from tests.deciding.cases import World
+from tests.deciding.cases import SALES, World
 from tests.deciding.test_queues import ticket
 
 
@@ -58,6 +62,15 @@ def test_a_line_is_as_the_batch_left_it() -> None:
     assert is_anyone_waiting_for(view, ["ann"])
     assert is_anyone_waiting_for(view, ["kim"])
     assert not is_anyone_waiting_for(view, ["bob"])
+
+
+def test_s32_a_place_is_as_old_as_its_ticket_unless_that_is_of_an_earlier_life() -> None:
+    given = World(ticket("a", 3), ticket("b", 2, expires_at="2020-01-01T00:00:00Z"))
+    orders = {
+        id: given.ask(lambda view, id=id: place_in(Case(Proposal(id=id), SALES, view)).order[1])
+        for id in ("a", "b", "c")
+    }
+    assert orders == {"a": 3, "b": limits.INTEGER_MAX, "c": limits.INTEGER_MAX}
 
 
 def test_what_a_line_would_be_while_a_ticket_is_answered_may_come_to_nothing() -> None:

@@ -199,6 +199,12 @@ def test_s12_a_conflict_is_repaired_in_one_call(ws: comity.Workspace) -> None:
     support.put("a/1", x=6, was={"x": 5})  # Something moves again before the repair.
     again = intent.propose(accept=revision)
     assert moved(again) == [("x", 5, 6)]
+    assert "place in line" not in refused.next
+    assert again.refusals[0].data["again"]
+    assert again.next == (
+        f"Decide again with the values now; if it still stands, repeat it with accept={again.revision}, with a place in"
+        " line, as others keep being faster: in_line='30s', or a lease with wait=…."
+    )
     assert intent.propose(accept=again.refusals[0].data["revision"]).is_committed
 
 

@@ -318,6 +318,20 @@ def test_s31_then_the_intent_that_was_announced_first(open_again: Open, define: 
     assert one.propose().outcome == "committed"
 
 
+def test_s31_it_counts_what_was_announced_whether_the_proposal_names_it_or_not(
+    open_again: Open, define: Define, clock: ManualClock
+) -> None:
+    desk = open_again(definition=define(DESK.replace("priority = 1\n", "")), clock=clock)
+    desk.agent("support").put("customer/acme", status="active", action="plan")
+    sales, product = desk.agent("sales"), desk.agent("product")
+    product.intent("visit", about="customer/acme", announce=True).__enter__()
+    clock.advance(seconds=1)
+    sales.intent("visit", about="customer/acme", announce=True).__enter__()
+    clock.advance(seconds=1)
+    assert codes(act(sales, "later", "visit")) == ["rule.sales_defers"]
+    assert act(product, "first", "visit").outcome == "committed"
+
+
 def test_s31_deferrals_elsewhere_are_no_reason_to_go_ahead(desk: comity.Workspace) -> None:
     """That sales yields on another record takes nothing from what product has to yield on this one."""
     sales, product = desk.agent("sales"), desk.agent("product")

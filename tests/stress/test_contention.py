@@ -55,15 +55,24 @@ def test_commutative_changes_never_meet(tmp_path: Path, spread: Spread, crowd: i
     assert (outcome.runs, outcome.conflicts) == (1.0, 0.0)
 
 
+@pytest.mark.parametrize("strategy", ["accept", "accept in line"])
 def test_a_change_that_is_repaired_costs_one_call_more_and_no_run_where_nobody_comes_between(
-    tmp_path: Path, spread: Spread, crowd: int
+    tmp_path: Path, strategy: Strategy, spread: Spread, crowd: int
 ) -> None:
     """No time passes between a refusal and its repair here; how often others do come between, the benchmark tells."""
-    outcome = played(tmp_path, "accept", spread, crowd)
+    outcome = played(tmp_path, strategy, spread, crowd)
     assert outcome.runs == 1.0
     assert outcome.conflicts > 0.3
     assert outcome.extra_calls == 1.0
     assert outcome.calls == pytest.approx(looks_of(spread) + 1 + outcome.conflicts)
+
+
+def test_a_repair_in_line_costs_one_call_however_many_come_between(tmp_path: Path, spread: Spread, crowd: int) -> None:
+    """In real time, where all who lost repair at once."""
+    outcome = contend(tmp_path / "base", "accept in line", spread, crowd, crowd / 2, (0.001, 0.02))
+    assert outcome.runs == 1.0
+    assert outcome.conflicts > 0.3
+    assert outcome.extra_calls == pytest.approx(1.0, abs=0.0 if spread == "one record" else 0.2)
 
 
 def test_optimistic_retry_thinks_in_vain(tmp_path: Path, spread: Spread, crowd: int) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from bench.workbench import MODES, Mode, Outcome, run
 from bench.workbench_errands import DRILLS, deal
-from bench.workbench_tables import REAL, generate_tables, load_tables
+from bench.workbench_letters import letters_of
+from bench.workbench_letters import run as send_letters
+from bench.workbench_tables import REAL, Tables, generate_tables, load_tables
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +42,16 @@ def test_nothing_is_lost_on_the_tables_at_hand(tmp_path: Path, mode: Mode) -> No
 
 def test_nothing_is_lost_on_generated_tables(tmp_path: Path) -> None:
     check(run(tmp_path, "16 threads", generate_tables()))
+
+
+@pytest.mark.parametrize("tables", [load_tables(), generate_tables()], ids=["at hand", "generated"])
+def test_emails_are_sent_once_and_only_if_their_condition_holds(tmp_path: Path, tables: Tables) -> None:
+    post = send_letters(tmp_path, tables)
+    assert not post.wrong
+    assert post.wanted == len(letters_of(tables)) > post.different
+    assert post.sent + len(post.held_back) == post.different
+    assert 0 < len(post.held_back) < post.conditional
+    assert all(held.why.startswith("You assumed person.overdue") for held in post.held_back)
 
 
 def test_a_clone_without_the_tables_says_so(tmp_path: Path) -> None:

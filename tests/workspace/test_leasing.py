@@ -165,6 +165,35 @@ def test_a_loop_goes_on_while_one_waits(base: comity.Workspace) -> None:
     assert base.get(ACME).status == "won"
 
 
+def test_more_tasks_than_there_are_threads_can_wait(base: comity.Workspace) -> None:
+    """Who holds it needs a thread to give it up: those who wait must leave one."""
+    served: list[int] = []
+
+    async def work(number: int) -> None:
+        async with base.async_agent(f"agent_{number}").lease(ACME, wait="60s"):
+            served.append(number)
+            await asyncio.sleep(0)
+
+    async def crowd() -> None:
+        await asyncio.gather(*map(work, range(40)))
+
+    asyncio.run(crowd())
+    assert sorted(served) == list(range(40))
+    assert base.leases().places == ()
+
+
+def test_a_task_whose_turn_does_not_come_in_time_leaves_the_line(base: comity.Workspace) -> None:
+    async def work() -> None:
+        with pytest.raises(Refused, match=r"lease\.held"):
+            await base.async_agent("ann").lease(ACME, wait=1).take()
+        with pytest.raises(InvalidRequest, match="wait"):
+            await base.async_agent("ann").lease(ACME, wait="soon").take()
+
+    with base.agent("bob").lease(ACME):
+        asyncio.run(work())
+        assert [place.agent for place in base.leases().places] == ["bob"]
+
+
 def test_a_wait_that_is_cancelled_gives_up_its_place(base: comity.Workspace) -> None:
     async def work() -> None:
         task = asyncio.create_task(base.async_agent("bob").lease(ACME, wait="60s").take())

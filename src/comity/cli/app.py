@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from comity import __version__
-from comity.cli import exits, freestanding
+from comity.cli import exits, freestanding, running, watching
 from comity.cli.arguments import request_of, signature_of, usage_of
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
@@ -21,8 +21,11 @@ from comity.operations import OPERATIONS, Operation
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
 COMMON: Final = Group("Workspace", sort_key=100)
 PARTS: Final = {
+    "alerts": "What looks wrong in the log, and who takes care of it.",
     "agents": "Who acts: agents, and the keys of humans.",
     "approvals": "What waits for a human.",
+    "consumers": "Who follows the feed under a name, and how far they are.",
+    "effects": "What is to be done outside, held until it is judged again, and what became of it.",
     "grants": "Ownership, lent for a time.",
     "inbox": "What waits for you, and what became of what you proposed.",
     "intents": "What agents have announced that they are going to do.",
@@ -31,6 +34,8 @@ PARTS: Final = {
     "override": "What humans hold still, while agents yield.",
     "queue": "Who waits for a turn.",
     "rules": "Who goes first: the rules in force, their tests, and what others would have decided.",
+    "tasks": "What workflows have given to agents and humans.",
+    "workflows": "Plans of several steps that Comity carries out, and how far they are.",
 }
 GROUPS: Final = {
     "start": Group("Start", sort_key=1),
@@ -97,6 +102,8 @@ def _path(error: CycloptsError) -> Sequence[str]:
 def operations_for(words: Sequence[str]) -> Sequence[Operation]:
     """Return the rows that a command line may mean: those of its first word, else all; making each takes time."""
     rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
+    if words[:1] == ["watch"]:
+        return ()
     return [operation for operation in rows if operation.command[0] in words[:1]] or rows
 
 
@@ -115,6 +122,8 @@ def build_app(output: Output, operations: Sequence[Operation]) -> App:
         _add(operation, app, parts, output)
     for name, function in freestanding.commands(output).items():
         app.command(function, name=name, group=GROUPS["start"], help_epilogue="")
+    _add_watch(app, output)
+    _add_run(app, output)
     app.register_install_completion_command(add_to_startup=False, group=GROUPS["start"])
     return app
 
@@ -140,6 +149,31 @@ def _add(operation: Operation, app: App, parts: dict[str, App], output: Output) 
     )
 
 
+def _add_watch(app: App, output: Output) -> None:
+    """Add the command that shows the feed as it comes, which is no row: an answer of it has no end."""
+    own = inspect.Signature([*watching.parameters(), *access_parameters()])
+
+    def watch(**options: Any) -> int:
+        arguments = own.bind(**options).arguments
+        return watching.watch(arguments, _access_of(arguments), output)
+
+    watch.__signature__ = own
+    watch.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
+    app.command(watch, name="watch", help=watching.HELP, group=GROUPS["read"], help_epilogue="")
+
+
+def _add_run(app: App, output: Output) -> None:
+    """Add the command that does duties, which is no row: it has no end of its own."""
+    own = inspect.Signature(access_parameters())
+
+    def run(**options: Any) -> int:
+        return running.run(_access_of(own.bind(**options).arguments), output)
+
+    run.__signature__ = own
+    run.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
+    app.command(run, name="run", help=running.HELP, group=GROUPS["operate"], help_epilogue="")
+
+
 def _epilogue() -> str:
     codes = ", ".join(f"{code} {meaning}" for code, meaning in exits.MEANINGS.items())
     return f"Exit codes: {codes}."
@@ -151,13 +185,17 @@ def _command(operation: Operation, output: Output) -> Callable[..., int]:
 
     def command(*words: Any, **options: Any) -> int:
         arguments = own.bind(*words, **options).arguments
-        access = Access(arguments.pop("db", None), arguments.pop("agent_name", None), arguments.pop("key_file", None))
-        arguments.pop("as_json", None)
-        return perform(operation, arguments, access, output)
+        return perform(operation, arguments, _access_of(arguments), output)
 
     command.__signature__ = own
     command.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
     return command
+
+
+def _access_of(arguments: dict[str, Any]) -> Access:
+    """Take what every command is told out of the arguments of one."""
+    arguments.pop("as_json", None)
+    return Access(arguments.pop("db", None), arguments.pop("agent_name", None), arguments.pop("key_file", None))
 
 
 def access_parameters() -> list[inspect.Parameter]:

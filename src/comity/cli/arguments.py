@@ -28,6 +28,7 @@ from comity.operations import Operation, Request
 
 UNNAMED: Final[Mapping[type[Request], tuple[str, ...]]] = {
     operations.At: ("target",),
+    operations.CancelEffects: ("effect",),
     operations.Diff: ("until",),
     operations.History: ("record",),
     operations.ListLeases: ("subject",),
@@ -35,6 +36,7 @@ UNNAMED: Final[Mapping[type[Request], tuple[str, ...]]] = {
     operations.Pin: ("record", "field"),
     operations.Revert: ("commit",),
     operations.RunRuleTests: ("source",),
+    operations.ScanAlerts: ("source",),
     operations.Why: ("field",),
 }
 """Optional fields that are given by their place."""
@@ -48,9 +50,11 @@ REST: Final[Mapping[type[Request], str]] = {
     operations.GetMany: "records",
     operations.Stale: "reads",
     operations.TellNews: "records",
+    operations.Watch: "record",
     operations.TakeLease: "subjects",
     operations.RenewLease: "subjects",
     operations.ReleaseLease: "subjects",
+    operations.Start: "params",
     **dict.fromkeys(
         (
             operations.Put,
@@ -73,6 +77,10 @@ FROM_FILE: Final[Mapping[type[Request], tuple[str, str]]] = {
     operations.Apply: ("source", "the definition, a TOML file"),
     operations.Backtest: ("source", "the definition to try, a TOML file"),
     operations.RunRuleTests: ("source", "the definition with the tests, a TOML file; the one in force, unless given"),
+    operations.ScanAlerts: (
+        "source",
+        "the definition with the thresholds, a TOML file; the one in force, unless given",
+    ),
     operations.Propose: ("proposal", "the proposal, a JSON file; '-' for standard input"),
     operations.Split: ("proposal", "the proposal, a JSON file; '-' for standard input"),
 }
@@ -86,7 +94,9 @@ WORDS: Final = {
     "about": "RECORD",
     "items": "ITEM",
     "fields": "NAME=VALUE",
+    "params": "NAME=VALUE",
     "where": "CONDITION",
+    "record": "RECORD",
     "records": "RECORD",
     "subjects": "SUBJECT",
     "reads": "RECORD@REVISION[:FIELD,FIELD]",

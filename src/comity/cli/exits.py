@@ -20,6 +20,7 @@ from comity.errors import (
 from comity.model.decisions import Decision
 from comity.operations import (
     ApplyAnswer,
+    CancelAnswer,
     ImportAnswer,
     RecordAnswer,
     RevertAnswer,
@@ -103,6 +104,8 @@ def code_of_answer(answer: Any) -> int:
             return OK if decision.is_allowed else NOT_COMMITTED
         case RevertAnswer() | SplitAnswer():
             return OK if all(decision.is_allowed for decision in answer.decisions) else NOT_COMMITTED
+        case CancelAnswer():
+            return NOT_COMMITTED if answer.left else OK
         case RuleTestsAnswer():
             return NOT_COMMITTED if answer.failed else OK
         case VerifyAnswer():

@@ -1,4 +1,4 @@
-"""Commands that need no workspace: init, demo, version.
+"""Commands that need no workspace: init, demo, simulate, version.
 
 What only one of them needs is loaded when it is called: a command that isn't fast isn't used.
 """
@@ -56,13 +56,23 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         """Play three agents on the same records, first without Comity, then with it."""
         return int(import_module("comity.cli.demo.playing").run(folder, as_json=as_json))
 
+    def simulate(
+        *,
+        seed: Annotated[int, Parameter(help="of which everything follows")] = 1,
+        actions: Annotated[int, Parameter(help="how many the agents set out to do")] = 1_000,
+        svg: Annotated[Path | None, Parameter(help="draw it into this file")] = None,
+        as_json: Annotated[bool, _JSON] = False,
+    ) -> int:
+        """Count what goes wrong among agents, with one pattern more switched on each time."""
+        return int(import_module("comity.cli.simulate.playing").run(output, seed, actions, svg))
+
     def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
         """Show the versions of Comity and of what it stands on."""
         parts: dict[str, str] = import_module("comity.cli.versions").versions()
         output.tell(parts, f"comity {parts['comity']} (Python {parts['python']}, apsw {parts['apsw']})")
         return exits.OK
 
-    return {"init": init, "demo": play, "version": version}
+    return {"init": init, "demo": play, "simulate": simulate, "version": version}
 
 
 def answer_of(request: Request) -> RuleTestsAnswer | None:

@@ -29,6 +29,19 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
+    @property
+    def is_json(self) -> bool:
+        """Tell whether a program reads it."""
+        return self._as_json
+
+    def console(self) -> Console:
+        """Return what prints to the standard output as it is now."""
+        return _console()
+
+    def write(self, document: Any) -> None:
+        """Print one JSON document, on a line of its own."""
+        _write_json(document)
+
     def show(self, request: Request, answer: Any) -> None:
         """Print an answer; a refusal, and what would mix with exported records, to the standard error."""
         is_beside = isinstance(request, Export) and request.file == "-"
@@ -45,6 +58,13 @@ class Output:
             _write_json(facts)
         else:
             _console().print(Text(clean(sentence)), soft_wrap=True)
+
+    def warn(self, sentence: str) -> None:
+        """Print what is to be known, and stops nothing, to the standard error."""
+        if self._as_json:
+            _write_json({"warning": sentence}, to_error=True)
+        else:
+            _console(to_error=True).print(Text.assemble(("warning: ", "bold yellow"), clean(sentence)), soft_wrap=True)
 
     def complain(self, fault: Fault) -> None:
         """Print an error, once."""

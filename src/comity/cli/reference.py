@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import Parameter
 
-from comity.cli import exits, freestanding
+from comity.cli import exits, freestanding, watching
 from comity.cli.app import access_parameters
 from comity.cli.arguments import WORDS, signature_of, usage_of
 from comity.cli.output import Output
@@ -98,6 +98,9 @@ def _pieces() -> Iterator[str]:
     yield from (f"| {code} | {meaning} |\n" for code, meaning in exits.MEANINGS.items())
     for permission, title in TITLES.items():
         yield f"\n{title}\n"
+        if permission == "read":
+            yield f"\n### comity watch\n\n{watching.HELP}\n\n"
+            yield from _rows(watching.parameters())
         for operation in OPERATIONS:
             if operation.permission == permission and "cli" in operation.surfaces:
                 yield from _operation(operation)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import warnings
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -54,9 +55,21 @@ def opened(access: Access, *, may_make: bool) -> Generator[Workspace | Agent, No
         yield workspace if name is None else workspace.agent(name, key=key)
 
 
-def _open(file: str) -> Workspace:
+@contextmanager
+def kept(access: Access, warn: Callable[[str], None]) -> Generator[Workspace, None, None]:
+    """Open the workspace and do what is due there; tell what can't be done. Raises as :func:`opened` does."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        workspace = _open(_file(access.db or os.environ.get(DB_VARIABLE) or None, False), duties=True)
+    with workspace:
+        for warning in warned:
+            warn(str(warning.message))
+        yield workspace
+
+
+def _open(file: str, *, duties: bool = False) -> Workspace:
     try:
-        return open(file)
+        return open(file, duties=duties)
     except StoreError as error:
         if Path(file).name in str(error):
             raise

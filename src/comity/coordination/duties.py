@@ -19,30 +19,33 @@ from comity import limits
 from comity.clock import SECOND_US, Clock
 from comity.coordination import leases
 from comity.coordination.expiry import run_out
-from comity.coordination.queue import TOPIC, Looking, is_behind, read_tries, releasing, write_tries
+from comity.coordination.outbox import SYSTEM, Outbox
+from comity.coordination.queue import TOPIC, Looking, read_tries, releasing, write_tries
+from comity.coordination.workflows import Workflows
 from comity.coordinator import Coordinator
 from comity.coordinator.holding import QUEUED, Holding
 from comity.deciding import queues
 from comity.lane import Answer
 from comity.model import refs
-from comity.model.built_in import QUEUE, built_in
+from comity.model.built_in import EFFECT, QUEUE, built_in
 from comity.model.decisions import Decision
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.store.contract import Store
 
-SYSTEM: Final = Caller(refs.SYSTEM_AGENT, "system")
-"""Who does duties."""
-
 EXPIRING: Final = tuple(
     kind.name
     for kind in built_in().kinds
-    if any(event.name == "expired" for event in kind.events)
+    if kind.name != EFFECT
+    and any(event.name == "expired" for event in kind.events)
     and any(field.name == "expires_at" for field in kind.fields)
 )
-"""The built-in kinds whose records expire by themselves."""
+"""The built-in kinds whose records expire by themselves, but for effects: of these the outbox tells."""
 
 _REST: Final = 4
 """How many times as long as a look in vain took there is rest, so that looking takes a fifth of a process at most."""
+
+_SOON_US: Final = 1_000
+"""The shortest pause, in microseconds."""
 
 _log: Final = logging.getLogger("comity")
 
@@ -53,6 +56,8 @@ class Host(Protocol):
     store: Store
     clock: Clock
     coordinator: Coordinator
+    outbox: Outbox
+    workflows: Workflows
 
     def propose_many(self, proposals: Sequence[Proposal], caller: Caller) -> list[Answer]:
         """Return the decisions on proposals that share commits, in order."""
@@ -78,12 +83,21 @@ class Duties:
             begun_us = self._host.clock.boot_us()
             if begun_us < self._rest_until_us:
                 return 0
-            done = self._tell_expired(most) + self._release(most)
+            done = self._tell_expired(most) + self._release(most) + self._host.outbox.run(most)
+            done += self._host.workflows.run(most)
             now_us = self._host.clock.boot_us()
             self._rest_until_us = now_us if done else now_us + _REST * (now_us - begun_us)
             return done
         finally:
             self._busy.release()
+
+    def pause_s(self) -> float:
+        """Return how long to wait, without a commit, before looking again: until the next effect is due, or a while."""
+        next_us = self._host.outbox.next_us
+        if next_us is None:
+            return limits.DUTY_PAUSE_S
+        now_us = self._host.coordinator.time_at(self._host.store.head()).now_us
+        return min(limits.DUTY_PAUSE_S, max(next_us - now_us, _SOON_US) / SECOND_US)
 
     # -- telling what is over
 
@@ -118,7 +132,7 @@ class Duties:
             steps = [(releasing(ticket), states[refs.split(ticket)].version) for ticket in due]
         answers = zip(due, self._propose(steps), strict=True)
         gone = {ticket for ticket, answer in answers if _is_committed(answer)}
-        early = [one for one in due.values() if one.ticket not in gone and not is_behind(one, queue, view.now_us, gone)]
+        early = looking.early(due.values(), queue, gone)
         entries = write_tries({place.ticket: tries[place.ticket] for place in early}, noted, queue)
         if entries:
             self._host.store.note(TOPIC, entries)
@@ -140,11 +154,20 @@ def _is_committed(answer: Answer) -> bool:
     return isinstance(answer, Decision) and answer.is_committed
 
 
-class DutyThread:
-    """Do duties in a thread of their own until it is told to stop."""
+class Work(Protocol):
+    """Be something that is done in small steps, whenever there is time for it."""
 
-    def __init__(self, duties: Duties, store: Store) -> None:
+    def run(self) -> int:
+        """Do what is due; return how much of it there was."""
+        ...
+
+
+class DutyThread:
+    """Do duties, and whatever else is due by itself, in a thread of their own until it is told to stop."""
+
+    def __init__(self, duties: Duties, store: Store, *more: Work) -> None:
         self._duties = duties
+        self._works: tuple[Work, ...] = (duties, *more)
         self._store = store
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="comity duties", daemon=True)
@@ -159,8 +182,8 @@ class DutyThread:
         while not self._is_stopped.is_set():
             try:
                 revision = self._store.head().revision
-                if not self._duties.run():
-                    self._store.wait(revision, limits.DUTY_PAUSE_S)
+                if not sum(work.run() for work in self._works):
+                    self._store.wait(revision, self._duties.pause_s())
             except Exception as error:  # noqa: BLE001 - a duty that failed is due again
                 _log.warning("a duty failed, and is tried again: %s: %s", type(error).__name__, error)
                 self._is_stopped.wait(limits.DUTY_PAUSE_S)

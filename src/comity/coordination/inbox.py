@@ -7,6 +7,7 @@ of the workspace, by searches that are bounded. Only what was acknowledged is no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
@@ -16,11 +17,19 @@ from comity.clock import SECOND_US, format_time, parse_time
 from comity.coordination import approvals, handoffs, leases
 from comity.coordination.intents import find_open, subjects_of
 from comity.coordination.news import Look, changes_of
+from comity.coordination.stakes import stakes_of
+from comity.coordination.tasks import find_stuck, find_tasks
+from comity.coordination.undelivered import find_undelivered
+from comity.coordination.watches import changes_of as watched_changes
+from comity.coordination.watches import read_watches
 from comity.deciding.gates.rule import holds_until
+from comity.deciding.lines import subject_of
 from comity.deciding.overrides import Override, in_force
 from comity.deciding.tickets import is_waiting
 from comity.deciding.view import View
-from comity.model.built_in import APPROVAL, HANDOFF, INTENT, QUEUE
+from comity.feed import selection_of
+from comity.model.alerting import LEVELS
+from comity.model.built_in import ALERT, APPROVAL, HANDOFF, INTENT, LEASE, QUEUE
 from comity.model.decisions import Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Event
@@ -29,13 +38,17 @@ from comity.model.proposals import Emit, Proposal
 from comity.model.records import LIFE, RecordState
 from comity.model.refs import split
 from comity.model.texts import field_name, listed, quote, show
-from comity.operations import InboxItem
+from comity.operations import InboxItem, Passing
 from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
 
 TICKETS: Final = (HANDOFF, APPROVAL, QUEUE)
 
+_ALERTS: Final = limits.INBOX_ITEMS // 5
+"""How many alerts stand among what else is new."""
+
 _PAST: Final = {
     "accepted": "was accepted and is committed",
+    "granted": "was accepted",
     "approved": "was approved",
     "released": "had its turn",
     "returned": "came back: it can't be done any more as it was proposed",
@@ -76,9 +89,13 @@ def topic_of(agent: str) -> str:
 
 
 def find_items(desk: Desk) -> list[InboxItem]:
-    """Return everything that is there, acknowledged or not, newest first."""
-    items = [item for find in _SOURCES for item in find(desk)]
-    return sorted(items, key=lambda item: -item.at)
+    """Return everything that is there, acknowledged or not, newest first.
+
+    Of many alerts only the most severe stand there, the others at the end: so no flood of them hides an answer.
+    """
+    alerts = _find_alerts(desk)
+    items = [*alerts[:_ALERTS], *(item for find in _SOURCES for item in find(desk))]
+    return [*sorted(items, key=lambda item: -item.at), *alerts[_ALERTS:]]
 
 
 # -- what waits for an answer
@@ -121,10 +138,16 @@ def _find_answers(desk: Desk) -> Iterator[InboxItem]:
     after = desk.snapshot.revision_at(desk.since_us)
     for kind in filter(desk.has, TICKETS):
         chosen = EventFilter(kind=kind, after=after, newest_first=True, limit=limits.INBOX_EVENTS)
-        closed = [event for event in desk.snapshot.events(chosen) if _is_answer(event, desk.agent.name)]
-        times = desk.snapshot.commits_of([event.revision for event in closed])
-        for event in closed:
-            yield _answered(event.after(), event.type, event.version, times[event.revision].at, event.revision)
+        found = [event for event in desk.snapshot.events(chosen) if _is_answer(event, desk.agent.name)]
+        closed: dict[str, Event] = {}
+        for event in found:  # What was approved and then went back has come back: of each ticket the latest counts.
+            closed.setdefault(event.id, event)
+        commits = desk.snapshot.commits_of([event.revision for event in closed.values()])
+        for event in closed.values():
+            commit, ticket = commits[event.revision], event.after()
+            is_done = commit.proposal == ticket.values["proposal"]
+            state = event.type if is_done or event.type != "accepted" else "granted"
+            yield _answered(ticket, state, event.version, commit.at, event.revision)
         yield from _find_run_out(desk, kind)
 
 
@@ -162,7 +185,7 @@ def _answered(ticket: RecordState, state: str, version: int, at: int, revision: 
 def _advice(state: str, proposal: str, revision: int) -> str:
     if state == "accepted":
         return f"Go on: it is revision {revision}."
-    if state in ("approved", "released"):
+    if state in ("approved", "granted", "released"):
         return f"Ask what became of it, by wait or by proposing {proposal} again: the same id does nothing twice."
     return "Look again; if it still makes sense, propose it anew under a new id."
 
@@ -300,6 +323,86 @@ def _find_broken(desk: Desk) -> Iterator[InboxItem]:
             )
 
 
+def _find_changed(desk: Desk) -> Iterator[InboxItem]:
+    """Yield what others changed of what the agent has a stake in, once; what breaks an open intent is told as that."""
+    told = {record for intent in _own_intents(desk) for record in subjects_of(intent)}
+    for item in chain(_find_disturbed(desk), _find_watched(desk)):
+        if item.about not in told:
+            told.add(item.about)
+            yield item
+
+
+def _find_ended(desk: Desk) -> Iterator[InboxItem]:
+    """Yield which leases of the agent others have ended before their time."""
+    if not desk.has(LEASE):
+        return
+    after = desk.snapshot.revision_at(desk.since_us)
+    chosen = EventFilter(
+        kind=LEASE,
+        type="broken",
+        but_agent=desk.agent.name,
+        after=after,
+        newest_first=True,
+        limit=limits.INBOX_EVENTS,
+    )
+    ended = [event for event in desk.snapshot.events(chosen) if leases.loser_of(event) == desk.agent.name]
+    commits = desk.snapshot.commits_of([event.revision for event in ended])
+    for event in ended:
+        commit, subject = commits[event.revision], subject_of(event.id)
+        why = event.payload.data["reason"] if event.payload is not None else ""
+        yield InboxItem(
+            id=_id_of("ended", event.kind, event.id, event.version),
+            kind="changed",
+            about=subject,
+            text=f"{commit.agent} ended your lease on {subject}: {quote(why)}",
+            next=f"Look at {subject} again, and take the lease anew if you still need it.",
+            at=commit.at,
+            by=commit.agent,
+        )
+
+
+def _find_disturbed(desk: Desk) -> Iterator[InboxItem]:
+    """Yield what others changed of what the agent holds, waits for or has offered."""
+    for stake in islice(stakes_of(desk.snapshot, desk.agent.name, desk.now_us), limits.INBOX_ITEMS):
+        look = Look(desk.agent.name, (stake.record,), stake.since, desk.view.revision)
+        for item in changes_of(desk.snapshot, look)[:1]:
+            version = desk.view.record(split(item.record)).version
+            now = listed([f"{field_name(name)} is now {show(value)}" for name, value in item.now.items()], 3)
+            yield _changed(item.record, version, item.by, item.at, f"{stake.what}: {now or item.type}", item.reason)
+
+
+def _find_watched(desk: Desk) -> Iterator[InboxItem]:
+    """Yield what others changed of what the agent watches."""
+    week = desk.snapshot.revision_at(desk.since_us)
+    for kept in read_watches(desk.snapshot, desk.agent.name).values():
+        selection = selection_of(Passing(**kept.passing))
+        for change in watched_changes(desk.snapshot, desk.agent.name, selection, max(week, kept.since)):
+            event, commit = change.event, change.commit
+            payload = event.payload
+            names = [name for name in payload.was if name != LIFE] if payload is not None else []
+            now = [f"{field_name(name)} is now {show(payload.values.get(name))}" for name in names if payload]
+            what = f"which you watch: {listed(now, 3) or event.type}"
+            yield _changed(event.ref, event.version, commit.agent, commit.at, what, commit.reason)
+
+
+def _changed(record: str, version: int, by: str, at: int, what: str, reason: str | None) -> InboxItem:
+    why = f", {quote(reason)}" if reason else ""
+    return InboxItem(
+        id=_id_of("changed", *split(record), version),
+        kind="changed",
+        about=record,
+        text=f"{by} changed {record}, {what}{why}",
+        next=f"Look at {record} again if you rely on it.",
+        at=at,
+        by=by,
+    )
+
+
+def _find_effects(desk: Desk) -> Iterator[InboxItem]:
+    """Yield what became of the effects that the agent wants, unless all went well."""
+    yield from find_undelivered(desk.snapshot, desk.agent.name, desk.since_us, desk.now_us)
+
+
 def _own_intents(desk: Desk) -> list[RecordState]:
     if not desk.has(INTENT):
         return []
@@ -332,6 +435,33 @@ def _overridden(override: Override, desk: Desk) -> InboxItem:
     )
 
 
+def _find_alerts(desk: Desk) -> list[InboxItem]:
+    """Return to humans and operators the alerts not acknowledged yet: the most severe first, then the latest."""
+    if not desk.has(ALERT) or (desk.agent.kind != "human" and desk.agent.role != "operator"):
+        return []
+    found = find_open(desk.snapshot, ALERT, desk.now_us, Condition("state", "=", "raised"))
+    found.sort(key=lambda alert: (LEVELS.index(alert.values["severity"]), alert.values["seen"]), reverse=True)
+    return [_alarmed(alert) for alert in found[: limits.QUERY_RECORDS]]
+
+
+def _alarmed(alert: RecordState) -> InboxItem:
+    values = alert.values
+    return InboxItem(
+        id=_id_of("alert", ALERT, alert.id, alert.born),
+        kind="alert",
+        about=values["subject"],
+        text=f"{values['severity']}: {values['message']}",
+        next=f"Look at its evidence, then acknowledge or resolve {alert.id}.",
+        at=parse_time(values["first_at"]),
+    )
+
+
+def _find_tasks(desk: Desk) -> Iterator[InboxItem]:
+    """Yield what workflows have the agent do, and those that can't go on."""
+    yield from find_tasks(desk.snapshot, desk.agent)
+    yield from find_stuck(desk.snapshot, desk.agent)
+
+
 _SOURCES: Final[tuple[Callable[[Desk], Iterable[InboxItem]], ...]] = (
     _find_offers,
     _find_questions,
@@ -339,7 +469,11 @@ _SOURCES: Final[tuple[Callable[[Desk], Iterable[InboxItem]], ...]] = (
     _find_lifted,
     _find_turns,
     _find_broken,
+    _find_ended,
+    _find_changed,
     _find_overrides,
+    _find_effects,
+    _find_tasks,
 )
 
 

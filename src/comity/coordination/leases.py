@@ -9,6 +9,7 @@ import msgspec
 from comity import limits
 from comity.deciding.lines import TOPIC, Line, Renewed, key_of, line_of, places_of, subject_of
 from comity.model.built_in import LEASE
+from comity.model.events import Event
 from comity.model.filters import Query, page_after
 from comity.model.proposals import Emit
 from comity.model.records import RecordState
@@ -55,6 +56,15 @@ def releasing(subjects: Iterable[str], hold: str) -> tuple[Emit, ...]:
 def breaking(subject: str, holds: Iterable[str], reason: str) -> tuple[Emit, ...]:
     """Return the transitions that end others' leases."""
     return tuple(one for hold in holds for one in _each([subject], "broken", hold=hold, reason=reason))
+
+
+def loser_of(broken: Event) -> str | None:
+    """Return the agent whose lease an event of type ``broken`` ended; None once it is erased."""
+    payload = broken.payload
+    if payload is None:
+        return None
+    before = places_of(payload.was)
+    return next((place.agent for place in before if place.hold == payload.data.get("hold")), None)
 
 
 def _each(subjects: Iterable[str], event: str, **data: object) -> tuple[Emit, ...]:

@@ -131,6 +131,12 @@ def _hold_of(override: RecordState, record: str) -> Presence:
 # -- a glance, from memory alone
 
 
+def is_attended(coordinator: Coordinator, revision: int) -> bool:
+    """Tell at a glance whether anybody may be active at a revision, on any record: ``False`` is sure."""
+    memory = coordinator.glance(revision)
+    return memory is None or INTENT in memory[1] or OVERRIDE in memory[1]
+
+
 def is_quiet(coordinator: Coordinator, presences: Presences, glance: Glance) -> bool:
     """Tell at a glance that there is no news: ``False`` says that one has to look.
 

@@ -17,11 +17,12 @@ from comity import limits
 from comity.clock import SECOND_US, parse_time
 from comity.deciding.gates.rule import holds_until
 from comity.deciding.lines import key_of, line_of
+from comity.deciding.overrides import in_force, is_paused
 from comity.deciding.queues import Order, Place, Queue
 from comity.deciding.turns import names_of
 from comity.deciding.view import TooBroad, View
 from comity.model import refs
-from comity.model.built_in import LEASE
+from comity.model.built_in import DEFINITION, LEASE
 from comity.model.codec import encode
 from comity.model.proposals import Emit
 from comity.model.records import RecordState
@@ -87,6 +88,7 @@ class Looking:
         self._view = view
         self._tries = tries
         self.goes_on_behind: Order | None = None
+        self._paused: frozenset[str] = frozenset()
         self._waited: dict[str, dict[str, Order]] = {}
         self._wordings = {(rule.code, rule.digest) for rule in view.compiled.rules.rules.values()}
 
@@ -94,9 +96,12 @@ class Looking:
         """Return those to try, in order, at most so many: the heads of lines, and who follows if these go.
 
         A look begins behind the place where the one before it ended, and ends after ``limits.DUTIES_LOOK`` heads.
+        Those who are paused are left out, and keep nobody.
         """
         chosen: list[Place] = []
-        leaving: set[str] = set()
+        places = queue.places.values() if in_force(self._view).has_pauses else ()
+        self._paused = frozenset(place.ticket for place in places if is_paused(place.agent, self._view))
+        leaving = set(self._paused)
         heads = 0
         for place in in_order(queue, self._view.now_us):
             if behind is not None and place.order <= behind:
@@ -104,7 +109,7 @@ class Looking:
             if len(chosen) == most or heads >= limits.DUTIES_LOOK:
                 return chosen
             self.goes_on_behind = place.order
-            if is_behind(place, queue, self._view.now_us, leaving, self._passing(place, queue)):
+            if place.ticket in self._paused or self._is_kept(place, queue, leaving):
                 continue
             heads += 1
             if self.is_due(place):
@@ -112,6 +117,14 @@ class Looking:
                 leaving.add(place.ticket)
         self.goes_on_behind = None
         return chosen
+
+    def early(self, tried: Iterable[Place], queue: Queue, gone: Set[str]) -> list[Place]:
+        """Return those of whom a try came too early: not just because those ahead of them haven't gone."""
+        leaving = self._paused | gone
+        return [one for one in tried if one.ticket not in gone and not self._is_kept(one, queue, leaving)]
+
+    def _is_kept(self, place: Place, queue: Queue, leaving: Set[str]) -> bool:
+        return is_behind(place, queue, self._view.now_us, leaving, self._passing(place, queue))
 
     def _passing(self, place: Place, queue: Queue) -> set[str]:
         """Return the subjects on which somebody ahead of a place waits for its agent, so that it isn't kept there."""
@@ -141,9 +154,15 @@ class Looking:
         try:
             if tried is not None and tried.next_us > self._view.now_us and not self._has_moved(place, tried.revision):
                 return False
-            return self.has_come(self._view.record(refs.split(place.ticket)))
+            ticket = self._view.record(refs.split(place.ticket))
+            return self._is_judged_otherwise(ticket, tried) or self.has_come(ticket)
         except TooBroad:
             return True  # Judging it says so, to whom it concerns.
+
+    def _is_judged_otherwise(self, ticket: RecordState, tried: Try | None) -> bool:
+        """Tell whether the definition has changed since a ticket was judged: other rules, other checks, other modes."""
+        judged = max(ticket.revision, 0 if tried is None else tried.revision)
+        return self._view.kind_revisions.get(DEFINITION, 0) > judged
 
     def has_come(self, ticket: RecordState) -> bool:
         """Tell whether everything that a ticket waits for seems to be over, or is a rule that was reworded."""
@@ -165,7 +184,10 @@ class Looking:
         return Try(count, self._view.revision, self._view.now_us + round(pause_s * SECOND_US))
 
     def _has_moved(self, place: Place, revision: int) -> bool:
-        return any(self._view.record(refs.split(subject)).revision > revision for subject in place.subjects)
+        """Tell whether something has happened since that may let a place go: to a subject, or to the definition."""
+        return self._view.kind_revisions.get(DEFINITION, 0) > revision or any(
+            self._view.record(refs.split(subject)).revision > revision for subject in place.subjects
+        )
 
     def _holds(self, until: str, agent: str) -> bool:
         subject, _, rule = until.partition("|")
@@ -180,13 +202,18 @@ class Looking:
         return False
 
     def _is_leased(self, subject: str, ticket: RecordState) -> bool:
+        """Tell whether those for whom a ticket waits hold a subject; where others do by now, it is to be told so.
+
+        Only then is it seen whether the wait for these would close a cycle (S31).
+        """
         state = self._view.record((LEASE, key_of(subject)))
         if not state.is_live:
             return False
         written = (field.rpartition(".") for field in ticket.values.get("writes", ()))
         fields = frozenset(name for record, _, name in written if record == subject)
         line = line_of(state, self._view.now_us, self._view.renewal)
-        return any(place.agent != ticket.values["agent"] and place.covers(fields) for place in line.holders)
+        others = {place.agent for place in line.holders if place.covers(fields)} - {ticket.values["agent"]}
+        return bool(others) and others.issubset(ticket.values.get("to", ()))
 
 
 class _Cause(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,8 @@ from comity.deciding.view import (
     Ask,
     Author,
     AuthorNeed,
+    Cause,
+    CauseNeed,
     ChangedNeed,
     CountNeed,
     EventNeed,
@@ -22,6 +24,7 @@ from comity.deciding.view import (
     RecentNeed,
     RecordNeed,
     Ref,
+    TouchedNeed,
 )
 from comity.model.events import Commit, Event
 from comity.model.records import RecordState
@@ -72,6 +75,10 @@ def _fetch(snapshot: Snapshot, need: Need) -> object:
             return snapshot.changed_since(revision, limit)
         case EventNeed(revision, ordinal):
             return snapshot.event(revision, ordinal) is not None
+        case CauseNeed(revision):
+            return cause_of(snapshot, revision)
+        case TouchedNeed(ref, revision):
+            return has_touched(snapshot, ref, revision)
         case RecentNeed():
             return recent_on(snapshot, need, snapshot.revision_at(need.since_us))
         case HeldNeed(kind):
@@ -96,6 +103,18 @@ def recent_on(snapshot: Snapshot, need: RecentNeed, after: int, upto: int | None
 def _happened(event: Event, commit: Commit) -> Happened:
     fields = tuple(event.payload.was) if event.payload is not None else ()
     return Happened(commit.agent, commit.role, commit.agent_kind, event.type, event.ref, commit.at, fields)
+
+
+def cause_of(snapshot: Snapshot, revision: int) -> Cause | None:
+    """Return a commit as a link of a chain of causes, or None where there is none."""
+    commit = snapshot.commit(revision)
+    return None if commit is None else Cause(revision, commit.agent, commit.action, commit.cause, commit.proposal)
+
+
+def has_touched(snapshot: Snapshot, ref: Ref, revision: int) -> bool:
+    """Tell whether a commit changed a record."""
+    chosen = EventFilter(kind=ref[0], id=ref[1], after=revision - 1, upto=revision, limit=1)
+    return bool(snapshot.events(chosen))
 
 
 def author_of(snapshot: Snapshot, ref: Ref, field: str, revision: int) -> Author:

@@ -20,7 +20,7 @@ from comity.deciding.grants import Grants
 from comity.deciding.overrides import Overrides
 from comity.deciding.queues import Queue
 from comity.model.built_in import GRANT, INTENT, OVERRIDE, QUEUE
-from comity.model.filters import Query
+from comity.model.filters import Order, Query
 from comity.model.records import RecordState
 from comity.store.contract import EventFilter, Snapshot
 
@@ -37,11 +37,12 @@ I = TypeVar("I", bound=Index)  # noqa: E741
 
 
 class Held(msgspec.Struct, Generic[I], frozen=True):
-    """Be a kind that is held: how its open records are arranged, and how many of them at most."""
+    """Be a kind that is held: how its open records are arranged, and how many of them at most, in which order."""
 
     kind: str
     made: Callable[[Iterable[RecordState]], I]
     most: int
+    order: tuple[Order, ...] = ()
 
 
 QUEUED: Final = Held(QUEUE, Queue, limits.QUEUE_WAITING)
@@ -55,7 +56,7 @@ HELD: Final[Mapping[str, Held[Any]]] = {
 
 def load(snapshot: Snapshot, held: Held[I], revision: int | None = None) -> I:
     """Return what is open of a kind as a snapshot has it, or as it was at a revision."""
-    return held.made(snapshot.find(Query(held.kind, limit=held.most), revision=revision))
+    return held.made(snapshot.find(Query(held.kind, order=held.order, limit=held.most), revision=revision))
 
 
 class Holding:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count, repeat
 from typing import Final
 
 import msgspec
 
 from comity import limits
 from comity.clock import StoreTime
-from comity.coordinator import resuming
+from comity.coordinator import releasing, resuming
 from comity.coordinator.cache import RecordCache
+from comity.coordinator.releasing import LaterSteps, released_by
 from comity.coordinator.resuming import resumed_by
 from comity.coordinator.submissions import Submission, submit
-from comity.deciding import fold
+from comity.deciding import effects, fold
 from comity.deciding.definitions import compiled_from
+from comity.deciding.drafts import DraftEvent
+from comity.deciding.effects import halting, is_held_up, release_of, why_not
 from comity.deciding.pipeline import Judgement, judge, next_move
 from comity.deciding.queues import same_terms
 from comity.deciding.tickets import Waiting, caller_of, consents_to, evidence_of, live_decision
 from comity.deciding.view import Ref, View
 from comity.model import codec, refs
-from comity.model.built_in import AGENT, QUEUE
+from comity.model.built_in import AGENT, EFFECT, QUEUE
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Commit, Event
+from comity.model.flows import run_of
 from comity.model.ids import Entropy
 from comity.model.proposals import Emit, Proposal, QueryRead
 from comity.model.records import RecordState
@@ -52,14 +57,14 @@ class Round:
 
     def prefetch(self, submissions: Sequence[Submission]) -> None:
         """Fetch, in one go, the records that the batch names and the answers to ids used before."""
-        held = self._cache.states
-        named = {name for submission in submissions for name in _named(submission)}
-        wanted = {ref for name in named if (ref := refs.parse(name)) is not None and ref not in held}
+        held, wanted = self._cache.states, set[Ref]()
+        for submission in submissions:
+            wanted.update([ref for ref in map(refs.parse, _named(submission)) if ref is not None and ref not in held])
         if wanted:
             found = self._batch.records(list(wanted))
             for ref in wanted:
                 self._cache.put(ref, found.get(ref) or RecordState(*ref))
-        used = [submission.proposal.id for submission in submissions if not submission.is_new and not submission.dry]
+        used = [one.proposal.id for one in submissions if not one.is_new and not one.dry]
         if used:
             self._stored = self._batch.answers(used)
 
@@ -84,10 +89,12 @@ class Round:
             decision = self._wait(submission, judgement, judgement.waiting)
         elif not judgement.events:
             decision = self._answer(submission, judgement)
-        elif (ticket := resumed_by(judgement)) is None:
-            decision = self._commit(submission, judgement)
-        else:
+        elif (ticket := resumed_by(judgement)) is not None:
             decision = self._resume(submission, judgement, ticket)
+        elif (effect := released_by(judgement)) is not None:
+            decision = self._release(submission, judgement, effect)
+        else:
+            decision = self._commit(submission, judgement)
         self._decided[submission.proposal.id] = (submission.content, decision)
         return decision
 
@@ -192,16 +199,22 @@ class Round:
         terms = {name: waiting.change.data[name] for name in ("to", "until", "findings")}
         if not same_terms(terms, ticket.values):
             self._tell_ticket(held, Emit(ticket.ref, "requeued", terms), judged.agent)
-        return self._refuse(submission.proposal.id, resuming.still_waiting(ticket, judged))
+        return self._put_off(submission, (resuming.still_waiting(ticket, judged),), judged.agent)
 
     def _halt(self, submission: Submission, halted: Judgement, ticket: RecordState) -> Decision:
-        """Refuse to resume what is held up for now: its ticket stays as it is.
-
-        A release isn't kept as answered: it is tried again under the id that every process gives it.
-        """
+        """Refuse to resume what is held up for now: its ticket stays as it is."""
         if ticket.kind == QUEUE:
-            return self._refuse(submission.proposal.id, halted.findings[0])
+            return self._put_off(submission, halted.findings[:1], halted.agent)
         return self._answer(submission, halted)
+
+    def _put_off(self, submission: Submission, findings: tuple[Finding, ...], agent: AgentDefinition) -> Decision:
+        """Refuse a release that came too early.
+
+        Comity's own isn't kept as answered: it is tried again under the id that every process gives it.
+        """
+        if submission.caller.known == "system":
+            return self._refuse(submission.proposal.id, findings[0])
+        return self._answer(submission, Judgement("refused", agent, findings, (), {}, next_move(findings)))
 
     def _go_on(self, held: Submission, judged: Judgement, ticket: RecordState) -> None:
         """Let a proposal wait for the next answer, commit it by itself, or give it back."""
@@ -273,6 +286,58 @@ class Round:
         self._tell_ticket(held, change, judged.agent)
         return decision
 
+    # -- effects
+
+    def _release(self, submission: Submission, judgement: Judgement, ref: Ref) -> Decision:
+        """Judge afresh what an effect rests on, as a proposal of who wanted it: release, halt or cancel it (S34)."""
+        effect = self.view.record(ref)
+        if effect.values["incarnation"] != self.view.incarnation:
+            return self._refuse(submission.proposal.id, releasing.suspect(effect))
+        judged = self._judge_release(effect)
+        findings = judged.findings if judged is not None else (releasing.lost(),)
+        if judged is not None and judged.outcome == "committed":
+            return self._commit(submission, judgement)
+        if judged is not None and is_held_up(findings):
+            terms = halting(effect, findings, self.view.now_us)
+            if terms is not None:
+                self._tell_effect(submission, Emit(effect.ref, "halted", dict(terms)), judgement.agent)
+            return self._refuse(submission.proposal.id, releasing.held_up(effect, findings))
+        answer = why_not(findings)
+        self._tell_effect(submission, Emit(effect.ref, "cancelled", {"answer": answer}), judgement.agent)
+        return self._refuse(submission.proposal.id, releasing.cancelled(effect, answer))
+
+    def _judge_release(self, effect: RecordState) -> Judgement | None:
+        """Return the judgement of an effect's release; None where what it rests on is no longer kept."""
+        commit = self._commit_at(effect.values["wanted_in"])
+        if commit is None or commit.payload is None:
+            return None
+        proposal = commit.payload.proposal
+        later = LaterSteps(run_of(proposal.id), self.view, self._proposal_at)
+        reads = releasing.rebased(proposal, commit.revision, self.view.compiled, self._batch, later)
+        evidence = evidence_of(proposal.id, commit.content, self.view)
+        caller = effects.caller_of(effect)
+        release = release_of(proposal, effect, reads, self.view.compiled)
+        return judge(release, caller, self.view, content=commit.content, evidence=evidence)
+
+    def _proposal_at(self, revision: int) -> str | None:
+        commit = self._commit_at(revision)
+        return commit.proposal if commit is not None else None
+
+    def _commit_at(self, revision: int) -> Commit | None:
+        """Return what was committed at a revision, be it in this very batch."""
+        for entry in reversed(self.entries):
+            if entry.commit.revision == revision:
+                return entry.commit
+        return self._batch.commit(revision)
+
+    def _tell_effect(self, submission: Submission, change: Emit, agent: AgentDefinition) -> None:
+        """Commit what follows for an effect from judging its release."""
+        self._judged += 1
+        drafted = fold.draft([change], agent, self.view)
+        judgement = Judgement("committed", agent, (), tuple(drafted.events), drafted.states, NOTHING_NEXT)
+        proposal = Proposal(id=f"{submission.proposal.id}~{change.event}", changes=(change,))
+        self._commit(submit(proposal, submission.caller, is_new=True), judgement)
+
     # -- answers
 
     def _check(self, submission: Submission, judgement: Judgement) -> Decision:
@@ -317,42 +382,34 @@ class Round:
         )
 
     def _commit(self, submission: Submission, judgement: Judgement) -> Decision:
-        revision = self.view.revision + 1
-        events = self._events(revision, judgement)
-        commit = self._seal(submission, judgement, revision, events)
-        self.entries.append(Entry(commit, events))
-        caller, reason = submission.caller.agent, submission.proposal.reason
-        self.view.accept(judgement.states, judgement.events, caller, reason, judgement.agent)
-        if DEFINITION in judgement.states:
-            self._adopt(judgement.states[DEFINITION])
+        view, states = self.view, judgement.states
+        revision = view.revision + 1
+        entry = self._seal(submission, judgement, revision)
+        self.entries.append(entry)
+        view.accept(states, judgement.events, submission.caller.agent, submission.proposal.reason, judgement.agent)
+        if DEFINITION in states:
+            self._adopt(states[DEFINITION])
         return Decision(
             id=submission.proposal.id,
             outcome="committed",
             revision=revision,
-            at=self.view.now_us,
-            definition=commit.definition,
+            at=view.now_us,
+            definition=entry.commit.definition,
             next=judgement.next,
-            records={f"{ref[0]}/{ref[1]}": state.version for ref, state in judgement.states.items()},
-            events=tuple([f"{revision}.{ordinal}" for ordinal in range(len(events))]),
+            records={f"{ref[0]}/{ref[1]}": state.version for ref, state in states.items()},
+            events=tuple([f"{revision}.{ordinal}" for ordinal in range(len(entry.events))]),
             findings=judgement.findings,
         )
 
-    def _events(self, revision: int, judgement: Judgement) -> tuple[Event, ...]:
-        events: list[Event] = []
-        for ordinal, draft in enumerate(judgement.events):
-            salt, encoded = self._entropy(codec.SALT_BYTES), draft.encoded
-            digest = codec.payload_digest(salt, encoded)
-            facts = (draft.version, draft.type, draft.life, draft.born, draft.derived, digest, salt, encoded)
-            events.append(Event(revision, ordinal, *draft.ref, *facts))
-        return tuple(events)
-
-    def _seal(self, submission: Submission, judgement: Judgement, revision: int, events: tuple[Event, ...]) -> Commit:
-        proposal, caller, agent = submission.proposal, submission.caller, judgement.agent
+    def _seal(self, submission: Submission, judgement: Judgement, revision: int) -> Entry:
+        """Return the commit of a proposal with its events, next in the chain."""
+        proposal, caller, agent, view = submission.proposal, submission.caller, judgement.agent, self.view
         payload = codec.commit_payload(submission.encoded, judgement.findings)
-        salt = self._entropy(codec.SALT_BYTES)
+        *salts, salt = codec.salts(self._entropy, len(judgement.events) + 1)
+        events = tuple(map(_event, repeat(revision), count(), judgement.events, salts))
         facts = (
             revision,
-            self.view.now_us,
+            view.now_us,
             proposal.id,
             submission.content,
             caller.agent,
@@ -362,16 +419,23 @@ class Round:
             caller.key,
             proposal.action,
             proposal.cause,
-            self.view.compiled.number,
+            view.compiled.number,
             self._judged,
             codec.payload_digest(salt, payload),
         )
         self._chain = codec.chain_facts(self._chain, facts, events)
-        return Commit(*facts, salt, payload, self._chain)
+        return Entry(Commit(*facts, salt, payload, self._chain), events)
 
     def _adopt(self, state: RecordState) -> None:
         """Judge what follows by the definition that was just committed."""
         self.view.compiled = compiled_from(state)
+
+
+def _event(revision: int, ordinal: int, draft: DraftEvent, salt: bytes) -> Event:
+    encoded = draft.encoded
+    digest = codec.payload_digest(salt, encoded)
+    facts = (draft.version, draft.type, draft.life, draft.born, draft.derived, digest, salt, encoded)
+    return Event(revision, ordinal, *draft.ref, *facts)
 
 
 def _named(submission: Submission) -> list[str]:
@@ -417,8 +481,14 @@ def _committed(batch: Snapshot, commit: Commit) -> Decision:
         revision=commit.revision,
         at=commit.at,
         definition=commit.definition,
-        next=NOTHING_NEXT,
+        next=_next_of(commit, events),
         records={event.ref: event.version for event in events},
         events=tuple(event.event_id for event in events),
         findings=payload.findings if payload is not None else (),
     )
+
+
+def _next_of(commit: Commit, events: Sequence[Event]) -> str:
+    wanted = [event.after() for event in events if event.kind == EFFECT and event.payload is not None]
+    told = effects.told_of(wanted, commit.proposal)
+    return NOTHING_NEXT if told is None else f"{NOTHING_NEXT} {told}"

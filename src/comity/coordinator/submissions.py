@@ -39,7 +39,7 @@ def submit(proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: boo
     """
     encoded = codec.encode_proposal(proposal)
     if not is_new:
-        if refs.is_system_id(proposal.id) and caller.known != "system":
+        if refs.is_system_id(proposal.id) and caller.known not in ("system", "workflow"):
             raise InvalidRequest(f"{proposal.id[:80]!r}: ids with a '~' are for Comity's own proposals")
         codec.decode_proposal(encoded)
     return Submission(proposal, caller, encoded, codec.content_digest(caller.agent, encoded), is_new, dry)

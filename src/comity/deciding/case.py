@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from comity.deciding.compile import Compiled, CompiledKind
 from comity.deciding.drafts import Draft
+from comity.deciding.effects import wanting
 from comity.deciding.fold import draft
 from comity.deciding.view import Ref, View
 from comity.model import refs
 from comity.model.built_in import INTENT
 from comity.model.definition import AgentDefinition
-from comity.model.proposals import AnyChange, AnyRead, Caller, Emit, Proposal
+from comity.model.proposals import AnyChange, AnyRead, Caller, Effect, Emit, Proposal
 
 
 class Case:
@@ -26,6 +27,7 @@ class Case:
         "caller",
         "changes",
         "compiled",
+        "effects",
         "emits",
         "is_well_formed",
         "proposal",
@@ -43,6 +45,7 @@ class Case:
         self.emits = Emit in map(type, proposal.changes)
         """Whether any of its changes is a named event: only by these do Comity's own records change (S23)."""
         self.reads: tuple[AnyRead, ...] = proposal.reads
+        self.effects: tuple[Effect, ...] = proposal.effects
         self.is_well_formed = True
         self._draft: Draft | None = None
         self._subjects: tuple[Ref, ...] | None = None
@@ -55,6 +58,8 @@ class Case:
             changes = self.changes
             if self.proposal.intent is not None and INTENT in self.view.kind_revisions:
                 changes = (*changes, *self._closing(self.proposal.intent))
+            if self.effects:
+                changes = (*changes, *wanting(self.effects, self.proposal, self.caller, self.subjects, self.view))
             self._draft = drafted = draft(changes, self.agent, self.view)
         return drafted
 
@@ -69,9 +74,16 @@ class Case:
     def subjects(self) -> tuple[Ref, ...]:
         """Return the records that the proposal is about (S28)."""
         if self._subjects is None:
-            named = (*self.proposal.about, *(change.record for change in self.changes))
+            named = [*self.proposal.about, *(change.record for change in self.changes)]
+            if self.effects:
+                named += self.targets
             self._subjects = tuple(dict.fromkeys([refs.parts(ref) for ref in named]))
         return self._subjects
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return the records that the effects concern."""
+        return tuple(effect.target for effect in self.effects if effect.target is not None)
 
     def kind(self, name: str) -> CompiledKind:
         """Return a kind, declared or not."""

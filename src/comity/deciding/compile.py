@@ -14,7 +14,14 @@ from functools import cache, lru_cache
 
 from comity import limits
 from comity.deciding import schemas
-from comity.deciding.compiled import Compiled, CompiledEvent, CompiledGuard, CompiledKind, Referrer
+from comity.deciding.actions import compile_actions
+from comity.deciding.compiled import (
+    Compiled,
+    CompiledEvent,
+    CompiledGuard,
+    CompiledKind,
+    Referrer,
+)
 from comity.deciding.consent import Consent
 from comity.deciding.examples import check_examples
 from comity.deciding.expressions import (
@@ -27,7 +34,9 @@ from comity.deciding.expressions import (
 )
 from comity.deciding.fields import CompiledField, compile_field
 from comity.deciding.modes import compile_modes
+from comity.deciding.outward import compile_effects
 from comity.deciding.rules import compile_rules
+from comity.deciding.workflows import check_workflows, compile_workflows
 from comity.errors import InvalidExpression
 from comity.model.built_in import built_in
 from comity.model.definition import (
@@ -93,9 +102,14 @@ def _as_read(definition: Definition, origin: str) -> Reading:
 
 def _compile(reading: Reading, number: int, shadowed: Collection[str] = ()) -> Compiled:
     definition = reading.definition
-    declared, environment = _compile_kinds(reading)
+    compiler = _KindCompiler(reading)
+    declared, environment = _compile_kinds(compiler)
     book = compile_rules(reading, environment, shadowed)
     modes = compile_modes(reading)
+    actions = compile_actions(reading)
+    effects = compile_effects(reading, compiler, environment)
+    workflows = compile_workflows(reading, compiler)
+    check_workflows(reading, declared, effects, environment)
     check_examples(reading, declared)
     reading.problems.raise_any()
     return Compiled(
@@ -103,7 +117,9 @@ def _compile(reading: Reading, number: int, shadowed: Collection[str] = ()) -> C
         number=number,
         kinds={**_built_in_kinds(), **declared},
         agents={agent.name: agent for agent in definition.agents},
-        actions={action.name: action for action in definition.actions},
+        actions=actions,
+        effects=effects,
+        workflows=workflows,
         referrers=_referrers(declared.values()),
         has_declared_kinds=bool(declared),
         any_kind=_any_kind(definition),
@@ -114,14 +130,14 @@ def _compile(reading: Reading, number: int, shadowed: Collection[str] = ()) -> C
     )
 
 
-def _compile_kinds(reading: Reading) -> tuple[dict[str, CompiledKind], Environment]:
+def _compile_kinds(compiler: _KindCompiler) -> tuple[dict[str, CompiledKind], Environment]:
     """Return a definition's own kinds, and the environment that assumptions about them are compiled in."""
-    compiler = _KindCompiler(reading)
-    kinds = {kind.name: compiler.kind(kind) for kind in reading.definition.kinds}
+    definition = compiler.definition
+    kinds = {kind.name: compiler.kind(kind) for kind in definition.kinds}
     environment = Environment(
         {_root(name): _types(kind.fields) for name, kind in kinds.items()},
         referrers={to: frozenset(one.kind for one in found) for to, found in _referrers(kinds.values()).items()},
-        takes_undeclared=reading.definition.undeclared == "allow" or not kinds,
+        takes_undeclared=definition.undeclared == "allow" or not kinds,
     )
     return kinds, environment
 
@@ -129,7 +145,7 @@ def _compile_kinds(reading: Reading) -> tuple[dict[str, CompiledKind], Environme
 @cache
 def _built_in_kinds() -> Mapping[str, CompiledKind]:
     reading = _as_read(built_in(), "built_in.toml")
-    kinds, _ = _compile_kinds(reading)
+    kinds, _ = _compile_kinds(_KindCompiler(reading))
     reading.problems.raise_any()
     return kinds
 
@@ -286,9 +302,13 @@ class _KindCompiler:
         return replace(compile_field(blank, owners), type=UNKNOWN)
 
     def check_ref(self, kind: str, path: Path) -> None:
+        self.check_kind(kind, (*path, "ref"))
+
+    def check_kind(self, kind: str, path: Path) -> None:
+        """Note a kind that isn't there."""
         is_known = kind in self.kind_names or kind in self.unread.kinds
         if not is_known and self.definition.undeclared == "refuse":
-            self.problems.add((*path, "ref"), f"there is no kind {kind!r}", given=kind, choices=self.kind_names)
+            self.problems.add(path, f"there is no kind {kind!r}", given=kind, choices=self.kind_names)
 
     def check_ref_type(self, field: FieldDefinition, path: Path) -> None:
         if field.ref is None:

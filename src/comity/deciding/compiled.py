@@ -22,9 +22,11 @@ from comity.model.definition import (
     AgentDefinition,
     BlindWrites,
     Definition,
+    EffectDefinition,
     Freshness,
     Mode,
     OnRemoval,
+    WorkflowDefinition,
 )
 from comity.model.filters import Condition, Query
 from comity.model.reading import nearest
@@ -67,6 +69,22 @@ class Referrer:
     field: str
     on_removal: OnRemoval
     is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEffect:
+    """Be an act on the outside world: as declared, with what it carries."""
+
+    definition: EffectDefinition
+    data: Mapping[str, CompiledField]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWorkflow:
+    """Be work of several steps: as declared, with what it is started with."""
+
+    definition: WorkflowDefinition
+    params: Mapping[str, CompiledField]
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,8 @@ class Compiled:
     kinds: Mapping[str, CompiledKind]
     agents: Mapping[str, AgentDefinition]
     actions: Mapping[str, ActionDefinition]
+    effects: Mapping[str, CompiledEffect]
+    workflows: Mapping[str, CompiledWorkflow]
     referrers: Mapping[str, tuple[Referrer, ...]]
     has_declared_kinds: bool
     any_kind: CompiledKind

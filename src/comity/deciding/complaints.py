@@ -29,7 +29,8 @@ def unknown_name(record: str, name: str, declared: Mapping[str, CompiledField], 
         message = f"{shown!r} is no data of the event {event} of {record}{hint}"
         remedy = f"It carries: {names}." if names else "It carries no data."
     else:
-        option = None if refs.nearest(name, declared) else refs.nearest(name, SAID_BESIDE)
+        is_misspelt = name not in SAID_BESIDE and not refs.nearest(name, declared)
+        option = refs.nearest(name, SAID_BESIDE) if is_misspelt else None
         hint = f"; did you mean {option!r}, which is said beside its fields?" if option else hint
         message = f"{shown!r} is no field of {record}{hint}"
         remedy = f"Declared fields: {names}." if names else "No field of it is declared."

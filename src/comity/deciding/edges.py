@@ -15,11 +15,11 @@ from heapq import merge
 import msgspec
 
 from comity import limits
-from comity.clock import parse_time
+from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.case import Case
 from comity.deciding.gates import rule
 from comity.deciding.lines import lease_edges
-from comity.deciding.queues import Place, same_terms
+from comity.deciding.queues import Place, is_in_line, same_terms
 from comity.deciding.rulebook import CompiledRule
 from comity.deciding.tickets import addressees, is_waiting
 from comity.deciding.turns import (
@@ -28,6 +28,7 @@ from comity.deciding.turns import (
     line_of,
     names_of,
     next_ahead,
+    place_count,
     place_in,
     place_under,
     places_of,
@@ -198,6 +199,11 @@ class Edges:
             if finding.severity == "defer" and (finding.subject is None or finding.subject in self._subjects):
                 yield self.deferral(finding, values["agent"], since, f"{intent.ref}, {finding.code}")
 
+    def announced_under(self, finding: Finding, agent: str) -> int | None:
+        """Return when an agent first announced what meets the same deferral; None where it announced nothing such."""
+        met = (wait for wait in self._deferrals(agent) if wait.by.endswith(f", {finding.code}"))
+        return min((wait.since for wait in met), default=None)
+
     def deferral(self, finding: Finding, agent: str, since: int, by: str) -> Wait:
         """Return the wait that a rule's deferral is."""
         groups = self.each(addressees(finding), agent)
@@ -218,7 +224,8 @@ def settle(case: Case, findings: list[Finding], severity: Severity) -> list[Find
     try:
         if severity == "defer":
             return [settled for finding in findings for settled in _settle_deferral(finding, case)]
-        more = [*_bounded(case, findings)] if severity == "queue" else []
+        more = [*_crowded(case, severity)]
+        more += _bounded(case, findings) if severity == "queue" else ()
         if case.agent.kind != "human" and not more:
             more += _refused(_cycle(case, findings, severity))
     except TooManyWaits:
@@ -263,9 +270,14 @@ def _cycle(case: Case, findings: Sequence[Finding], severity: Severity) -> tuple
 
 
 def _waits_already(case: Case, findings: Sequence[Finding]) -> bool:
-    """Tell whether a proposal waits for just this: then it is for whoever came later not to close a cycle."""
+    """Tell whether a proposal waits for just this: then it is for whoever came later not to close a cycle.
+
+    That is so while it is being released as well, but no longer once it has waited for something else.
+    """
     ticket = case.view.record(refs.split(place_in(case).ticket))
-    return bool(ticket.version) and same_terms(terms_of(case, findings), ticket.values)
+    if not ticket.version or not (is_in_line(ticket) or ticket.revision >= case.view.revision):
+        return False
+    return same_terms(terms_of(case, findings), ticket.values)
 
 
 def _coming(case: Case, findings: Sequence[Finding]) -> Place:
@@ -286,26 +298,24 @@ def _settle_deferral(finding: Finding, case: Case) -> Iterator[Finding]:
         yield finding
         return
     edges = Edges(case.view, [finding.subject] if finding.subject else [])
-    start = edges.deferral(finding, case.agent.name, _announced(case), finding.code)
+    start = edges.deferral(finding, case.agent.name, case.view.now_us, finding.code)
     cycle = edges.find_cycle(start)
     if cycle and all(step.wait.is_deferral for step in cycle):
-        yield _gone_ahead(finding, cycle) if start == min_of(cycle) else finding
+        since = _announced(case) or edges.announced_under(finding, case.agent.name)
+        mine = start if since is None else msgspec.structs.replace(start, since=since)
+        others = [step.wait.strength for step in cycle[1:]]
+        yield _gone_ahead(finding, cycle) if mine.strength < min(others) else _staying(finding, cycle, since)
     else:
         yield finding
         yield from _refused(cycle)
 
 
-def min_of(cycle: Sequence[Step]) -> Wait:
-    """Return the wait of a cycle of deferrals that gives way."""
-    return min((step.wait for step in cycle), key=lambda wait: wait.strength)
-
-
-def _announced(case: Case) -> int:
-    """Return when the intent that a proposal is made of was announced; now, where it wasn't."""
+def _announced(case: Case) -> int | None:
+    """Return when the intent that a proposal is made of was announced; None where it names none."""
     ref = refs.parse(f"{INTENT}/{case.proposal.intent}") if case.proposal.intent else None
     state = case.view.record(ref) if ref is not None and INTENT in case.view.kind_revisions else None
     if state is None or not state.is_live or state.values["agent"] != case.agent.name:
-        return case.view.now_us
+        return None
     return parse_time(state.values["announced_at"])
 
 
@@ -313,6 +323,14 @@ def _gone_ahead(finding: Finding, cycle: Sequence[Step]) -> Finding:
     message = f"{finding.message} But {explain(cycle)}, and of these you go ahead."
     data = {**finding.data, "cycle": _names(cycle)}
     return msgspec.structs.replace(finding, severity="warn", message=message, data=data)
+
+
+def _staying(finding: Finding, cycle: Sequence[Step], since: int | None) -> Finding:
+    """Return a mutual deferral that holds; who isn't known to want anything keeps the others back as well."""
+    if since is not None:
+        return finding
+    remedy = f"Announce what you intend: {explain(cycle)}, and only then can it be told who goes ahead."
+    return msgspec.structs.replace(finding, remedy=remedy)
 
 
 def _refused(cycle: Sequence[Step]) -> Iterator[Finding]:
@@ -337,6 +355,27 @@ def _names(cycle: Sequence[Step]) -> list[str]:
     return [cycle[0].wait.agent, *(step.to for step in cycle)]
 
 
+def _crowded(case: Case, severity: Severity) -> Iterator[Finding]:
+    """Yield that an agent would have too many proposals that wait, so that others' could hardly."""
+    if severity == "queue":
+        is_too_many = place_count(case.view, case.agent.name) >= limits.TICKETS_PER_AGENT
+    else:
+        # Times as texts differ in length, so that the query takes a second more.
+        since = format_time((case.view.now_us // SECOND_US - 1) * SECOND_US)
+        own, waiting = Condition("agent", "=", case.agent.name), Condition("state", "=", "waiting")
+        where = (own, waiting, Condition("expires_at", ">", since))
+        query = Query(HANDOFF if severity == "offer" else APPROVAL, where)
+        is_too_many = query.kind in case.view.kind_revisions and case.view.has_more_than(
+            limits.TICKETS_PER_AGENT - 1, query
+        )
+    if is_too_many:
+        yield Finding(
+            "ticket.too_many",
+            f"{limits.TICKETS_PER_AGENT} proposals of {case.agent.name} wait for the same sort of answer already.",
+            remedy="Withdraw those that are no longer meant, or wait until some are answered.",
+        )
+
+
 def _bounded(case: Case, findings: Sequence[Finding]) -> Iterator[Finding]:
     """Yield why there is no place in line for a proposal."""
     most = limits.TICKET_SUBJECTS
@@ -346,8 +385,10 @@ def _bounded(case: Case, findings: Sequence[Finding]) -> Iterator[Finding]:
             f"It would have to wait, and what waits is about {most} records at most.",
             remedy="Split it into smaller proposals.",
         )
-    has_place = bool(case.view.record(refs.split(place_in(case).ticket)).version)
-    if not has_place and waiting_count(case.view) >= limits.QUEUE_WAITING:
+    if (
+        not is_in_line(case.view.record(refs.split(place_in(case).ticket)))
+        and waiting_count(case.view) >= limits.QUEUE_WAITING
+    ):
         yield Finding(
             "queue.full",
             f"{limits.QUEUE_WAITING} proposals wait already.",

@@ -20,14 +20,14 @@ LIFE_EVENTS: Final = ("created", "updated", "archived", "restored", "deleted", "
 
 def check_examples(reading: Reading, kinds: Mapping[str, CompiledKind]) -> None:
     """Note what tests of rules name that isn't there, and values that can't be."""
-    checker = _ExampleChecker(reading, kinds)
+    checker = ExampleChecker(reading, kinds)
     for place, example in enumerate(reading.definition.tests):
         position = reading.unread.positions.get(("tests", example.name), place)
         checker.check(example, ("tests", position))
 
 
-class _ExampleChecker:
-    """Check tests one by one."""
+class ExampleChecker:
+    """Check tests, and the proposals that other parts of a definition hold, one by one."""
 
     def __init__(self, reading: Reading, kinds: Mapping[str, CompiledKind]) -> None:
         definition = reading.definition
@@ -42,6 +42,7 @@ class _ExampleChecker:
         self.guards = ["guard.assumption", "guard.consequence", *(f"guard.{code_of(name)}" for name in sorted(guards))]
 
     def check(self, example: ExampleDefinition, path: Path) -> None:
+        """Note what is wrong with a test of rules."""
         for record, fields in example.given.items():
             self.fields(record, fields, (*path, "given", record))
         self.proposal(example, (*path, "proposal"))
@@ -54,6 +55,7 @@ class _ExampleChecker:
             self.expected(code, (*path, "expect"))
 
     def proposal(self, example: ExampleDefinition, path: Path) -> None:
+        """Note what is wrong with what is proposed in a test."""
         self.action(example.proposal.action, (*path, "action"))
         self.records(example.proposal.about, (*path, "about"))
         for change in example.proposal.changes:
@@ -61,6 +63,7 @@ class _ExampleChecker:
             self.change(change, (*path, verb, change.record) if verb in WITH_TABLES else (*path, verb))
 
     def change(self, change: AnyChange, path: Path) -> None:
+        """Note what a change names that isn't there, and values that can't be."""
         if isinstance(change, Emit):
             self.event(change.record, change.event, path, change.data)
             return
@@ -69,10 +72,12 @@ class _ExampleChecker:
         self.fields(change.record, values if is_plain else dict.fromkeys(values), path)
 
     def action(self, name: str | None, path: Path) -> None:
+        """Note an action that isn't declared, where any is."""
         if name is not None and self.actions and name not in self.actions | self.unread.actions:
             self.problems.add(path, f"there is no action {name!r}", given=name, choices=sorted(self.actions))
 
     def records(self, records: Iterable[str], path: Path) -> None:
+        """Note records of kinds that aren't there."""
         for record in records:
             self.kind(record, path)
 
@@ -85,12 +90,14 @@ class _ExampleChecker:
         return kind
 
     def fields(self, record: str, fields: Mapping[str, Any], path: Path) -> None:
+        """Note fields that aren't there, and values that can't be."""
         kind = self.kind(record, path)
         if kind is not None:
             for name, value in fields.items():
                 self.field(kind, name, value, (*path, name))
 
     def field(self, kind: CompiledKind, name: str, value: object, path: Path) -> None:
+        """Note a field that isn't there, or a value that it can't have."""
         field = kind.fields.get(name)
         if field is None:
             if name not in self.unread.fields[kind.name]:
@@ -119,6 +126,7 @@ class _ExampleChecker:
                     self.problems.add(place, f"{type_} carries no {name!r}", given=name, choices=declared)
 
     def expected(self, code: str, path: Path) -> None:
+        """Note an outcome or a code that there is not."""
         gate, dot, _ = code.partition(".")
         if code in OUTCOMES or (dot and gate in GATES) or code in self.rules_unread:
             return

@@ -273,7 +273,7 @@ class _Drafting:
         self.result.refuse(
             "shape.transition",
             record.ref,
-            f"{change.event} may not happen to {'/'.join(record.ref)}: {problem}",
+            answering.refused("/".join(record.ref), change.event, problem),
             remedy,
         )
         return False

@@ -135,6 +135,10 @@ class _Turn:
         if len(others) >= limits.LEASE_PLACES:
             message = f"{limits.LEASE_PLACES} hold {self.subject} or wait for it already."
             raise NotNow(self._finding("full", message, "Try again later."))
+        own = sum(1 for place in others if place.agent == self.agent and not self.line.is_over(place))
+        if own >= limits.LEASE_PLACES_PER_AGENT:
+            message = f"You hold {self.subject} or wait for it {own} times already."
+            raise NotNow(self._finding("full", message, "Leave the line where you no longer mean it."))
         return others
 
     def _place(self, data: Mapping[str, Any], deadline: str) -> Place:

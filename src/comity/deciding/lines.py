@@ -10,7 +10,7 @@ then it is in nobody's way any more, and the next may pass it, though it may sti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,15 @@ NAMED: Final = "name:"
 TOPIC: Final = "lease"
 """Under which renewals are noted: by :attr:`Place.renewal`, the time until when, in microseconds."""
 CLAIM_US: Final = limits.CLAIM_S * SECOND_US
+
+_NEAR: Final = 4
+"""Who has no more than so many ahead may be next any moment."""
+
+_REST_S: Final = 0.005
+"""For each who is ahead of one that isn't near: about what the shortest turns take."""
+
+_time: Final = lru_cache(4_096)(parse_time)
+"""The same few times are read again and again: by everybody who waits, whenever a line has moved."""
 
 Renewed = Callable[[str], str | None]
 """Return what was noted of a lease, by its :attr:`Place.renewal`."""
@@ -71,13 +80,14 @@ class Line:
 
     def __init__(self, places: Sequence[Place], now_us: int, renewed: Renewed) -> None:
         self.places = tuple(places)
+        self._claimed = [place for place in self.places if place.claimed is not None]
         self.now_us = now_us
         self._renewed = renewed
 
     @property
     def holders(self) -> list[Place]:
         """Return those who hold it now."""
-        return [place for place in self.places if place.claimed is not None and not self.is_over(place)]
+        return [place for place in self._claimed if not self.is_over(place)]
 
     @property
     def waiting(self) -> list[Place]:
@@ -101,11 +111,13 @@ class Line:
 
     def turn_of(self, place: Place) -> int | None:
         """Return since when a waiting place has its turn, or None where it hasn't."""
+        if any(holder.excludes(place) and self.end_of(holder) > self.now_us for holder in self._claimed):
+            return None
         return self._turns.get(place.hold)
 
     def blockers_of(self, place: Place) -> list[Place]:
         """Return those for whom a waiting place waits."""
-        before = [one for one in self.places if one.claimed is not None]
+        before = list(self._claimed)
         for other in self._order():
             if other is place:
                 break
@@ -117,7 +129,7 @@ class Line:
 
         For whom these wait in turn, it waits too: so a long line has few of them.
         """
-        nearest = [place for place in self.places if place.claimed is not None]
+        nearest = list(self._claimed)
         found: dict[str, dict[str, None]] = {}
         for place in self._order():
             ways: dict[str, None] = {}
@@ -145,7 +157,7 @@ class Line:
     def _turns(self) -> dict[str, int]:
         """Return since when places have their turn, by their holds."""
         turns: dict[str, int] = {}
-        before = [(place, self.end_of(place)) for place in self.places if place.claimed is not None]
+        before = [(place, self.end_of(place)) for place in self._claimed]
         for place in self._order():
             turn = self._turn(place, before)
             if turn is not None and not self.is_over(place):
@@ -155,13 +167,13 @@ class Line:
 
     def _turn(self, place: Place, before: Iterable[tuple[Place, int]]) -> int | None:
         """Return since when nobody of those before a place is in its way, or None where somebody is."""
-        turn = parse_time(place.joined_at)
+        turn = _time(place.joined_at)
         for other, until in before:
             if other.excludes(place):
                 if until > self.now_us:
                     return None
                 turn = max(turn, until)
-        return parse_time(place.turn_at) if place.turn_at else turn
+        return _time(place.turn_at) if place.turn_at else turn
 
     def _until(self, other: Place, turns: Mapping[str, int]) -> int:
         """Return until when a place is in the way of those behind it."""
@@ -171,7 +183,18 @@ class Line:
 
 def _told_end(place: Place) -> int:
     """Return when a place ends as far as its record tells."""
-    return parse_time(place.expires_at or place.deadline or place.joined_at)
+    return _time(place.expires_at or place.deadline or place.joined_at)
+
+
+def rest_in_line(ahead: int) -> float:
+    """Return for how many seconds one who waits needn't look at the line: the longer, the more are ahead.
+
+    A crowd whose every member looks at every commit has no time left for the one whose turn it is.
+
+    >>> rest_in_line(3), rest_in_line(60)
+    (0.0, 0.3)
+    """
+    return ahead * _REST_S if ahead > _NEAR else 0.0
 
 
 # -- names and tokens

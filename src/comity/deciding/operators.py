@@ -1,10 +1,11 @@
-"""Who is an operator: a human with a key, or the system's user as long as no human has one."""
+"""Who is an operator: a human with a key, or the system's user as long as no human has one; and what only operates."""
 
 from __future__ import annotations
 
 from comity import limits
 from comity.clock import parse_time
 from comity.deciding.case import Case
+from comity.model import refs
 from comity.model.filters import Condition, Query
 from comity.model.records import RecordState
 
@@ -17,6 +18,19 @@ def is_operator(case: Case) -> bool:
         return False
     query = Query("$agent", (Condition("key_status", "=", "active"),), limit=limits.AGENTS)
     return not any(_can_operate(state, case) for state in case.view.find(query))
+
+
+def is_inner(case: Case) -> bool:
+    """Tell whether a proposal does nothing but change records of Comity's own (S24).
+
+    Under an action, or with effects, it does something else as well, whatever its changes are.
+    """
+    return (
+        bool(case.changes)
+        and case.proposal.action is None
+        and not case.proposal.effects
+        and all(refs.is_built_in(change.record) for change in case.changes)
+    )
 
 
 def _can_operate(holder: RecordState, case: Case) -> bool:

@@ -22,7 +22,7 @@ from comity.model.built_in import AGENT, APPROVAL, DEFINITION, GRANT, HANDOFF, I
 from comity.model.decisions import Finding
 from comity.model.definition import AgentDefinition
 from comity.model.filters import Query
-from comity.model.proposals import AnyChange, Emit
+from comity.model.proposals import Emit
 from comity.model.records import RecordState
 from comity.model.texts import quote, show
 
@@ -171,6 +171,11 @@ class InForce:
         """Tell whether any may hold a record, or a field of one."""
         return bool(self._held.records)
 
+    @property
+    def has_pauses(self) -> bool:
+        """Tell whether any may pause an agent, or a role."""
+        return bool(self._held.agents)
+
     def on(self, record: Ref) -> list[Override]:
         """Return those that pin a record, or a field of it."""
         return self._among(self._held.records, record)
@@ -227,6 +232,15 @@ def override_of(state: RecordState) -> Override:
     )
 
 
+def is_paused(agent: str, view: View) -> bool:
+    """Tell whether an agent is paused, by its name or its role; humans never are."""
+    held = in_force(view)
+    if not held.has_pauses:
+        return False
+    known = view.agent(agent)
+    return known.kind != "human" and bool(held.of(known))
+
+
 def is_bound(case: Case) -> bool:
     """Tell whether the caller yields to overrides: everyone but a human with a key, and Comity itself."""
     return not is_human(case) and case.caller.known != "system"
@@ -237,9 +251,14 @@ def is_human(case: Case) -> bool:
     return case.agent.kind == "human" and case.caller.key is not None
 
 
-def still_works(changes: Iterable[AnyChange]) -> bool:
-    """Tell whether no override holds up any of these changes; False where there are none."""
-    works = [isinstance(change, Emit) and _is_let_go(change) for change in changes]
+def still_works(case: Case) -> bool:
+    """Tell whether no override holds up any of the changes; False where there are none.
+
+    Under an action, or with effects, a proposal does something else as well, and is held up.
+    """
+    if case.proposal.action is not None or case.proposal.effects:
+        return False
+    works = [isinstance(change, Emit) and _is_let_go(change) for change in case.changes]
     return bool(works) and all(works)
 
 

@@ -11,6 +11,7 @@ from comity import limits
 from comity.deciding import edges, shadow, tickets, turns
 from comity.deciding.case import Case, identify
 from comity.deciding.drafts import DraftEvent
+from comity.deciding.effects import told_of
 from comity.deciding.fold import draft
 from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT
 from comity.deciding.tickets import Waiting
@@ -19,7 +20,7 @@ from comity.errors import StoreError
 from comity.model import refs
 from comity.model.built_in import LEASE
 from comity.model.codec import encode
-from comity.model.decisions import NOTHING_NEXT, Finding, Outcome, Severity
+from comity.model.decisions import CONFLICTS, NOTHING_NEXT, Finding, Outcome, Severity
 from comity.model.definition import AgentDefinition
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
@@ -28,6 +29,7 @@ from comity.model.texts import show, tokens
 _MOVED_WHEN_CUT: Final = 10
 _NEXT_TOKENS: Final = limits.ANSWER_TOKENS * 2 // 5
 """Of two remedies; the rest of an answer is for what was found."""
+_IN_LINE: Final = "with a place in line, as others keep being faster: in_line='30s', or a lease with wait=…."
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -68,12 +70,14 @@ def judge(
         return _stop(severity, case, findings, content)
     drafted = case.draft
     said = _bounded(findings)
-    return Judgement("committed", case.agent, said, tuple(drafted.events), drafted.states, next_move(said))
+    wanted = told_of(drafted.states.values(), case.proposal.id) if case.effects else None
+    move = next_move(said) if wanted is None else f"{NOTHING_NEXT} {wanted}"
+    return Judgement("committed", case.agent, said, tuple(drafted.events), drafted.states, move)
 
 
 def _stop(severity: Severity, case: Case, findings: list[Finding], content: bytes) -> Judgement:
     """Return the judgement of what doesn't commit now: it is refused, or waits."""
-    said = _bounded(findings)
+    said = _bounded(findings if case.proposal.accept is None else [_refused_again(one) for one in findings])
     if severity == "refuse" or severity == "defer" or _is_transition(case):
         deferred = [finding for finding in findings if severity == "defer" == finding.severity]
         retry_when = next((until for finding in deferred if (until := finding.data.get("until"))), None)
@@ -87,15 +91,26 @@ def _stop(severity: Severity, case: Case, findings: list[Finding], content: byte
     return Judgement("pending", case.agent, said, tuple(opened.events), opened.states, move, waiting)
 
 
+def _refused_again(finding: Finding) -> Finding:
+    """Return what has moved since a repair saw it with the advice that keeps the next one from losing as well."""
+    if finding.code not in CONFLICTS:
+        return finding
+    remedy = f"{(finding.remedy or '').removesuffix('.')}, {_IN_LINE}"
+    return msgspec.structs.replace(finding, remedy=remedy, data=finding.data | {"again": True})
+
+
 def _is_transition(case: Case) -> bool:
-    """Tell whether a proposal changes a record of Comity's own: what answers a ticket can't wait under one."""
-    return any(refs.is_built_in(change.record) for change in case.changes)
+    """Tell whether a proposal changes a record of Comity's own: what answers a ticket can't wait under one.
+
+    What ends a step of a workflow answers none: it waits together with the step.
+    """
+    return case.caller.known != "workflow" and any(refs.is_built_in(change.record) for change in case.changes)
 
 
 def _settled(findings: list[Finding], evidence: frozenset[str], case: Case) -> list[Finding]:
     """Return findings without those that have been answered, and with what all other waits say of this one (S31)."""
     if evidence:
-        findings = [finding for finding in findings if tickets.key_of(finding) not in evidence]
+        findings = [finding for finding in findings if not evidence.issuperset(tickets.keys_of(finding))]
     severity = tickets.strongest(findings) if findings else "warn"
     if severity == "warn":
         return [*findings, *edges.judge_joining(case)] if LEASE in case.view.kind_revisions else findings

@@ -2,7 +2,8 @@
 
 A proposal meets few of them. First those go out that demand another agent or another
 action; this is known per agent and action, and kept. The rest is asked in chunks, each one
-expression that tells whether any of its rules may apply: mostly none does.
+expression that tells whether any of its rules may apply: mostly none does. Where there are
+many, chunks of chunks are asked first: what an expression costs is mostly that it is run.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, islice
-from typing import Final
+from typing import Final, TypeVar
 
 from comity.deciding.expressions import DEMANDED, FETCHED, Condition, Expression, any_of
 from comity.model.definition import AgentDefinition, RuleDefinition
 
-CHUNK: Final = 10
+CHUNK: Final = 8
 """Of rules asked in one go."""
+
+PARTS: Final = 8
+"""Of chunks asked in one go."""
 
 SELECTIONS_CACHED: Final = 1_024
 
+T = TypeVar("T")
 Key = tuple[str | None, ...]
 """What a proposal answers to each of ``DEMANDED``; None for whatever no rule demands."""
 
@@ -46,12 +51,14 @@ class CompiledRule:
 class Chunk:
     """Be rules about the same kinds; if ``gist`` doesn't hold, none of them applies.
 
-    ``is_fetching`` tells that the gist looks at what has to be looked up first.
+    ``is_fetching`` tells that the gist looks at what has to be looked up first. Where it has
+    ``parts``, these are the chunks that the rules are asked in.
     """
 
     gist: Expression
     rules: tuple[CompiledRule, ...]
     is_fetching: bool
+    parts: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +108,20 @@ def _demanded(rules: Sequence[CompiledRule]) -> dict[tuple[str, str], set[str]]:
 
 def _select(group: Group, given: Mapping[tuple[str, str], str | None]) -> Group:
     """Return what of a group may apply."""
-    chunks: list[Chunk] = []
-    for chunk in group.chunks:
-        rules = tuple(rule for rule in chunk.rules if _may_apply(rule, given))
-        if rules:
-            chunks.append(Chunk(chunk.gist, rules, chunk.is_fetching))
+    chunks = tuple(_some(group.chunks, given))
     roots = frozenset(root for chunk in chunks for rule in chunk.rules for root in rule.when.whole.roots)
-    return Group(group.kinds, roots, tuple(chunks))
+    return Group(group.kinds, roots, chunks)
+
+
+def _some(chunks: Iterable[Chunk], given: Mapping[tuple[str, str], str | None]) -> Iterator[Chunk]:
+    """Yield chunks with what of them may apply; one of whose parts but one may is that part."""
+    for chunk in chunks:
+        rules = tuple(rule for rule in chunk.rules if _may_apply(rule, given))
+        parts = tuple(_some(chunk.parts, given))
+        if len(parts) == 1:
+            yield from parts
+        elif rules:
+            yield Chunk(chunk.gist, rules, chunk.is_fetching, parts)
 
 
 def _may_apply(rule: CompiledRule, given: Mapping[tuple[str, str], str | None]) -> bool:
@@ -126,13 +140,22 @@ def _chunks(rules: Sequence[CompiledRule]) -> Iterator[Chunk]:
     """Yield rules in chunks, together those that look up the same; those that demand the same stay or go together."""
     ordered = sorted(rules, key=lambda rule: (_fetched(rule), _demands(rule)))
     for fetched, members in groupby(ordered, key=_fetched):
-        for part in _batched(members, CHUNK):
-            yield Chunk(any_of(map(_gist, part)), part, bool(fetched))
+        chunks = (Chunk(any_of(map(_gist, part)), part, bool(fetched)) for part in _batched(members, CHUNK))
+        yield from map(_joined, _batched(chunks, PARTS))
 
 
-def _batched(rules: Iterable[CompiledRule], size: int) -> Iterator[tuple[CompiledRule, ...]]:
-    """Yield rules in tuples of at most ``size``."""
-    left = iter(rules)
+def _joined(parts: tuple[Chunk, ...]) -> Chunk:
+    """Return chunks that look up the same as one."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    rules = tuple(rule for part in parts for rule in part.rules)
+    return Chunk(any_of(part.gist for part in parts), rules, first.is_fetching, parts)
+
+
+def _batched(given: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield what is given in tuples of at most ``size``."""
+    left = iter(given)
     while part := tuple(islice(left, size)):
         yield part
 

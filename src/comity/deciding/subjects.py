@@ -12,8 +12,10 @@ from comity.deciding.compile import Compiled
 from comity.deciding.expressions import FETCHED, Expression, variable_name
 from comity.deciding.view import Happened, Ref, View
 from comity.model import refs
+from comity.model.definition import ActionDefinition
 from comity.model.filters import Condition, Query
 from comity.model.records import RecordState
+from comity.model.texts import show
 
 Roots = dict[str, Any]
 """What an expression looks at, by its name there."""
@@ -33,16 +35,36 @@ def surroundings(case: Case) -> Roots:
         "action": {
             "name": case.proposal.action,
             "kind": action.kind if action else None,
-            "effects": list(action.effects) if action else [],
+            "effects": _effects(case, action),
         },
         "now": case.view.now_us,
     }
+
+
+def _effects(case: Case, action: ActionDefinition | None) -> list[str]:
+    """Return the effects that a proposal wants; of one that does nothing yet those that its action may have."""
+    if case.effects or case.changes or action is None:
+        return [effect.name for effect in case.effects]
+    return list(action.effects)
 
 
 def values_of(state: RecordState, compiled: Compiled) -> Roots:
     """Return a record's values, with the defaults of its kind and its id."""
     kind = compiled.kinds.get(state.kind)
     return {**(kind.defaults if kind is not None else {}), **state.values, "$id": state.id}
+
+
+def shown_values(expression: Expression, states: Iterable[RecordState], case: Case) -> list[str]:
+    """Return what an expression looks at, of records as they are now or as a proposal leaves them, and who wrote it."""
+    found: list[str] = []
+    chosen = tuple(states)
+    for root, field in sorted(expression.reads):
+        for state in chosen:
+            if variable_name(state.kind) == root and field in state.blame:
+                is_new = state.blame[field] > case.view.revision
+                by = case.agent.name if is_new else case.view.author(state, field).by
+                found.append(f"{state.ref}.{field} is {show(state.values.get(field))}, by {by}")
+    return found
 
 
 class Subjects:

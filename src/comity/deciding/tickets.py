@@ -19,7 +19,7 @@ from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.view import Ref, View
 from comity.model.built_in import APPROVAL, HANDOFF, QUEUE
 from comity.model.decisions import Decision, Finding, Severity, WaitsFor
-from comity.model.proposals import AnyChange, Caller, Emit, Known, Proposal
+from comity.model.proposals import AnyChange, Caller, Effect, Emit, Known, Proposal
 from comity.model.records import RecordState
 from comity.model.texts import listed, quote
 
@@ -55,19 +55,19 @@ def ticket_id(proposal: str) -> str:
     return proposal.replace("/", "~")
 
 
-def key_of(finding: Finding) -> str:
-    """Return what an answer to a finding is evidence for.
+def keys_of(finding: Finding) -> list[str]:
+    """Return what an answer to a finding is evidence for: a key for each subject on which it was met.
 
     It is the code and the subject, whether it asks or offers, the rule as it is worded now,
     and those who may answer: once a field belongs to others, the former owner's answer
     counts no more. No answer is evidence for what refuses.
     """
-    worded = finding.data.get("hash", "")
-    return f"{_about(finding)}|{finding.severity}|{worded}|{','.join(addressees(finding))}"
+    terms = f"{finding.severity}|{finding.data.get('hash', '')}|{','.join(addressees(finding))}"
+    return [f"{about}|{terms}" for about in _about(finding)]
 
 
-def _about(finding: Finding) -> str:
-    return f"{finding.code}|{finding.subject or ''}"
+def _about(finding: Finding) -> list[str]:
+    return [f"{finding.code}|{subject}" for subject in finding.data.get("met") or [finding.subject or ""]]
 
 
 def strongest(findings: Iterable[Finding]) -> Severity:
@@ -107,8 +107,8 @@ def wait(
         "subjects": ["/".join(ref) for ref in subjects][: limits.TICKET_SUBJECTS],
         "action": proposal.action,
         "reason": proposal.reason,
-        "summary": summary_of(proposal.changes),
-        "findings": [key_of(finding) for finding in group],
+        "summary": summary_of(proposal.changes, proposal.effects),
+        "findings": [key for finding in group for key in keys_of(finding)],
         "priority": max([proposal.priority, *(finding.data.get("priority", 0) for finding in group)]),
         "expires_at": format_time(expires),
     }
@@ -123,12 +123,12 @@ def wait(
 
 def _answerable(findings: Sequence[Finding]) -> tuple[list[Finding], list[str]]:
     """Return the findings that one answer can settle, with those who may give it: who may answer each of them."""
-    group, to = [findings[0]], addressees(findings[0])
+    group, to, count = [findings[0]], addressees(findings[0]), len(keys_of(findings[0]))
     for finding in findings[1:]:
         both = _shared(to, addressees(finding), finding.severity)
-        if both is not None and len(group) < limits.TICKET_FINDINGS:
+        if both is not None and count + len(keys_of(finding)) <= limits.TICKET_FINDINGS:
             group.append(finding)
-            to = both
+            to, count = both, count + len(keys_of(finding))
     return group, to
 
 
@@ -173,14 +173,16 @@ def _expiry(proposal: Proposal, findings: Iterable[Finding], now_us: int) -> int
     return max(min(times), now_us + 1)
 
 
-def summary_of(changes: Sequence[AnyChange]) -> str:
-    """Return in a few words what changes would do.
+def summary_of(changes: Sequence[AnyChange], effects: Sequence[Effect] = ()) -> str:
+    """Return in a few words what changes would do, and which effects are wanted.
 
-    >>> summary_of([Emit("ticket/1", "Closed")])
-    'emit Closed on ticket/1'
+    >>> summary_of([Emit("ticket/1", "Closed")], [Effect("email", "customer/acme")])
+    'effect email to customer/acme; emit Closed on ticket/1'
     """
-    shown = [_describe(change) for change in changes[:_SHOWN]]
-    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    wanted = [f"effect {one.name}" + (f" to {one.target}" if one.target else "") for one in effects]
+    told = [*wanted, *map(_describe, changes)]
+    shown = told[:_SHOWN]
+    more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return ("; ".join(shown) + more)[: limits.REASON_CHARS] or "no change of a record"
 
 
@@ -227,7 +229,7 @@ def _stands(ticket: RecordState, content: bytes) -> bool:
 def outdated(ticket: RecordState, findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings that a ticket was about, and which read otherwise by now: another owner, another rule."""
     about = {"|".join(key.split("|")[:2]) for key in ticket.values["findings"]}
-    return [finding for finding in findings if finding.severity != "warn" and _about(finding) in about]
+    return [finding for finding in findings if finding.severity != "warn" and not about.isdisjoint(_about(finding))]
 
 
 def caller_of(ticket: RecordState) -> Caller:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from comity import limits
 from comity.deciding.case import Case
+from comity.deciding.overrides import in_force, is_paused
 from comity.deciding.queues import BEHIND, Order, Place, Queue, is_in_line, place_of, writes_of
 from comity.deciding.tickets import addressees, ticket_id
 from comity.deciding.view import View
@@ -24,13 +25,19 @@ _DRAFTED: Final = b"queue drafted"
 
 
 def line_of(view: View, subject: str) -> Iterator[Place]:
-    """Yield who waits on a subject, in order; those whose time is over don't count."""
+    """Yield who waits on a subject, in order; those whose time is over don't count, nor those who are paused.
+
+    Whoever is paused keeps nobody waiting, and has its place again when it isn't any more.
+    """
     places: Iterable[Place] = _stored(view).on(subject)
     drafted = _drafted(view)
     if drafted.tickets:
         kept = (place for place in places if place.ticket not in drafted.tickets)
         places = merge(kept, drafted.queue.on(subject), key=_order)
-    return (place for place in places if place.expires > view.now_us)
+    waiting = (place for place in places if place.expires > view.now_us)
+    if not in_force(view).has_pauses:
+        return waiting
+    return (place for place in waiting if not is_paused(place.agent, view))
 
 
 def places_of(view: View, agent: str) -> list[Place]:
@@ -38,6 +45,13 @@ def places_of(view: View, agent: str) -> list[Place]:
     drafted = _drafted(view)
     kept = (place for ticket, place in _stored(view).of(agent).items() if ticket not in drafted.tickets)
     return [place for place in (*kept, *drafted.queue.of(agent).values()) if place.expires > view.now_us]
+
+
+def place_count(view: View, agent: str) -> int:
+    """Return how many places an agent has; they are counted one by one only where they may be too many."""
+    stored, drafted = _stored(view).of(agent), _drafted(view).queue.of(agent)
+    most = len(stored) + len(drafted)
+    return most if most < limits.TICKETS_PER_AGENT else len(places_of(view, agent))
 
 
 def place_under(view: View, ticket: str) -> Place | None:
@@ -159,8 +173,9 @@ def place_in(case: Case) -> Place:
     """Return where a proposal stands: where its ticket has it, or behind all of its priority who wait."""
     ticket = (QUEUE, ticket_id(case.proposal.id))
     state = case.view.record(ticket)
-    if state.version:
-        return place_of(state)
+    # An id is known for longer than a ticket can wait: one that has expired may be of an earlier life of the id.
+    if state.version and (place := place_of(state)).expires > case.view.now_us:
+        return place
     return Place(
         ticket="/".join(ticket),
         agent=case.agent.name,

@@ -1,7 +1,8 @@
 """What is said of kinds that aren't declared, and of records that a proposal is about but that aren't there.
 
 A rule doesn't apply where there is no subject of its kind (S28), so that a misspelt subject
-would pass every rule: where a rule may stop a proposal, what it is about must be there.
+would pass every rule: where a rule may stop a proposal, what it is about must be there. And
+where an action says of which kinds it needs subjects, nobody gets by without naming any.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from comity.model.filters import RECORD_ID_FIELD, Condition, Query
 from comity.model.texts import listed, suggestion
 
 UNKNOWN_SUBJECT: Final = "shape.unknown_subject"
+NO_SUBJECT: Final = "shape.no_subject"
 
 _HINTED: Final = 3
 """Of absent records for which the nearest one is looked up."""
@@ -53,6 +55,23 @@ def _is_near(left: str, right: str) -> bool:
         return name.lower().replace("_", "").replace("-", "").rstrip("s")
 
     return not refs.is_built_in(left) and fold(left) == fold(right)
+
+
+def judge_about(case: Case) -> Iterator[Finding]:
+    """Yield of which kinds an action needs a subject, where none is named, written or the target of an effect."""
+    action = case.compiled.actions.get(case.proposal.action or "")
+    if action is None or not action.about:
+        return
+    named = {kind for kind, _ in case.subjects}
+    for kind in action.about:
+        if kind not in named:
+            yield Finding(
+                NO_SUBJECT,
+                f"{action.name} is about a {kind}, and none is named.",
+                subject=action.name,
+                remedy=f"Name the record that it is about: about=['{kind}/…'].",
+                data={"kind": kind},
+            )
 
 
 def judge_subjects(case: Case) -> Iterator[Finding]:

@@ -78,6 +78,19 @@ class EventNeed(msgspec.Struct, frozen=True, tag=True):
     ordinal: int
 
 
+class CauseNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask whose commit a revision is, and what caused it."""
+
+    revision: int
+
+
+class TouchedNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask whether the commit of a revision changed a record."""
+
+    ref: Ref
+    revision: int
+
+
 class RecentNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for the events on a record after a time (microseconds), the newest ``limit``, first the newest.
 
@@ -112,6 +125,8 @@ Need = (
     | AuthorNeed
     | ChangedNeed
     | EventNeed
+    | CauseNeed
+    | TouchedNeed
     | RecentNeed
     | NotedNeed
 )
@@ -127,6 +142,16 @@ class Happened(msgspec.Struct, frozen=True, gc=False):
     record: str
     at: int
     fields: tuple[str, ...]
+
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """Be a commit as a link of a chain of causes: whose, under which action, and the event that led to it."""
+
+    revision: int
+    agent: str
+    action: str | None
+    cause: str | None
+    proposal: str | None = None
 
 
 class Author(msgspec.Struct, frozen=True, gc=False):
@@ -273,6 +298,11 @@ class View:
             total += filters.matches(query, state) - filters.matches(query, stored)
         return total
 
+    def has_more_than(self, most: int, query: Query) -> bool:
+        """Tell whether more records than so many meet a query's conditions now; mostly without a look at any."""
+        stored: int = self._fact(CountNeed(query))
+        return stored + len(self.changed(query.kind)) > most and self.count(query) > most
+
     def author(self, state: RecordState, field: str) -> Author:
         """Return who last changed a field of a record."""
         revision = state.blame.get(field, state.revision)
@@ -286,6 +316,14 @@ class View:
     def has_event(self, revision: int, ordinal: int) -> bool:
         """Tell whether the log holds an event; none of this batch can have been named by anyone yet."""
         return revision <= self.stored_revision and bool(self._fact(EventNeed(revision, ordinal)))
+
+    def cause(self, revision: int) -> Cause | None:
+        """Return a commit of the log as what led to something, or None; none of this batch can have led to anything."""
+        return self._fact(CauseNeed(revision))
+
+    def has_changed(self, ref: Ref, revision: int) -> bool:
+        """Tell whether a commit of the log changed a record."""
+        return self._fact(TouchedNeed(ref, revision))
 
     def recent(self, ref: Ref, since_us: int, limit: int, *, but: str | None = None) -> list[Happened]:
         """Return the events on a record after a time, newest first, at most ``limit``, without those of one agent."""

@@ -22,6 +22,10 @@ APPROVAL: Final = "$approval"
 QUEUE: Final = "$queue"
 OVERRIDE: Final = "$override"
 LEASE: Final = "$lease"
+ALERT: Final = "$alert"
+EFFECT: Final = "$effect"
+WORKFLOW: Final = "$workflow"
+TASK: Final = "$task"
 
 
 @cache

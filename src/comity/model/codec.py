@@ -20,6 +20,7 @@ from comity import limits
 from comity.errors import InvalidRequest, LimitExceeded
 from comity.model.decisions import Finding
 from comity.model.events import Commit, Event
+from comity.model.ids import Entropy
 from comity.model.proposals import Proposal
 from comity.model.spelling import misspelt
 
@@ -90,6 +91,12 @@ def content_digest(agent: str, encoded: bytes) -> bytes:
 def payload_digest(salt: bytes, payload: bytes) -> bytes:
     """Return the salted digest that stands for a payload in the chain."""
     return sha256(salt + payload).digest()
+
+
+def salts(entropy: Entropy, count: int) -> list[bytes]:
+    """Return so many salts."""
+    drawn = entropy(SALT_BYTES * count)
+    return [drawn[start : start + SALT_BYTES] for start in range(0, SALT_BYTES * count, SALT_BYTES)]
 
 
 def commit_payload(encoded: bytes, findings: Iterable[Finding]) -> bytes:

@@ -34,11 +34,13 @@ _LATER: Final = frozenset(
     {
         "definition.scan_outdated",
         "identity.paused",
+        "intent.too_many",
         "lease.held",
         "override.frozen",
         "override.pinned",
         "queue.behind",
         "queue.full",
+        "ticket.too_many",
         "ticket.waiting",
     }
 )

@@ -11,15 +11,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from comity import limits
+from comity.model.alerting import AlertsDefinition, CascadesDefinition
 from comity.model.decisions import Severity
 from comity.model.proposals import AgentKind, AnyChange
 from comity.model.records import Life
+from comity.model.workflows import LeaseDefinition, StepDefinition
 
 Freshness = Literal["seen", "relied"]
 BlindWrites = Literal["refuse", "warn", "allow"]
 OnRemoval = Literal["refuse", "detach", "cascade"]
 Mode = Literal["enforce", "shadow"]
 """Whether what a check finds stands in the way, or is only told (S22)."""
+Tls = Literal["starttls", "tls", "none"]
+"""How a line to a mail server is kept private: from its second word on, from the first, not at all."""
 
 
 class FieldDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -90,11 +95,50 @@ class KindDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
 
 
 class ActionDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Declare what agents do in business terms, and the effects that it may have."""
+    """Declare what agents do in business terms, the effects that it may have, and of which kinds it needs subjects."""
 
     name: str
     kind: str | None = None
     effects: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+
+
+class EffectDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare an act on the outside world.
+
+    ``kind`` is that of the records it may concern; where it is given, an effect needs such a
+    target. ``data`` is what its handler gets. It is held for ``hold_s`` seconds at least,
+    and released if ``still`` holds then; its key stays taken for ``window_s`` seconds.
+    What is held up is given up after ``patience_s``. A try may take ``timeout_s``; after
+    ``attempts`` of them it is put aside. ``webhook`` names the webhook that delivers it;
+    without one, a handler in Python does.
+    """
+
+    name: str
+    kind: str | None = None
+    data: tuple[FieldDefinition, ...] = ()
+    hold_s: int = 0
+    still: str | None = None
+    window_s: int = limits.EFFECT_WINDOW_S
+    patience_s: int = limits.EFFECT_PATIENCE_S
+    timeout_s: int = limits.EFFECT_TIMEOUT_S
+    attempts: int = limits.EFFECT_ATTEMPTS
+    webhook: str | None = None
+
+
+class WorkflowDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare work of several steps that Comity carries on by itself.
+
+    ``starters`` are the agents or roles that may start and cancel it, besides operators.
+    After ``deadline_s`` it goes backwards. What ``leases`` name it holds as long as it runs.
+    """
+
+    name: str
+    starters: tuple[str, ...] = ()
+    deadline_s: int = limits.WORKFLOW_DEADLINE_S
+    params: tuple[FieldDefinition, ...] = ()
+    leases: tuple[LeaseDefinition, ...] = ()
+    steps: tuple[StepDefinition, ...] = ()
 
 
 class AgentDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -135,6 +179,32 @@ class ChecksDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     gates: dict[str, Mode] = {}
     kinds: dict[str, dict[str, Mode]] = {}
     agents: dict[str, dict[str, Mode]] = {}
+
+
+class WebhookDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare an address that messages are sent to.
+
+    ``secret_env`` names the environment variables with the secrets by which they are signed:
+    several while one gives way to another. ``insecure`` lets them go by http to another machine.
+    """
+
+    name: str
+    url: str
+    secret_env: tuple[str, ...] = ()
+    timeout_s: int = limits.WEBHOOK_TIMEOUT_S
+    insecure: bool = False
+
+
+class MailDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare the server that mail is handed to, and who sends it; ``…_env`` name environment variables."""
+
+    host: str
+    sender: str
+    port: int
+    tls: Tls = "starttls"
+    user_env: str | None = None
+    password_env: str | None = None
+    timeout_s: int = limits.WEBHOOK_TIMEOUT_S
 
 
 class ExampleProposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -190,9 +260,15 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     agents: tuple[AgentDefinition, ...] = ()
     kinds: tuple[KindDefinition, ...] = ()
     actions: tuple[ActionDefinition, ...] = ()
+    effects: tuple[EffectDefinition, ...] = ()
+    workflows: tuple[WorkflowDefinition, ...] = ()
     rules: tuple[RuleDefinition, ...] = ()
     checks: ChecksDefinition = ChecksDefinition()
     tests: tuple[ExampleDefinition, ...] = ()
+    webhooks: tuple[WebhookDefinition, ...] = ()
+    mail: MailDefinition | None = None
+    alerts: AlertsDefinition = AlertsDefinition()
+    cascades: CascadesDefinition = CascadesDefinition()
     freshness: Freshness = "seen"
     blind_writes: BlindWrites | None = None
     undeclared: Literal["allow", "refuse"] = "refuse"

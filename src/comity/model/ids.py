@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from comity.clock import Clock
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The digit in which the variant stands, by the random one that is in its place."""
 
 
 class Entropy(Protocol):
@@ -23,8 +26,6 @@ def make_id(clock: Clock, entropy: Entropy) -> str:
     >>> len(make_id(SystemClock(), os.urandom))
     36
     """
-    random = int.from_bytes(entropy(10), "big")
-    high = (clock.wall_us() // 1000 & (1 << 48) - 1) << 16 | 0x7000 | random >> 68 & 0xFFF
-    low = 0x8000_0000_0000_0000 | random & (1 << 62) - 1
-    text = f"{high:016x}{low:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    random = entropy(10).hex()
+    time = f"{clock.wall_us() // 1000 & (1 << 48) - 1:012x}"
+    return f"{time[:8]}-{time[8:]}-7{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"

@@ -133,7 +133,28 @@ class QueryRead(msgspec.Struct, frozen=True, tag_field="of", tag="query", omit_d
 
 AnyRead = Read | Was | QueryRead
 
-Known = Literal["claimed", "os_user", "key", "token", "system"]
+
+class Effect(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Be an act on the outside world that a proposal wants: it waits in the outbox, and is judged again at release.
+
+    ``name`` is what the definition calls it, ``target`` the record that it concerns, ``data``
+    what its handler gets. Of the same effect on the same target only one is delivered for
+    each ``once``: unless given, for each intent (S35). ``hold_s`` makes it wait longer than
+    declared; ``still`` is what must hold at its release, besides what is declared (S34).
+    With ``claim`` whoever wants it is about to release it, and waits for what comes of it:
+    unless it is held, duties leave it alone for a moment, and there is one try.
+    """
+
+    name: str
+    target: str | None = None
+    data: dict[str, Any] = {}
+    once: str | None = None
+    hold_s: float | None = None
+    still: str | None = None
+    claim: bool = False
+
+
+Known = Literal["claimed", "os_user", "key", "token", "system", "workflow"]
 AgentKind = Literal["agent", "human", "service"]
 IfHeld = Literal["refuse", "queue"]
 IfForeign = Literal["refuse", "offer"]
@@ -143,7 +164,8 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be who proposes, and how that is known (S25).
 
     ``known`` is ``claimed`` (the process says so), ``os_user`` (the operating system says
-    so), ``key`` or ``token`` (a credential proves it), ``system`` (Comity itself).
+    so), ``key`` or ``token`` (a credential proves it), ``system`` (Comity itself),
+    ``workflow`` (Comity, doing a step of a workflow in the agent's name).
     ``key`` is the id, never the secret, of the key that was shown.
     """
 
@@ -164,7 +186,8 @@ class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc
     line; ``if_foreign`` the same of fields that belong to somebody else: be refused, or have
     the change offered to them. What waits does so until ``wait_until`` (microseconds, store
     time), or for ``wait_s`` seconds, at most; those of higher ``priority`` go first.
-    ``leases`` maps subjects to the fencing tokens under which it writes (S33).
+    ``leases`` maps subjects to the fencing tokens under which it writes (S33). ``effects``
+    are put into the outbox by the very commit (S34).
     """
 
     id: str
@@ -186,3 +209,4 @@ class Proposal(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc
     wait_s: int | None = None
     priority: int = 0
     leases: dict[str, str] = {}
+    effects: tuple[Effect, ...] = ()

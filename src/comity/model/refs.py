@@ -110,4 +110,4 @@ def parse_event_id(text: str) -> tuple[int, int]:
     """Return revision and ordinal of an event's address; raises InvalidReference."""
     if (found := _EVENT.match(text)) and int(found[2]) < limits.EVENTS_PER_COMMIT:
         return int(found[1]), int(found[2])
-    raise InvalidReference(f"{text[:40]!r} is no event: write revision.ordinal, such as '17.0'")
+    raise InvalidReference(f"{text[:40]!r} is no event: write revision.ordinal, such as '17.0', as history shows it")

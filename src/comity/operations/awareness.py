@@ -134,10 +134,25 @@ class NewsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 # -- the inbox
 
-InboxKind = Literal["offer", "approval", "answer", "lifted", "turn", "broken", "override"]
+InboxKind = Literal[
+    "offer",
+    "approval",
+    "answer",
+    "lifted",
+    "turn",
+    "broken",
+    "changed",
+    "effect",
+    "override",
+    "alert",
+    "task",
+    "workflow",
+]
 """What an item is: put to its agent as an offer or for approval; an answer to what it
 proposed; a deferral that is lifted; its turn in a line; a change under an announced intent;
-something that a human holds."""
+a change of what it holds, waits for, offered or watches; an effect that it wants and that
+didn't get out; something that a human holds; an alert, put to humans; a task of a workflow, or, to humans,
+a workflow that is stuck."""
 
 
 class InboxItem(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):

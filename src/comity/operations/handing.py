@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from comity.model.decisions import Decision, Finding, WaitsFor
-from comity.model.proposals import AnyChange, Proposal
+from comity.model.proposals import AnyChange, Effect, Proposal
 from comity.operations import texts
 from comity.operations.arguments import Answer, Fields, Limit, Reason, Ref, Request
 from comity.operations.writing import Write
@@ -120,8 +120,8 @@ class TicketAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Be a proposal that waits for somebody's answer.
 
     ``to`` are the agents or roles who may give it: for an approval, nobody named means any
-    human. ``changes`` is just what would be done, ``findings`` what stands in its way.
-    ``reason`` is the proposer's own word. ``is_escalated`` tells that ``escalates_to`` (nobody
+    human. ``changes`` and ``effects`` are just what would be done, ``findings`` what stands in its
+    way. ``reason`` is the proposer's own word. ``is_escalated`` tells that ``escalates_to`` (nobody
     named: any human) may answer too by now.
     """
 
@@ -133,6 +133,7 @@ class TicketAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     opened_at: str
     expires_at: str
     changes: tuple[AnyChange, ...] = ()
+    effects: tuple[Effect, ...] = ()
     subjects: tuple[str, ...] = ()
     action: str | None = None
     reason: str | None = None

@@ -158,11 +158,12 @@ class Left(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class RevertAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Be what a revert did: its decisions, the fields it put back, and what it left."""
+    """Be what a revert did: its decisions, the fields it put back, the effects it cancelled, and what it left."""
 
     decisions: tuple[Decision, ...]
     reverted: tuple[Difference, ...]
     left: tuple[Left, ...]
+    cancelled: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return texts.reverted(self)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
+from comity.model.built_in import EFFECT
 from comity.model.decisions import Finding
 from comity.model.proposals import Known
 from comity.model.texts import counted, listed, quote
@@ -78,6 +80,20 @@ class AgentReport(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     refused: int = 0
     waited: int = 0
     would: int = 0
+
+
+_OF_EFFECTS: Final = ("effect", "target", "data", "state", "answer", "held_up", "error")
+
+
+def reported(event: EventAnswer) -> EventAnswer:
+    """Return an event as people are shown it in a report: of an effect only what was to be sent, and what became of it.
+
+    Programs get all of it, and so does the history.
+    """
+    if not event.record.startswith(f"{EFFECT}/"):
+        return event
+    was = {name: event.was[name] for name in _OF_EFFECTS if name in event.was}
+    return msgspec.structs.replace(event, was=was, data={})
 
 
 class Step(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):

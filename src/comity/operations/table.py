@@ -7,6 +7,16 @@ from typing import Final, Literal
 import msgspec
 
 from comity.model.decisions import Decision
+from comity.operations.alerting import (
+    AcknowledgeAlert,
+    AlertsAnswer,
+    ListAlerts,
+    ResolveAlert,
+    ScanAlerts,
+    ScanAnswer,
+    Trace,
+    TraceAnswer,
+)
 from comity.operations.arguments import Request
 from comity.operations.awareness import (
     Acknowledge,
@@ -20,6 +30,34 @@ from comity.operations.awareness import (
     ShowInbox,
     TellNews,
     WithdrawIntent,
+)
+from comity.operations.effecting import (
+    CancelAnswer,
+    CancelEffects,
+    EffectAnswer,
+    EffectsAnswer,
+    ListEffects,
+    RetryEffect,
+    RunAnswer,
+    RunEffects,
+    ShowEffect,
+)
+from comity.operations.feeding import (
+    Confirm,
+    Consume,
+    ConsumeAnswer,
+    ConsumerAnswer,
+    ConsumersAnswer,
+    FeedAnswer,
+    ForgetConsumer,
+    ListConsumers,
+    ListWatches,
+    ReadFeed,
+    ResetConsumer,
+    Unwatch,
+    Watch,
+    WatchAnswer,
+    WatchesAnswer,
 )
 from comity.operations.handing import (
     Accept,
@@ -103,6 +141,19 @@ from comity.operations.ruling import (
     RunRuleTests,
 )
 from comity.operations.waiting import ListQueue, QueueAnswer, Release, Wait
+from comity.operations.working import (
+    CancelWorkflow,
+    FailTask,
+    FinishTask,
+    ListTasks,
+    ListWorkflows,
+    ResumeWorkflow,
+    ShowWorkflow,
+    Start,
+    TasksAnswer,
+    WorkflowAnswer,
+    WorkflowsAnswer,
+)
 from comity.operations.writing import (
     Add,
     Append,
@@ -179,6 +230,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _row("news", TellNews, NewsAnswer, "read"),
     _row("inbox", ShowInbox, InboxAnswer, "read", command="inbox list"),
     _row("acknowledge", Acknowledge, AcknowledgeAnswer, "write", command="inbox ack"),
+    _row("watch", Watch, WatchAnswer, "write", command="inbox watch"),
+    _row("unwatch", Unwatch, WatchesAnswer, "write", command="inbox unwatch"),
+    _row("watches", ListWatches, WatchesAnswer, "read", command="inbox watches"),
+    _row("feed", ReadFeed, FeedAnswer, "read"),
+    _row("consume", Consume, ConsumeAnswer, "write", command="consumers read"),
+    _row("confirm", Confirm, ConsumerAnswer, "write", command="consumers confirm"),
+    _row("consumers", ListConsumers, ConsumersAnswer, "read", command="consumers list"),
+    _row("reset_consumer", ResetConsumer, ConsumerAnswer, "operate", command="consumers reset"),
+    _row("forget_consumer", ForgetConsumer, ConsumerAnswer, "operate", command="consumers forget"),
     _row("report", Report, ReportAnswer, "read"),
     _row("rules", ListRules, RulesAnswer, "read", command="rules list"),
     _row("test_rules", RunRuleTests, RuleTestsAnswer, "read", command="rules test"),
@@ -186,8 +246,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _row("rollback", Rollback, ApplyAnswer, "operate", command="rules rollback"),
     _row("overrides", ListOverrides, OverridesAnswer, "read", command="override list"),
     _row("pin", Pin, Decision, "operate", command="override pin"),
-    _row("pause", Pause, Decision, "operate", command="override pause"),
-    _row("freeze", Freeze, Decision, "operate", command="override freeze"),
+    _row("pause", Pause, Decision, "operate", command="pause"),
+    _row("freeze", Freeze, Decision, "operate", command="freeze"),
     _row("lift", Lift, Decision, "operate", command="override lift"),
     _row("leases", ListLeases, LeasesAnswer, "read", command="leases list"),
     _row("take_lease", TakeLease, LeaseAnswer, "write", command="leases take"),
@@ -210,6 +270,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _row("wait", Wait, Decision, "read"),
     _row("queue", ListQueue, QueueAnswer, "read", command="queue list"),
     _row("release", Release, Decision, "write", command="queue release"),
+    _row("effects", ListEffects, EffectsAnswer, "read", command="effects list"),
+    _row("effect", ShowEffect, EffectAnswer, "read", command="effects show"),
+    _row("cancel_effects", CancelEffects, CancelAnswer, "write", command="effects cancel"),
+    _row("retry_effect", RetryEffect, Decision, "operate", command="effects retry"),
+    _row("run_effects", RunEffects, RunAnswer, "operate", command="effects run"),
+    _row("alerts", ListAlerts, AlertsAnswer, "read", command="alerts list"),
+    _row("acknowledge_alert", AcknowledgeAlert, Decision, "operate", command="alerts ack"),
+    _row("resolve_alert", ResolveAlert, Decision, "operate", command="alerts resolve"),
+    _row("scan_alerts", ScanAlerts, ScanAnswer, "read", command="alerts scan"),
+    _row("trace", Trace, TraceAnswer, "read"),
+    _row("workflows", ListWorkflows, WorkflowsAnswer, "read", command="workflows list"),
+    _row("start", Start, WorkflowAnswer, "write", command="workflows start"),
+    _row("workflow", ShowWorkflow, WorkflowAnswer, "read", command="workflows show"),
+    _row("cancel_workflow", CancelWorkflow, Decision, "write", command="workflows cancel"),
+    _row("resume_workflow", ResumeWorkflow, Decision, "operate", command="workflows resume"),
+    _row("tasks", ListTasks, TasksAnswer, "read", command="tasks list"),
+    _row("finish_task", FinishTask, Decision, "write", command="tasks done"),
+    _row("fail_task", FailTask, Decision, "write", command="tasks fail"),
     _row("import", Import, ImportAnswer, "write"),
     _row("export", Export, ExportAnswer, "read"),
     _row("stats", Stats, StatsAnswer, "read"),

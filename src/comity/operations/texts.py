@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from comity.model.texts import counted, field_name, listed, quote, show
 
 if TYPE_CHECKING:
-    from comity.model.proposals import AnyChange
+    from comity.model.proposals import AnyChange, Effect
     from comity.operations.handing import FactAnswer, GrantAnswer, GrantsAnswer, TicketAnswer, TicketsAnswer
     from comity.operations.looking_back import (
         DiffAnswer,
@@ -151,6 +151,8 @@ def reverted(answer: RevertAnswer) -> str:
         text = _lines(f"{verb} {count}:", [difference(one) for one in answer.reverted])
     else:
         text = "Nothing was put back."
+    if answer.cancelled:
+        text += "\n" + _lines(f"Cancelled {counted(len(answer.cancelled), 'effect')}:", list(answer.cancelled))
     if not answer.left:
         return text
     return f"{text}\n" + _lines(f"Left {counted(len(answer.left), 'field')} alone:", [left(one) for one in answer.left])
@@ -195,12 +197,20 @@ def tickets(answer: TicketsAnswer) -> str:
 def ticket(answer: TicketAnswer) -> str:
     """Return one waiting proposal: whose, what it would do, why, and whether what it rests on is still so."""
     whom = listed(answer.to, 3) or ("any human" if answer.waits_for == "human" else "its turn")
-    would = listed([wanted(change) for change in answer.changes], 3) or f"act on {listed(answer.subjects, 3)}"
+    deeds = [*map(wanted_effect, answer.effects), *map(wanted, answer.changes)]
+    would = listed(deeds, 3) or f"act on {listed(answer.subjects, 3)}"
     why = f": {quote(answer.reason)}" if answer.reason else ""
     moved = [str(one) for one in answer.facts if not one.is_so]
     basis = f"; moved since: {listed(moved, 2)}" if moved else "; all it rests on is still so" if answer.facts else ""
     others = f", escalated to {listed(answer.escalates_to, 3) or 'any human'}" if answer.is_escalated else ""
     return f"{answer.ticket}: {answer.agent} would {would}{why} (for {whom}{others}, until {answer.expires_at}{basis})"
+
+
+def wanted_effect(effect: Effect) -> str:
+    """Return what an effect would do outside, with what its handler would get."""
+    shown = listed([f"{name}={show(value)}" for name, value in effect.data.items()], 4)
+    target = f" to {effect.target}" if effect.target else ""
+    return f"have the effect {effect.name}{target}{f' ({shown})' if shown else ''}"
 
 
 def wanted(change: AnyChange) -> str:

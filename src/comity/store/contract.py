@@ -65,12 +65,24 @@ class EventFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     limit: int = 100
 
 
+class LogFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Choose events by several of each: or-ed inside one, and-ed across; what is empty lets everything pass."""
+
+    kinds: tuple[str, ...] = ()
+    records: tuple[Ref, ...] = ()
+    types: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
 class AnsweredFilter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Choose answers that made no commit. ``since_us`` is store time."""
+    """Choose answers that made no commit. ``since_us`` and ``until_us`` are store time, both inclusive."""
 
     agent: str | None = None
     outcome: str | None = None
     since_us: int = 0
+    until_us: int | None = None
+    oldest_first: bool = False
     limit: int = 100
 
 
@@ -170,12 +182,16 @@ class Snapshot(Protocol):
         """Return whole commits after a revision, in order, each with its events."""
         ...
 
+    def search_log(self, chosen: LogFilter, after: int, upto: int) -> Iterator[Event]:
+        """Yield the events chosen of the commits behind one revision, up to another, in order; few are in memory."""
+        ...
+
     def answers(self, proposals: Sequence[str]) -> dict[str, Commit | Answered]:
         """Return what was answered under these ids, without those that are new."""
         ...
 
     def answered(self, chosen: AnsweredFilter) -> list[Answered]:
-        """Return the answers chosen that made no commit, newest first."""
+        """Return the answers chosen that made no commit, newest first unless asked otherwise."""
         ...
 
     def keys(self, agent: str | None = None) -> list[KeyRow]:
@@ -190,8 +206,8 @@ class Snapshot(Protocol):
         """Return the bookkeeping of a topic, all of it or under these names, without those that never were."""
         ...
 
-    def caused_by(self, revision: int, ordinal: int, limit: int) -> list[Commit]:
-        """Return the commits that name an event as their cause, in order."""
+    def caused_by(self, revision: int, ordinal: int | None, limit: int) -> list[Commit]:
+        """Return the commits that name an event, or with None any of a commit, as their cause, in order."""
         ...
 
     def statistics(self) -> Statistics:
@@ -249,6 +265,13 @@ class Store(Protocol):
 
     def note(self, topic: str, entries: Mapping[str, str | None]) -> None:
         """Keep bookkeeping, outside the log (S18): visible to all at once, without a sync of its own; None forgets."""
+        ...
+
+    def exchange(self, topic: str, name: str, was: str | None, now: str | None) -> bool:
+        """Keep bookkeeping in place of what is expected there, None being nothing; return whether just that was there.
+
+        Nobody can come in between: of several who expect the same, one succeeds.
+        """
         ...
 
     def wait(self, revision: int, timeout_s: float) -> bool:

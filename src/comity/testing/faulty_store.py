@@ -27,7 +27,7 @@ from comity.model.events import Answered
 from comity.model.records import RecordState
 from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
 
-Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "put_key", "index"]
+Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "index"]
 Side = Literal["before", "after"]
 
 
@@ -117,6 +117,11 @@ class FaultyStore:
         """Keep bookkeeping."""
         with self.at("note"):
             self._store.note(topic, entries)
+
+    def exchange(self, topic: str, name: str, was: str | None, now: str | None) -> bool:
+        """Keep bookkeeping in place of what is expected there."""
+        with self.at("exchange"):
+            return self._store.exchange(topic, name, was, now)
 
     def wait(self, revision: int, timeout_s: float) -> bool:
         """Wait until the head is past a revision."""

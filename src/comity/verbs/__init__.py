@@ -17,8 +17,11 @@ from comity.errors import InvalidRequest
 from comity.model.proposals import Caller
 from comity.operations import Request
 from comity.verbs import (
+    alerts,
     approvals,
     definitions,
+    effects,
+    feed,
     grants,
     handoffs,
     history,
@@ -35,9 +38,13 @@ from comity.verbs import (
     reverting,
     rules,
     statistics,
+    tasks,
+    tracing,
     transfer,
     verifying,
     waiting,
+    watches,
+    workflows,
 )
 from comity.verbs.engine import Engine, Progress
 
@@ -80,6 +87,15 @@ VERBS: Final[dict[type[Request], Verb]] = {
     operations.TellNews: news.tell,
     operations.ShowInbox: inbox.show,
     operations.Acknowledge: inbox.acknowledge,
+    operations.Watch: watches.watch,
+    operations.Unwatch: watches.unwatch,
+    operations.ListWatches: watches.list_watches,
+    operations.ReadFeed: feed.read,
+    operations.Consume: feed.consume,
+    operations.Confirm: feed.confirm,
+    operations.ListConsumers: feed.list_consumers,
+    operations.ResetConsumer: feed.reset,
+    operations.ForgetConsumer: feed.forget,
     operations.Report: report.report,
     operations.ListRules: rules.list_rules,
     operations.RunRuleTests: rules.run_tests,
@@ -111,13 +127,33 @@ VERBS: Final[dict[type[Request], Verb]] = {
     operations.Wait: waiting.wait,
     operations.ListQueue: queue.list_queue,
     operations.Release: queue.release,
+    operations.ListAlerts: alerts.list_alerts,
+    operations.AcknowledgeAlert: alerts.acknowledge,
+    operations.ResolveAlert: alerts.resolve,
+    operations.ScanAlerts: alerts.scan_alerts,
+    operations.Trace: tracing.trace,
+    operations.ListEffects: effects.list_effects,
+    operations.ShowEffect: effects.show_effect,
+    operations.CancelEffects: effects.cancel,
+    operations.RetryEffect: effects.retry,
+    operations.RunEffects: effects.run,
+    operations.ListWorkflows: workflows.list_workflows,
+    operations.Start: workflows.start,
+    operations.ShowWorkflow: workflows.show,
+    operations.CancelWorkflow: workflows.cancel,
+    operations.ResumeWorkflow: workflows.resume,
+    operations.ListTasks: tasks.list_tasks,
+    operations.FinishTask: tasks.finish,
+    operations.FailTask: tasks.fail,
     operations.Import: transfer.import_file,
     operations.Export: transfer.export_file,
     operations.Stats: statistics.stats,
 }
 
 
-TELLING: Final = frozenset({operations.Backtest, operations.Import, operations.Export, operations.Verify})
+TELLING: Final = frozenset(
+    {operations.Backtest, operations.Import, operations.Export, operations.Verify, operations.ScanAlerts}
+)
 """The requests whose verbs tell how far they are."""
 
 

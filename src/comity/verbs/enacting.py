@@ -106,6 +106,7 @@ def _changes(old: Compiled, new: Compiled) -> Iterator[str]:
         ("agent", {one.name: one for one in before.agents}, {one.name: one for one in after.agents}),
         ("kind", {one.name: one for one in before.kinds}, {one.name: one for one in after.kinds}),
         ("action", {one.name: one for one in before.actions}, {one.name: one for one in after.actions}),
+        ("webhook", {one.name: one for one in before.webhooks}, {one.name: one for one in after.webhooks}),
         ("test", {one.name: one for one in before.tests}, {one.name: one for one in after.tests}),
     ):
         yield from _different(what, were, are)
@@ -113,8 +114,9 @@ def _changes(old: Compiled, new: Compiled) -> Iterator[str]:
     for setting in ("name", "freshness", "blind_writes", "undeclared"):
         if getattr(before, setting) != getattr(after, setting):
             yield f"~ {setting} = {getattr(after, setting)}"
-    if before.checks != after.checks:
-        yield "~ checks"
+    for setting in ("checks", "mail", "alerts", "cascades"):
+        if getattr(before, setting) != getattr(after, setting):
+            yield f"~ {setting}"
 
 
 def _different(what: str, before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeGuard
 
 from comity.clock import Clock, format_time, parse_time
+from comity.coordination.alert_post import AlertPost
 from comity.coordination.duties import Duties, DutyThread
 from comity.coordination.news import Listening, Presences
+from comity.coordination.outbox import Outbox
+from comity.coordination.watching import Watch
+from comity.coordination.workflows import Workflows
 from comity.coordinator import Coordinator, EntropyPool, Submission, submit
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
+from comity.feed import Callbacks
 from comity.lane import Answer, Lane
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy, make_id
@@ -33,7 +38,12 @@ class Engine:
         self.lane = Lane(self.coordinator.decide)
         self.presences = Presences()
         self.listening = Listening(store)
+        self.callbacks = Callbacks(store)
+        self.outbox = Outbox(self)
+        self.workflows = Workflows(self)
         self.duties = Duties(self)
+        self.watch = Watch(self)
+        self.alert_post = AlertPost(self)
         self._duty: DutyThread | None = None
         with store.snapshot() as snapshot:
             self.coordinator.prime(snapshot)
@@ -67,7 +77,13 @@ class Engine:
         self, proposals: Iterable[Proposal], caller: Caller, *, is_new: bool = False, dry: bool = False
     ) -> list[Answer]:
         """Return the decisions on proposals that share commits, in order; one that fails alone has its error."""
-        ready = [_ready(proposal, caller, is_new=is_new, dry=dry) for proposal in proposals]
+        return self._submit([_ready(proposal, caller, is_new=is_new, dry=dry) for proposal in proposals])
+
+    def propose_each(self, steps: Iterable[tuple[Proposal, Caller]], *, dry: bool = False) -> list[Answer]:
+        """Return the same for proposals of several callers."""
+        return self._submit([_ready(proposal, caller, is_new=False, dry=dry) for proposal, caller in steps])
+
+    def _submit(self, ready: Sequence[Submission | InvalidRequest]) -> list[Answer]:
         answers = iter(self.lane.submit_many([one for one in ready if isinstance(one, Submission)]))
         return [next(answers) if isinstance(one, Submission) else one for one in ready]
 
@@ -80,13 +96,21 @@ class Engine:
     def do_duties(self) -> None:
         """Do what is due, in a thread of its own, from now until the workspace is closed."""
         if self._duty is None:
-            self._duty = DutyThread(self.duties, self.store)
+            self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post)
+
+    @property
+    def does_duties(self) -> bool:
+        """Tell whether this process does what is due."""
+        return self._duty is not None
 
     def close(self) -> None:
         """Answer what waits, then release the store."""
         if self._duty is not None:
             self._duty.stop()
+        self.outbox.close()
+        self.alert_post.close()
         self.listening.close()
+        self.callbacks.close()
         self.lane.close()
         self.store.close()
 

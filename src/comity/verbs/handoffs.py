@@ -14,7 +14,7 @@ from comity import limits
 from comity.coordination import handoffs
 from comity.coordination.approvals import is_escalated
 from comity.coordination.handoffs import Fact, Part, Waiting
-from comity.coordination.waiting import ticket_meant
+from comity.coordination.tickets import ticket_meant
 from comity.deciding.case import identify
 from comity.deciding.tickets import WAITS_OF
 from comity.errors import InvalidRequest, LimitExceeded, NotFound
@@ -71,7 +71,8 @@ def split(engine: Engine, caller: Caller, request: Split) -> SplitAnswer:
     Each part rests on what the whole rests on, as of the commit of the first, but for what
     other parts write. What is refused as a whole isn't split, and unless the own part is
     committed nothing is offered. The parts have ids of their own, so that a repeat goes on
-    where an earlier attempt was cut off (S7).
+    where an earlier attempt was cut off (S7). Raises InvalidRequest for parts with effects:
+    these would be done before the others have decided.
     """
     whole = _offered(request.proposal, request.ttl)
     with engine.store.snapshot() as snapshot:
@@ -80,6 +81,11 @@ def split(engine: Engine, caller: Caller, request: Split) -> SplitAnswer:
         is_begun = bool(snapshot.answers([f"{whole.id}.own", f"{whole.id}.1"]))
     if len(parts) < 2 or not (is_begun or engine.propose(whole, caller, dry=True).is_pending):
         return SplitAnswer(decisions=(engine.propose(whole, caller),))
+    if whole.effects:
+        raise InvalidRequest(
+            "effects: they would be done before the others have decided about their parts; offer it as a whole,"
+            " or want the effects once all parts are committed"
+        )
     decisions: list[Decision] = []
     if not parts[0].owners:
         own = engine.propose(_own(whole, *parts), caller)
@@ -219,6 +225,7 @@ def _ticket(snapshot: Snapshot, ticket: RecordState, held: CommitPayload | None,
         opened_at=values["opened_at"],
         expires_at=values["expires_at"],
         changes=held.proposal.changes if held else (),
+        effects=held.proposal.effects if held else (),
         subjects=tuple(values.get("subjects", ())),
         action=values.get("action"),
         reason=values.get("reason"),

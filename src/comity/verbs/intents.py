@@ -11,7 +11,7 @@ from comity.clock import SECOND_US, format_time
 from comity.coordination import intents
 from comity.coordination.news import Look, news_of
 from comity.deciding.case import identify
-from comity.deciding.unknown import UNKNOWN_SUBJECT
+from comity.deciding.unknown import NO_SUBJECT, UNKNOWN_SUBJECT
 from comity.errors import InvalidRequest, LimitExceeded, Pending, Refused
 from comity.model import refs
 from comity.model.built_in import INTENT
@@ -81,7 +81,12 @@ def _judge(engine: Engine, caller: Caller, request: Announce) -> Decision:
         return verdict
     about = tuple(record for record in request.about if record not in absent)
     verdict = engine.propose(replace(planned, about=about), caller, is_new=True, dry=True)
-    return replace(verdict, findings=(*verdict.findings, *absent.values()))
+    kinds = {refs.split(record)[0] for record in absent if record is not None}
+    # The subject that its action needs is one of those that aren't there yet.
+    found = tuple(one for one in verdict.findings if one.code != NO_SUBJECT or one.data["kind"] not in kinds)
+    is_clear = verdict.outcome == "refused" and all(one.severity == "warn" for one in found)
+    outcome = "allowed" if is_clear else verdict.outcome
+    return replace(verdict, outcome=outcome, findings=(*found, *absent.values()))
 
 
 def _take_place(engine: Engine, caller: Caller, request: Announce, intent: str) -> LeaseAnswer:

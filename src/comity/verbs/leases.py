@@ -8,13 +8,14 @@ the lease is still good and the note that it goes on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from time import sleep
 
 from comity import limits
 from comity.clock import SECOND_US, format_time
 from comity.coordination import leases
 from comity.coordination.leases import Terms
 from comity.deciding.leasing import lapsed
-from comity.deciding.lines import TOPIC, Line, Place, token_of
+from comity.deciding.lines import TOPIC, Line, Place, rest_in_line, token_of
 from comity.errors import InvalidRequest, LimitExceeded, NotFound, Refused
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
@@ -145,6 +146,10 @@ class _Look:
         """Return when the first of these places ends."""
         return min(self.lines[subject].end_of(place) for subject, place in places.items())
 
+    def ahead_of(self, places: Mapping[str, Place]) -> int:
+        """Return how many are ahead, in the longest of these lines."""
+        return max(len(self.lines[subject].blockers_of(place)) for subject, place in places.items())
+
     def lease(self, agent: str, places: Mapping[str, Place], until: int) -> LeaseAnswer:
         """Return places that are held as the lease that they are."""
         [*_, place] = places.values()
@@ -224,13 +229,21 @@ class _Taking:
                 deadline = look.end_of(places)
                 if self._has_claimed(look, places):
                     return self.answer()
-                self._engine.store.wait(look.head.revision, _span(look))
+                self._pause(look, places)
             if look.now_us < deadline:
                 raise Refused(look.refusal(self._engine.make_id(), self._caller.agent, self.hold))
         except BaseException:
             self._leave()
             raise
         return self._last_try()
+
+    def _pause(self, look: _Look, places: Mapping[str, Place]) -> None:
+        """Wait until a line may have moved, or where many are ahead, until it is worth a look."""
+        rest_s = rest_in_line(look.ahead_of(places))
+        if rest_s:
+            sleep(min(rest_s, _span(look)))
+        else:
+            self._engine.store.wait(look.head.revision, _span(look))
 
     def look_once(self) -> LeaseAnswer:
         """Return the lease if its turn has come in all lines, else the place in line; raises Refused without one."""
@@ -265,7 +278,7 @@ class _Taking:
             agent=agent,
             state="waiting",
             expires_at=format_time(look.end_of(waiting)),
-            ahead=max(len(look.lines[subject].blockers_of(place)) for subject, place in waiting.items()),
+            ahead=look.ahead_of(waiting),
         )
 
     def _look(self) -> _Look:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from comity import limits
+from comity.coordination.detectors.subjects import record_of
 from comity.deciding.compile import Compiled
 from comity.errors import NotFound
 from comity.model import refs
+from comity.model.alerting import DETECTORS
+from comity.model.built_in import ALERT, EFFECT, WORKFLOW
 from comity.model.filters import Condition, Query
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, suggestion
@@ -87,6 +90,45 @@ def check_party(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
     known = {*compiled.agents, *(agent.role for agent in compiled.agents.values()), *snapshot.agents()}
     if name not in known:
         raise _not_found("agent or role", name, known, "Agents and roles")
+
+
+def check_detector(name: str) -> None:
+    """Raise NotFound for a detector that there isn't."""
+    known = {detector.name for detector in DETECTORS}
+    if name not in known:
+        raise _not_found("detector", name, known, "Detectors")
+
+
+def check_suspected(snapshot: Snapshot, compiled: Compiled, subject: str) -> None:
+    """Raise NotFound for what no alert can be about: a record that never was, or else what none was ever about."""
+    if _is_used(snapshot, ALERT, "subject", subject):
+        return
+    if "/" in subject:
+        check_record(snapshot, compiled, refs.split(record_of(subject)))
+        return
+    found = snapshot.find(Query(ALERT, limit=limits.QUERY_RECORDS, life="any")) if ALERT in snapshot.kinds() else []
+    known = {*compiled.agents, *snapshot.agents(), *(state.values["subject"] for state in found)}
+    if subject not in known:
+        hint = suggestion(refs.nearest(subject, sorted(known))) or ": name a record, an agent, or what alerts name"
+        raise NotFound(f"no alert was ever about {subject[: limits.NAME_CHARS]!r}{hint}")
+
+
+def check_workflow(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
+    """Raise NotFound for a workflow that is neither declared nor was ever started."""
+    if name not in compiled.workflows and not _is_used(snapshot, WORKFLOW, "workflow", name):
+        raise _not_found("workflow", name, compiled.workflows, "Workflows")
+
+
+def check_effect(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
+    """Raise NotFound for an effect that is neither declared nor was ever wanted."""
+    if name not in compiled.effects and not _is_used(snapshot, EFFECT, "effect", name):
+        found = snapshot.find(Query(EFFECT, limit=limits.QUERY_RECORDS, life="any"))
+        raise _not_found("effect", name, {*compiled.effects, *(state.values["effect"] for state in found)}, "Effects")
+
+
+def _is_used(snapshot: Snapshot, kind: str, field: str, name: str) -> bool:
+    query = Query(kind, (Condition(field, "=", name),), limit=1, life="any")
+    return kind in snapshot.kinds() and bool(snapshot.find(query))
 
 
 def check_event_type(snapshot: Snapshot, compiled: Compiled, type: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from comity import limits
-from comity.coordination.news import Glance, Look, Read, is_quiet, news_of
+from comity.coordination.news import Glance, Look, Read, news_of
 from comity.errors import InvalidRequest, LimitExceeded
 from comity.model import refs
 from comity.model.news import News
@@ -45,12 +45,10 @@ def _unknown(engine: Engine, snapshot: Snapshot, request: TellNews) -> tuple[str
 
 
 def tell_intent(engine: Engine, glance: Glance, read: Callable[[], Read]) -> News | None:
-    """Return the news for an intent of this process, or None: in most cases a glance shows that there are none.
+    """Return the news for an intent of this process, or None, where a glance didn't show that there are none.
 
     ``read`` says which fields were read of the records that it knows.
     """
-    if is_quiet(engine.coordinator, engine.presences, glance):
-        return None
     look = Look(glance.agent, tuple(glance.known), glance.since, glance.until, tuple(glance.arrived), read())
     with engine.store.snapshot() as snapshot:
         return news_of(snapshot, engine.coordinator, engine.presences, look) or None

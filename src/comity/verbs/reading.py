@@ -36,17 +36,33 @@ from comity.verbs.portions import find_states, states_of, values_of, within_resp
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
     """Return one record; one that never was comes back as absent."""
     ref = refs.split(request.record)
-    if request.at is None:
-        head = engine.coordinator.held or engine.store.head()
-        state = engine.coordinator.recall(ref, head)
-        if state is not None:
-            return answer_of(state, head.revision, head.incarnation, engine.coordinator.known_fields(ref[0]))
+    if request.at is None and (recalled := recall(engine, request.record, ref)) is not None:
+        return recalled
     with engine.store.snapshot() as snapshot:
         state, revision = _state(snapshot, ref, request.at)
         if request.at is None:
             engine.coordinator.remember(ref, state, snapshot.head)
         known = engine.coordinator.fields_at(snapshot, ref[0])
         return answer_of(state, revision, snapshot.head.incarnation, known)
+
+
+def recall(engine: Engine, record: str, ref: Ref) -> RecordAnswer | None:
+    """Return a record as it is now, if it is held in memory; no more is asked of the store than its head."""
+    coordinator = engine.coordinator
+    head = coordinator.held or engine.store.head()
+    state = coordinator.recall(ref, head)
+    if state is None:
+        return None
+    return RecordAnswer(
+        record=record,
+        version=state.version,
+        life=state.life,
+        values=state.values,
+        revision=head.revision,
+        incarnation=head.incarnation,
+        changed=state.revision,
+        known=coordinator.known_fields(ref[0]),
+    )
 
 
 def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:

@@ -3,7 +3,8 @@
 Per field, only the last change is undone, and only if it is one of those chosen: what
 someone else changed later is left alone and listed. The result is proposed like anything
 else, so guards, references and ownership hold; an operator may revert in any domain. The
-newest work is undone first: what refers to a record goes before the record does.
+newest work is undone first: what refers to a record goes before the record does. Effects
+that were wanted by what is undone, and weren't sent yet, are cancelled before all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from comity import limits
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.model import refs
+from comity.model.built_in import EFFECT
 from comity.model.decisions import Decision
 from comity.model.events import Event
 from comity.model.proposals import Caller, Proposal, Read, Undo
@@ -26,6 +28,7 @@ from comity.model.values import same
 from comity.operations import Difference, Left, Revert, RevertAnswer
 from comity.store.contract import EventFilter, Snapshot
 from comity.verbs import names
+from comity.verbs.effects import cancel_states
 from comity.verbs.engine import Engine, revision_of
 from comity.verbs.history import sides_of, since_of
 from comity.verbs.portions import find_events, within_response
@@ -78,7 +81,8 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
     with engine.store.snapshot() as snapshot:
         compiled = engine.coordinator.definition(snapshot)
         events = _of_commit(snapshot, request.commit) if request.commit is not None else _of_agent(snapshot, request)
-        if not events and request.agent is not None:
+        wanted = _wanted(snapshot, request)
+        if not events and not wanted and request.agent is not None:
             names.check_agent(snapshot, compiled, request.agent)
             since = f" since {request.since}" if request.since is not None else ""
             raise NotFound(f"{request.agent!r} has changed no record{since}, so there is nothing to undo")
@@ -86,12 +90,52 @@ def revert(engine: Engine, caller: Caller, request: Revert) -> RevertAnswer:
         planned = (_plan(snapshot, compiled, ref, chosen) for ref, chosen in _by_record(events).items())
         plans = list(planned if request.agent is None else within_response(planned, _sides_of, _LESS))
     left = [one for plan in plans for one in plan.left]
+    left += [_sent(state) for state in wanted if not state.is_live and state.values["state"] == "delivered"]
+    cancelled = _cancel(engine, caller, request, [state for state in wanted if state.is_live], left)
     todo = sorted((plan for plan in plans if plan.fields), key=lambda plan: plan.place, reverse=True)
     decisions: list[Decision] = []
     reverted: list[Difference] = []
     for start in range(0, len(todo), _BATCH):
         _carry_out(engine, caller, request, todo[start : start + _BATCH], revision, (decisions, reverted, left))
-    return RevertAnswer(decisions=tuple(decisions), reverted=tuple(reverted), left=tuple(left))
+    return RevertAnswer(
+        decisions=tuple(decisions), reverted=tuple(reverted), left=tuple(left), cancelled=tuple(cancelled)
+    )
+
+
+# -- effects
+
+
+def _wanted(snapshot: Snapshot, request: Revert) -> list[RecordState]:
+    """Return how the effects stand now that were wanted by what is to be undone; a key that was wanted anew is left."""
+    if request.commit is not None:
+        events: Iterable[Event] = snapshot.events_of(revision_of(snapshot, request.commit))
+    else:
+        since = since_of(snapshot, request.since)
+        chosen = EventFilter(kind=EFFECT, agent=request.agent, type="wanted", after=since, limit=limits.INTEGER_MAX)
+        events = find_events(snapshot, chosen)
+    named = {(event.kind, event.id): event.revision for event in events if _is_wish(event)}
+    states = snapshot.records(list(named)) if named else {}
+    return [state for ref, state in states.items() if state.values["wanted_in"] == named[ref]]
+
+
+def _is_wish(event: Event) -> bool:
+    return event.kind == EFFECT and event.type == "wanted" and event.payload is not None
+
+
+def _cancel(
+    engine: Engine, caller: Caller, request: Revert, pending: Sequence[RecordState], left: list[Left]
+) -> tuple[str, ...]:
+    """Cancel effects that aren't sent yet, or only tell which; what can't be cancelled any more is left."""
+    if request.dry:
+        return tuple(state.ref for state in pending)
+    answer = cancel_states(engine, caller, pending, request.reason or f"revert of {_what(request)}")
+    left += [Left(record=one.effect, field="state", why=one.why) for one in answer.left]
+    return answer.cancelled
+
+
+def _sent(state: RecordState) -> Left:
+    why = f"it was delivered at {state.values.get('closed_at')}, and can't be taken back"
+    return Left(record=state.ref, field="state", why=why)
 
 
 def _of_commit(snapshot: Snapshot, commit: int) -> list[Deed]:
@@ -100,7 +144,7 @@ def _of_commit(snapshot: Snapshot, commit: int) -> list[Deed]:
     if not events:
         raise NotFound(f"there is no commit {commit}: the first one is 1")
     found = [event for event in events if not refs.is_built_in(event.kind)]
-    if not found:
+    if not found and not any(map(_is_wish, events)):
         what = listed([f"{event.type} of {event.ref}" for event in events], 3)
         raise InvalidRequest(
             f"commit {commit} is an operator's ({what}), which a revert doesn't undo:"
@@ -216,11 +260,14 @@ def _carry_out(
 
 
 def _proposal(engine: Engine, request: Revert, plans: Sequence[Plan], revision: int) -> Proposal:
-    what = f"commit {request.commit}" if request.commit is not None else f"the work of {request.agent}"
     return Proposal(
         id=engine.make_id(),
         changes=tuple(Undo("/".join(plan.ref), plan.fields) for plan in plans),
         reads=tuple(Read("/".join(plan.ref), revision, tuple(plan.fields)) for plan in plans),
-        reason=request.reason or f"revert of {what}",
+        reason=request.reason or f"revert of {_what(request)}",
         action=request.action,
     )
+
+
+def _what(request: Revert) -> str:
+    return f"commit {request.commit}" if request.commit is not None else f"the work of {request.agent}"

@@ -10,8 +10,23 @@ so that the same handles can stand before a remote server.
 """
 
 from comity.workspace.agents import Agent, AsyncAgent
+from comity.workspace.feeding import Consumer, Feed, Subscription
 from comity.workspace.intents import AsyncIntent, Intent
 from comity.workspace.opening import Workspace, open
 from comity.workspace.records import Page, Record
+from comity.workspace.working import Workflow
 
-__all__ = ["Agent", "AsyncAgent", "AsyncIntent", "Intent", "Page", "Record", "Workspace", "open"]
+__all__ = [
+    "Agent",
+    "AsyncAgent",
+    "AsyncIntent",
+    "Consumer",
+    "Feed",
+    "Intent",
+    "Page",
+    "Record",
+    "Subscription",
+    "Workflow",
+    "Workspace",
+    "open",
+]

@@ -7,21 +7,25 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from comity.errors import Conflict, InvalidRequest
+from comity.errors import InvalidRequest, NotCommitted
 from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
 from comity.operations import Request
 from comity.workspace.asking import Asking, Moment
 from comity.workspace.awareness import Announcing, Receiving
 from comity.workspace.changes import Options, Writing, check_record, deadline_of, split_options
+from comity.workspace.effecting import alone
+from comity.workspace.feeding import After, Feed, Watching
 from comity.workspace.handing import Handing
 from comity.workspace.intents import AsyncIntent, Intent
 from comity.workspace.leasing import AsyncLease, Leasing
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.overriding import Overriding
 from comity.workspace.records import Record
+from comity.workspace.repairing import Retries
 from comity.workspace.session import Session
 from comity.workspace.waiting import Ticket, Timeout, wait_async
+from comity.workspace.working import Starting, Workflow
 
 T = TypeVar("T")
 
@@ -55,7 +59,7 @@ def _split_announcing(options: dict[str, Any], *, announce: bool) -> Announcing 
     return Announcing(**given) if announce else None
 
 
-class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing):
+class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing, Watching, Starting):
     """Act as one agent.
 
     The changing verbs (``put``, ``set``, ``add``, ``emit`` …) propose a single change at
@@ -86,6 +90,28 @@ class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing):
         change = Put(record, {**(fields or {}), **given})
         return self._session.propose(_proposal(self._session, change, options), is_new=options.id is None, dry=True)
 
+    def effect(
+        self,
+        name: str,
+        target: str | None = None,
+        /,
+        data: Mapping[str, Any] | None = None,
+        *,
+        once: str | None = None,
+        still: str | None = None,
+        hold: str | None = None,
+        **values: Any,
+    ) -> Decision:
+        """Want something done outside, alone: ``sales.effect("email", "customer/acme", subject="Hi", action="greet")``.
+
+        It takes what :meth:`Intent.effect` takes, and the options of the changing verbs; ``was=``
+        tells what one believes of the target. Each call is another wish unless it has a
+        ``once``. Returns the committed decision, which says until when it is held; raises NotCommitted.
+        """
+        terms = {"once": once, "still": still, "hold": hold}
+        proposal, is_new = alone(self._session, name, target, data, terms, values)
+        return raise_unless_committed(self._session.propose(proposal, is_new=is_new))
+
     def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
         """Return the decision on a proposal made by hand."""
         return self._session.propose(proposal, dry=dry)
@@ -111,20 +137,33 @@ class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing):
         return Edit(self.intent(action, about=record, **options), record)
 
     def retrying(
-        self, function: Callable[[Intent], T], *, attempts: int = 3, action: str | None = None, **options: Any
+        self,
+        function: Callable[[Intent], T],
+        *,
+        attempts: int = 3,
+        in_line: str | int | None = None,
+        action: str | None = None,
+        **options: Any,
     ) -> T:
         """Return what ``function(intent)`` returned in the attempt that committed.
 
         For code that isn't a model: what takes no thinking may simply run again. A Conflict
-        starts the next attempt, with a fresh intent; anything else rises at once.
+        starts the next attempt, with a fresh intent; anything else rises at once. With ``in_line``
+        (``"30s"``, or seconds) it waits for its turn before that attempt, so that it isn't overtaken again.
         """
-        for attempt in _numbered(attempts):
-            try:
-                with self.intent(action, **options) as intent:
-                    return function(intent)
-            except Conflict:
-                if attempt == attempts:
-                    raise
+        retries = Retries(self._session, in_line)
+        try:
+            for attempt in _numbered(attempts):
+                intent = self.intent(action, **options)
+                try:
+                    with intent:
+                        return function(intent)
+                except NotCommitted as error:
+                    if attempt == attempts or not retries.may_help(intent, error):
+                        raise
+                    retries.line_up()
+        finally:
+            retries.let_go()
         raise InvalidRequest("attempts: at least 1")
 
 
@@ -205,9 +244,39 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         proposal = _proposal(self._session, change, options)
         return await self._session.propose_async(proposal, is_new=options.id is None, dry=True)
 
+    async def effect(
+        self,
+        name: str,
+        target: str | None = None,
+        /,
+        data: Mapping[str, Any] | None = None,
+        *,
+        once: str | None = None,
+        still: str | None = None,
+        hold: str | None = None,
+        **values: Any,
+    ) -> Decision:
+        """Want something done outside, alone; raises NotCommitted."""
+        terms = {"once": once, "still": still, "hold": hold}
+        proposal, is_new = alone(self._session, name, target, data, terms, values)
+        return raise_unless_committed(await self._session.propose_async(proposal, is_new=is_new))
+
     async def propose(self, proposal: Proposal, *, dry: bool = False) -> Decision:
         """Return the decision on a proposal made by hand."""
         return await self._session.propose_async(proposal, dry=dry)
+
+    async def start(
+        self,
+        workflow: str,
+        /,
+        *,
+        key: str | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+        **params: Any,
+    ) -> Workflow:
+        """Start a workflow and return the handle of its run, as :meth:`Agent.start` does."""
+        return await asyncio.to_thread(self.ask.start, workflow, key=key, reason=reason, cause=cause, **params)
 
     async def wait(self, ticket: Ticket, timeout: Timeout = "30s") -> Decision:
         """Return the decision on what is pending as soon as there is one, or that it is pending still."""
@@ -218,6 +287,10 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         announcing = _split_announcing(options, announce=announce)
         intent = AsyncIntent(self._session, action, **options)
         return intent if announcing is None else intent.announced_on_entering(announcing)
+
+    def feed(self, after: After = None, **options: Any) -> Feed[Any]:
+        """Return what is committed behind a cursor, to be followed: ``async for item in sales.feed():``."""
+        return self.ask.feed(after, **options)
 
     async def answer(self, request: Request) -> Any:
         """Return the answer to any request of :mod:`comity.operations`, without blocking the event loop.
@@ -239,17 +312,25 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
         function: Callable[[AsyncIntent], Awaitable[T]],
         *,
         attempts: int = 3,
+        in_line: str | int | None = None,
         action: str | None = None,
         **options: Any,
     ) -> T:
         """Return what ``function(intent)`` returned in the attempt that committed."""
-        for attempt in _numbered(attempts):
-            try:
-                async with self.intent(action, **options) as intent:
-                    return await function(intent)
-            except Conflict:
-                if attempt == attempts:
-                    raise
+        retries = Retries(self._session, in_line)
+        try:
+            for attempt in _numbered(attempts):
+                intent = self.intent(action, **options)
+                try:
+                    async with intent:
+                        return await function(intent)
+                except NotCommitted as error:
+                    if attempt == attempts or not retries.may_help(intent, error):
+                        raise
+                    await retries.line_up_async()
+        finally:
+            if retries.is_standing:
+                await asyncio.to_thread(retries.let_go)
         raise InvalidRequest("attempts: at least 1")
 
 

@@ -35,7 +35,6 @@ from comity.operations import (
     IssueKey,
     KeyAnswer,
     ListAgents,
-    RecordAnswer,
     RecordsAnswer,
     Refusals,
     RefusalsAnswer,
@@ -51,7 +50,10 @@ from comity.operations import (
     Why,
     WhyAnswer,
 )
+from comity.workspace.alerting import Alerting
 from comity.workspace.awareness import Aware
+from comity.workspace.effecting import Outgoing
+from comity.workspace.feeding import Following
 from comity.workspace.files import AnyPath, path_of, read_source
 from comity.workspace.handing import Answerable
 from comity.workspace.lines import Lines
@@ -62,6 +64,7 @@ from comity.workspace.reporting import Reporting
 from comity.workspace.ruling import Ruling
 from comity.workspace.session import Session
 from comity.workspace.waiting import Waiting
+from comity.workspace.working import Working
 
 Moment = int | str | datetime
 
@@ -86,7 +89,7 @@ def equal_to(name: str, value: Any) -> str:
     return f"{name} {'in' if isinstance(plain, list) else '='} {encode(plain).decode()}"
 
 
-class Asking(Answerable, Aware, Overseeing, Reporting, Ruling, Lines, Waiting):
+class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruling, Lines, Outgoing, Waiting, Working):
     """Read, look back, and operate; every answer is of one consistent snapshot."""
 
     _session: Session
@@ -107,8 +110,9 @@ class Asking(Answerable, Aware, Overseeing, Reporting, Ruling, Lines, Waiting):
 
     def get(self, record: str, *, at: Moment | None = None) -> Record:
         """Return a record, now or as of a revision or time. It isn't collected by any intent."""
-        answer: RecordAnswer = self._session.call(Get(record=record, at=moment_of(at)))
-        return Record(answer, None)
+        if at is None:
+            return Record(self._session.get(record), None)
+        return Record(self._session.call(Get(record=record, at=moment_of(at))), None)
 
     def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot, in the order asked."""
@@ -206,13 +210,14 @@ class Asking(Answerable, Aware, Overseeing, Reporting, Ruling, Lines, Waiting):
     ) -> RevertAnswer:
         """Undo a commit, or an agent's work since a moment, by compensating events.
 
-        What others changed since is left alone and named in ``left``. Raises NotCommitted where
+        Effects that it wanted and that weren't sent yet are cancelled. What others changed since, and
+        what was delivered, is left alone and named in ``left``. Raises NotCommitted where
         something was refused and nothing at all was put back.
         """
         answer: RevertAnswer = self._session.call(
             Revert(commit=commit, agent=agent, since=moment_of(since), reason=reason, action=action, dry=dry)
         )
-        if answer.decisions and not answer.reverted and not dry:
+        if answer.decisions and not answer.reverted and not answer.cancelled and not dry:
             raise_unless_committed(answer.decisions[0])
         return answer
 

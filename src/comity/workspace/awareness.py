@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, TypedDict
 
 import msgspec
 
+from comity.deciding.lines import rest_in_line
 from comity.errors import ComityError, InvalidRequest
 from comity.model import refs
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
-from comity.model.news import News, Receipts
+from comity.model.news import News
 from comity.operations import (
     Acknowledge,
     AcknowledgeAnswer,
@@ -33,6 +34,7 @@ from comity.operations import (
 )
 from comity.workspace.memory import Memory
 from comity.workspace.session import Session
+from comity.workspace.standing import Standing
 
 OnChange = Callable[[News], object]
 """Take the news of what has changed under an open intent. It is called in a thread of Comity's."""
@@ -55,7 +57,8 @@ class Awareness:
     """Know what one intent has been told of others, and look what is new with each of its answers.
 
     In this process the next call on the intent is the proof that the answer before it
-    arrived (S17). ``news`` is what it was told last.
+    arrived (S17). ``news`` is what it was told last; ``standing`` is where it stands in line
+    for what its proposal was refused about.
     """
 
     news: News | None = None
@@ -63,49 +66,50 @@ class Awareness:
     on_change: OnChange | None = None
     _lease: LeaseAnswer | None = None
     _heard = -1
+    _told = -1
+    """The revision up to which an answer has told of others."""
+    _is_attended = True
+    """Whether anybody may be active anywhere, as of that revision."""
 
     def __init__(self, session: Session, memory: Memory, about: Sequence[str]) -> None:
         self._session = session
         self._memory = memory
         self._about = about
-        self._receipts = Receipts()
         self._known: dict[str, int] = {}
+        self.standing = Standing(session)
         memory.arrived += about
 
     # -- with each answer
 
     def tell(self, revision: int, record: str = "", version: int = _UNSEEN) -> News | None:
         """Return what is new with an answer as of a revision; it shows a record in that version."""
-        arrived = self._arrivals() if self._memory.arrived else ()
-        if revision == self._receipts.offered and not arrived:
-            return None
-        news = self._look(revision, self._known, arrived)
-        if record in self._known:
-            self._known[record] = version
+        memory, known, news = self._memory, self._known, None
+        if revision != self._told or self._is_attended or memory.arrived:
+            if record:
+                memory.arrived.append(record)
+            news = self._look(revision, known, self._arrivals())
+        if record and record[0] != "$":
+            known[record] = version
         return news
 
     def tell_decided(self, decision: Decision) -> Decision:
         """Return a decision with what is new besides what its findings tell."""
-        known, arrived = self._known, self._arrivals()
-        made = _made(decision, known)
-        if decision.is_committed and not arrived and decision.revision == self._receipts.offered + 1:
-            self._receipts.offer(decision.revision)  # Nobody else can have committed anything meanwhile.
-            news = None
+        known, arrived = self._known, self._arrivals() if self._memory.arrived else ()
+        made = _made(decision, known) if decision.is_committed else _NOBODY
+        if decision.is_committed and not arrived and decision.revision == self._told + 1:
+            self._told, news = decision.revision, None  # Nobody else can have committed anything meanwhile.
         else:
             news = self._look(decision.revision, {**known, **made} if made else known, arrived)
         known.update(made)
         return decision if news is None else _with_news(decision, news)
 
     def _look(self, revision: int, known: Mapping[str, int], arrived: Sequence[str]) -> News | None:
-        receipts, news = self._receipts, None
-        if receipts.cursor < receipts.offered:
-            receipts.confirm(receipts.count)
-        since = receipts.cursor
-        if arrived or revision > since:
-            known = known if revision > since else _NOBODY
-            news = self._session.news(known, arrived, max(since, 0), revision, self._memory.seen_fields)
-        if revision > receipts.offered:
-            receipts.offer(revision)
+        session, since, news = self._session, self._told, None
+        if revision > since:
+            news = session.news(known, arrived, max(since, 0), revision, self._memory.seen_fields)
+            self._told, self._is_attended = revision, session.is_attended(revision)
+        elif arrived:
+            news = session.news(_NOBODY, arrived, since, revision, self._memory.seen_fields)
         for record in arrived:
             self._known[record] = _UNSEEN
         self._memory.arrived.clear()
@@ -115,7 +119,8 @@ class Awareness:
 
     def _arrivals(self) -> Sequence[str]:
         """Return the records that matter since just now: those it is about, has read, or is going to change."""
-        new = [record for record in self._memory.arrived if record not in self._known and _is_users(record)]
+        known = self._known
+        new = [record for record in self._memory.arrived if record not in known and _is_users(record)]
         return new if len(new) < 2 else list(dict.fromkeys(new))
 
     # -- announced
@@ -131,14 +136,19 @@ class Awareness:
         return answer
 
     def is_to_let_go(self, decision: Decision | None) -> bool:
-        """Tell whether anything of the announcement is to be let go, now that the intent is over with this decision."""
+        """Tell whether anything is to be let go, now that the intent is over with this decision."""
+        return self.standing.place is not None or self._is_to_withdraw(decision)
+
+    def _is_to_withdraw(self, decision: Decision | None) -> bool:
+        """Tell whether anything of the announcement is to be let go."""
         if self.announcement is None or (decision is not None and decision.is_pending):
             return False
         return self._lease is not None or decision is None or not decision.is_committed
 
     def let_go(self, decision: Decision | None) -> None:
-        """Withdraw the announcement, unless a proposal has closed it or still waits, and give up the place in line."""
-        if not self.is_to_let_go(decision) or self.announcement is None:
+        """Withdraw the announcement, unless a proposal has closed it or still waits, and give up places in line."""
+        self.standing.let_go()
+        if not self._is_to_withdraw(decision) or self.announcement is None:
             return
         with suppress(ComityError):  # What can't be let go expires by itself.
             if decision is None or not decision.is_committed:
@@ -147,6 +157,11 @@ class Awareness:
             if (lease := self._lease) is not None:
                 self._session.call(ReleaseLease(subjects=lease.subjects, hold=lease.hold))
         self.announcement = self._lease = None
+
+    @property
+    def is_in_turn(self) -> bool:
+        """Tell whether it has announced that it goes ahead of others, so that it needs no other place in line."""
+        return self._lease is not None
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -169,7 +184,10 @@ class Awareness:
             if lease.state == "waiting" and lease.ahead:
                 if left <= 0:
                     return False
-                self._session.wait_past(revision, min(left, _TURN_S))
+                if rest_s := rest_in_line(lease.ahead):
+                    sleep(min(rest_s, left))
+                else:
+                    self._session.wait_past(revision, min(left, _TURN_S))
         return lease is not None
 
     # -- between answers
@@ -205,8 +223,7 @@ class Awareness:
 
     def _start_hearing(self) -> None:
         if self._heard < 0:
-            told = self._receipts.offered
-            self._heard = told if told >= 0 else self._session.revision()
+            self._heard = self._told if self._told >= 0 else self._session.revision()
 
     def _changed(self, revision: int) -> News | None:
         """Return the news since it last heard any, if they change what it has read."""
@@ -253,8 +270,6 @@ class Informed:
 
 def _made(decision: Decision, known: Mapping[str, int]) -> Mapping[str, int]:
     """Return the records that a commit changed, and nobody else since the intent saw them, by their versions."""
-    if not decision.is_committed:
-        return _NOBODY
     return {ref: version for ref, version in decision.records.items() if known.get(ref) == version - 1}
 
 
@@ -269,7 +284,7 @@ def _with_news(decision: Decision, news: News) -> Decision:
 
 
 def _is_users(record: str) -> bool:
-    return not refs.is_built_in(record) and refs.parse(record) is not None
+    return refs.parse(record) is not None and record[0] != "$"
 
 
 def _besides(news: News, answer: Announcement) -> News:

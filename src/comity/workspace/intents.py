@@ -9,7 +9,6 @@ from typing import Any, Final, Self
 
 from comity.errors import InvalidRequest
 from comity.model import filters as queries
-from comity.model import refs
 from comity.model.decisions import Decision, Finding
 from comity.model.filters import LifeFilter
 from comity.model.news import News
@@ -20,7 +19,6 @@ from comity.operations import (
     Count,
     CountAnswer,
     Get,
-    RecordAnswer,
     RecordsAnswer,
     Split,
     SplitAnswer,
@@ -40,11 +38,15 @@ from comity.workspace.changes import (
     listed_records,
     tokens_of,
 )
+from comity.workspace.effecting import Wanting
 from comity.workspace.handing import as_offer
 from comity.workspace.memory import Memory
 from comity.workspace.outcomes import ProposedDecision, proposed, raise_unless_committed
 from comity.workspace.records import Page, Record, check_fields
+from comity.workspace.relying import Relying
+from comity.workspace.repairing import Repairing
 from comity.workspace.session import Session
+from comity.workspace.standing import span_in_line
 
 _COMMITTED: Final = "this intent has committed: open a new one for the next change"
 _LEFT: Final = "this intent has ended, its block was left: open a new one for the next change"
@@ -52,10 +54,9 @@ _GIVEN_UP: Final = "this intent was withdrawn: open a new one"
 _WITHDRAWN: Final = "this intent was withdrawn by an exception in its block: open a new one"
 
 
-class IntentState(Writing[None], Informed):
+class IntentState(Writing[None], Informed, Wanting, Relying, Repairing):
     """Hold what an intent knows, and turn it into requests; how these are sent is its subclasses' matter."""
 
-    decision: Decision | None = None
     _incarnation: str | None = None
     _id: str | None = None
     _is_id_known = False
@@ -79,10 +80,8 @@ class IntentState(Writing[None], Informed):
     ) -> None:
         self._session = session
         self._memory = Memory()
-        self._at = moment_of(at)
-        self._assumptions: list[str] = []
-        self._relies_on: list[str] = []
-        self._not_after = deadline_of(not_after)
+        self._at = None if at is None else moment_of(at)
+        self._not_after = None if not_after is None else deadline_of(not_after)
         self._if_held: IfHeld = if_held
         self._if_foreign: IfForeign = if_foreign
         self._priority = priority
@@ -91,9 +90,12 @@ class IntentState(Writing[None], Informed):
         self.about = listed_records("about", about)
         self.reason = reason
         self.cause = cause
-        for what, given in (("action", action), ("reason", reason), ("cause", cause)):
-            if given is not None:
-                check_text(what, given)
+        if action is not None:
+            check_text("action", action)
+        if reason is not None:
+            check_text("reason", reason)
+        if cause is not None:
+            check_text("cause", cause)
         self._awareness = Awareness(session, self._memory, self.about)
         if relies_on:
             self.rely_on(*([relies_on] if isinstance(relies_on, str) else relies_on))
@@ -113,7 +115,7 @@ class IntentState(Writing[None], Informed):
         reads = self._memory.reads()
         if not reads or self._at is not None:
             return ()
-        request = Stale(reads=reads, relies_on=tuple(self._relies_on), incarnation=self._incarnation)
+        request = Stale(reads=reads, relies_on=self._relies_on, incarnation=self._incarnation)
         answer: StaleAnswer = self._session.call(request)
         return answer.findings
 
@@ -122,40 +124,9 @@ class IntentState(Writing[None], Informed):
         """Return the changes collected so far."""
         return tuple(self._memory.changes)
 
-    def assume(self, expression: str) -> None:
-        """Have a CEL condition on the subjects judged at the moment of the decision, before the changes."""
-        self._refuse_after_end()
-        check_text("assumption", expression)
-        self._assumptions.append(expression)
-
-    def rely_on(self, *paths: str) -> None:
-        """Name what counts where a kind's freshness is ``relied``: ``customer/acme`` or ``customer/acme.status``.
-
-        Raises InvalidReference for what is neither, NotFound for a field that its kind doesn't have.
-        """
-        self._refuse_after_end()
-        for path in paths:
-            self._check_path(path)
-        self._relies_on.extend(paths)
-
-    def _check_path(self, path: str) -> None:
-        check_record(path)
-        refs.split(path.partition(".")[0])
-        record, dot, field = path.rpartition(".")
-        if not dot or self._memory.has_seen(path) or refs.parse(record) is None:
-            return
-        answer: RecordAnswer = self._session.call(Get(record=record))
-        is_id = refs.parse(path) is not None and self._session.call(Get(record=path)).version > 0
-        if not is_id:
-            check_fields(answer, (field,))
-
     def _apply(self, change: AnyChange, options: Options) -> None:
         check_record(change.record)
         self._memory.change(change, options)
-
-    def _refuse_after_end(self) -> None:
-        if self._memory.ended is not None:
-            raise InvalidRequest(self._memory.ended)
 
     # -- reading
 
@@ -166,13 +137,14 @@ class IntentState(Writing[None], Informed):
         return self._at
 
     def _get(self, record: str, fields: Sequence[str]) -> Record:
-        at = None if self._at is None else self._moment()
-        answer: RecordAnswer = self._session.call(Get(record=record, at=at))
+        is_now = self._at is None
+        answer = self._session.get(record) if is_now else self._session.call(Get(record=record, at=self._moment()))
         if fields:
             check_fields(answer, fields)
+        revision = answer.revision
         self._incarnation = answer.incarnation
-        self._memory.hold(answer.record, answer.revision, fields)
-        news = self._awareness.tell(answer.revision, record, answer.version) if at is None else None
+        self._memory.hold(record, revision, fields)
+        news = self._awareness.tell(revision, record, answer.version) if is_now else None
         return Record(answer, self._memory, fields, self, news)
 
     def _tell(self, revision: int) -> News | None:
@@ -243,9 +215,9 @@ class IntentState(Writing[None], Informed):
             id=id or f"{intent}.{self._attempts}",
             changes=tuple(self._memory.changes),
             reads=self._memory.reads(),
-            assumptions=tuple(self._assumptions),
+            assumptions=self._assumptions,
             about=self.about,
-            relies_on=tuple(self._relies_on),
+            relies_on=self._relies_on,
             accept=accept,
             action=self.action,
             reason=self.reason,
@@ -257,6 +229,7 @@ class IntentState(Writing[None], Informed):
             if_foreign=self._if_foreign,
             priority=self._priority,
             leases=self._tokens(),
+            effects=tuple(self._memory.effects),
         )
 
     def _tokens(self) -> dict[str, str]:
@@ -286,7 +259,7 @@ class IntentState(Writing[None], Informed):
 
     def _give_up(self) -> None:
         self._memory.ended = _GIVEN_UP
-        self._memory.changes.clear()
+        self._memory.clear()
 
     def _is_to_propose(self, error: type[BaseException] | None) -> bool:
         """End the intent; tell whether that proposes: no exception, and changes that weren't proposed by hand.
@@ -296,7 +269,7 @@ class IntentState(Writing[None], Informed):
         """
         if self._memory.ended is None:
             self._memory.ended = _LEFT if error is None else _WITHDRAWN
-        return error is None and not self._memory.is_proposed and bool(self._memory.changes)
+        return error is None and not self._memory.is_proposed and self._memory.is_collecting
 
 
 class Intent(IntentState):
@@ -338,10 +311,20 @@ class Intent(IntentState):
         proposal, is_new = self._attempt(accept, dry=True)
         return self._checked(self._session.propose(proposal, is_new=is_new, dry=True))
 
-    def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
-        """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
+    def propose(
+        self, *, accept: int | None = None, id: str | None = None, in_line: str | int | None = None
+    ) -> Decision:
+        """Return the decision on what was collected. Each call is a new attempt, unless given an id.
+
+        Where others were faster, ``in_line`` (``"30s"``, or seconds; 0 only takes the place) waits for a
+        turn: then it is proposed again, and if it is refused still, others change nothing of what it is
+        about for a minute, so that its repair with ``accept`` isn't overtaken.
+        """
+        wait = None if in_line is None else span_in_line(in_line, id)
         proposal, is_new = self._attempt(accept, id)
         decision = self._decided(self._session.propose(proposal, is_new=is_new))
+        if wait is not None:
+            decision = self._stand_in_line(proposal, decision, wait)
         if decision.is_committed:
             self._awareness.let_go(decision)
         return proposed(decision)
@@ -437,10 +420,15 @@ class AsyncIntent(IntentState):
         proposal, is_new = self._attempt(accept, dry=True)
         return self._checked(await self._session.propose_async(proposal, is_new=is_new, dry=True))
 
-    async def propose(self, *, accept: int | None = None, id: str | None = None) -> Decision:
-        """Return the decision on what was collected. Each call is a new attempt, unless given an id."""
+    async def propose(
+        self, *, accept: int | None = None, id: str | None = None, in_line: str | int | None = None
+    ) -> Decision:
+        """Return the decision on what was collected, as :meth:`Intent.propose` does."""
+        wait = None if in_line is None else span_in_line(in_line, id)
         proposal, is_new = self._attempt(accept, id)
         decision = self._decided(await self._session.propose_async(proposal, is_new=is_new))
+        if wait is not None:
+            decision = await self._stand_in_line_async(proposal, decision, wait)
         if decision.is_committed:
             await self._let_go()
         return proposed(decision)

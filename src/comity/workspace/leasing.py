@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from msgspec.structs import replace
 
 from comity.errors import InvalidRequest, Refused
 from comity.model.decisions import Decision
+from comity.model.durations import parse_duration
 from comity.operations import (
     BreakLease,
     LeaseAnswer,
@@ -19,11 +21,9 @@ from comity.operations import (
     TakeLease,
 )
 from comity.workspace.intents import AsyncIntent, Intent
+from comity.workspace.lines import outlast
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.session import Session
-
-_LOOK_S: Final = 0.02
-"""How long a cancelled wait is let go on before it is looked for again."""
 
 
 class Lease:
@@ -85,6 +85,22 @@ class Lease:
         """Take a place in line and return at once: the lease itself, where nobody is ahead. :meth:`take` goes on."""
         return self._taken(self._session.call(replace(self._request, place=True)))
 
+    @property
+    def wait_s(self) -> int | None:
+        """Return how many seconds it waits in line; None where it doesn't wait, or where that is no span."""
+        try:
+            return None if self._request.wait is None else parse_duration(self._request.wait)
+        except ValueError:
+            return None
+
+    def last_try(self) -> LeaseAnswer:
+        """Return the lease, leaving the line if its turn hasn't come; raises Refused."""
+        if self._is_held and self._answer is not None:
+            return self._answer
+        with suppress(Refused):
+            self.release()
+        return self._taken(self._session.call(replace(self._request, wait=None)))
+
     def _taken(self, answer: LeaseAnswer) -> LeaseAnswer:
         self._answer, self._is_held = answer, answer.state == "held"
         return answer
@@ -120,7 +136,7 @@ class Lease:
 
 
 class AsyncLease:
-    """Be a :class:`Lease` for an event loop. Waiting in line blocks a thread, not the loop."""
+    """Be a :class:`Lease` for an event loop. Waiting in line blocks neither the loop nor a thread."""
 
     def __init__(self, session: Session, lease: Lease) -> None:
         self._session = session
@@ -141,15 +157,13 @@ class AsyncLease:
 
     async def take(self) -> LeaseAnswer:
         """Take it, waiting in line as long as was said. Cancelled, it gives up the place, or what it just got."""
-        taking = asyncio.ensure_future(asyncio.to_thread(self.lease.take))
         try:
-            return await asyncio.shield(taking)
+            seconds = self.lease.wait_s
+            if seconds is not None:
+                await outlast(self.lease.join, seconds)
+            return await asyncio.to_thread(self.lease.take if seconds is None else self.lease.last_try)
         except asyncio.CancelledError:
-            while not taking.done():
-                await asyncio.to_thread(self._give_up)
-                await asyncio.wait([taking], timeout=_LOOK_S)
-            if taking.exception() is None:
-                await asyncio.to_thread(self._give_up)
+            await asyncio.to_thread(self._give_up)
             raise
 
     def _give_up(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from comity.errors import InvalidRequest, UnproposedChanges
 from comity.model.filters import Query
 from comity.model.news import WHOLE
-from comity.model.proposals import AnyChange, AnyRead, Put, QueryRead, Read, Set, Was
+from comity.model.proposals import AnyChange, AnyRead, Effect, Put, QueryRead, Read, Set, Was
 from comity.model.records import LIFE
 from comity.model.texts import listed
 from comity.workspace.changes import NO_OPTIONS, Options
@@ -32,13 +32,13 @@ class _Seen:
 
 
 class Memory:
-    """Collect reads and changes; be asked for the proposal that they make.
+    """Collect reads, changes and effects; be asked for the proposal that they make.
 
     It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
     ``ended`` says why it takes no more changes, once that is so; ``is_asked`` that all changes
     were judged at least once, ``is_proposed`` that they were proposed. Changes that never were
-    judged, and that nothing withdrew, are warned about when it is dropped. ``arrived`` are the
-    records that were read or are going to be changed; whoever has taken notice of them clears it.
+    judged, and that nothing withdrew, are warned about when it is dropped. ``arrived`` are the records
+    that were found or are going to be changed; whoever has taken notice of them clears it.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class Memory:
         self.is_asked = False
         self.is_proposed = False
         self.changes: list[AnyChange] = []
+        self.effects: list[Effect] = []
         self.arrived: list[str] = []
         self._seen: dict[str, _Seen] = {}
         self._queries: list[QueryRead] = []
@@ -53,10 +54,13 @@ class Memory:
         self._pending: dict[str, dict[str, Any]] = {}
 
     def __del__(self) -> None:
-        if self.changes and not self.is_asked and self.ended is None and not sys.is_finalizing():
-            named = listed(list(dict.fromkeys(str(change.record) for change in self.changes)), 3)
+        if self.is_collecting and not self.is_asked and self.ended is None and not sys.is_finalizing():
+            changed = listed(list(dict.fromkeys(change.record for change in self.changes)), 3)
+            wanted = listed(list(dict.fromkeys(effect.name for effect in self.effects)), 3)
+            parts = [f"changes of {changed}"] if changed else []
+            named = " and ".join([*parts, f"effects ({wanted})"] if wanted else parts)
             warnings.warn(
-                f"an intent was dropped with changes of {named} that it never proposed: use 'with', or call propose()",
+                f"an intent was dropped with {named} that it never proposed: use 'with', or call propose()",
                 UnproposedChanges,
                 stacklevel=2,
             )
@@ -64,8 +68,10 @@ class Memory:
     # -- reads
 
     def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:
-        """Note that a record was handed out, whole or as these fields, which then count."""
-        seen = self._seen.get(record) or self._meet(record)
+        """Note that a record was handed out, whole or as these fields, which then count: whoever hands it out knows."""
+        seen = self._seen.get(record)
+        if seen is None:
+            seen = self._seen[record] = _Seen()
         if fields:
             seen.fields.update(dict.fromkeys(fields, revision))
         else:
@@ -127,9 +133,10 @@ class Memory:
         """Return everything that was read: records, beliefs, searches."""
         reads: list[AnyRead] = []
         for record, seen in self._seen.items():
-            revisions = seen.fields.values()
-            if seen.shown < 0 and (revision := min(revisions)) == max(revisions):
-                fields = tuple([name for name in seen.fields if name])
+            revisions = {*seen.fields.values()}
+            if seen.shown < 0 and len(revisions) == 1:
+                (revision,) = revisions
+                fields = tuple(filter(None, seen.fields))
                 reads.append(Read(record, revision, fields, revision <= seen.at_hand, True))
             else:
                 reads += _reads(record, seen)
@@ -138,6 +145,25 @@ class Memory:
         return (*reads, *self._queries)
 
     # -- changes
+
+    @property
+    def is_collecting(self) -> bool:
+        """Tell whether there is anything to propose."""
+        return bool(self.changes or self.effects)
+
+    def want(self, effect: Effect) -> None:
+        """Take an effect; raises InvalidRequest once the intent has ended."""
+        if self.ended is not None:
+            raise InvalidRequest(self.ended)
+        self.is_asked = self.is_proposed = False
+        self.effects.append(effect)
+        if effect.target is not None:
+            self.arrived.append(effect.target)
+
+    def clear(self) -> None:
+        """Forget what was going to be proposed."""
+        self.changes.clear()
+        self.effects.clear()
 
     def pending(self, record: str) -> Mapping[str, Any]:
         """Return the values that are going to be set."""

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from comity.clock import Clock, SystemClock
-from comity.errors import DefinitionChanged, DefinitionDiffers, InvalidRequest, Refused, UnknownAgent
+from comity.errors import DefinitionChanged, DefinitionDiffers, InvalidRequest, Refused, SecretMissing, UnknownAgent
 from comity.model import refs
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller
 from comity.model.texts import suggestion
-from comity.operations import Apply, ApplyAnswer
+from comity.operations import Apply, ApplyAnswer, EffectAnswer
 from comity.store.sqlite import SqliteStore
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
 from comity.workspace.agents import Agent, AsyncAgent
 from comity.workspace.asking import Asking
 from comity.workspace.changes import check_text
+from comity.workspace.effecting import AnEffect, Delivering, show_effect
 from comity.workspace.files import AnyPath, path_of, read_source
+from comity.workspace.gating import Gating
 from comity.workspace.session import EmbeddedSession, watch_forks
 
 
-class Workspace(Asking):
+class Workspace(Asking, Delivering):
     """Be one open workspace. What is asked of it directly is asked by the operating system's user.
 
     Close it when done, or use it as a context manager.
@@ -33,6 +36,7 @@ class Workspace(Asking):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._outbox = engine.outbox
         self._session = EmbeddedSession(engine, os_user())
         watch_forks(engine)
 
@@ -75,6 +79,47 @@ class Workspace(Asking):
             raise UnknownAgent(f"{name!r} is no declared agent{hint or '.'} Declared: {', '.join(sorted(declared))}.")
         return EmbeddedSession(self._engine, Caller(name))
 
+    def gated(
+        self,
+        *,
+        agent: str | Agent | None = None,
+        effect: str | None = None,
+        action: str | None = None,
+        reads: str | Sequence[str] = (),
+        requires: str | None = None,
+        affects: str | Sequence[str] = (),
+        target: str | None = None,
+        once: str | None = None,
+        hold: str | None = None,
+        reason: str | None = None,
+    ) -> Gating:
+        """Gate a plain function: each call is decided first, and is an effect, done at once or after its ``hold``.
+
+        Texts may name the function's parameters, as ``customer/{customer}``. ``reads`` are the
+        records, or fields of records, that a call rests on; ``requires`` is a CEL condition that
+        must hold when it is decided and when it is released; ``affects`` are the records that it
+        is about, the first of them its ``target`` unless one is named. Calls with the same
+        ``once`` are done only once; unless it is given each call is one of its own. ``effect``
+        is the function's name unless given. A call returns an :class:`Outcome`, whatever
+        happened, and its text is fit for a model. An asynchronous function stays one.
+
+        >>> import comity, tempfile
+        >>> ws = comity.open(tempfile.mkdtemp() + "/crm.db")
+        >>> _ = ws.agent("support").put("customer/acme", status="at_risk")
+        >>> @ws.gated(agent="sales", affects="customer/{customer}", requires="customer.status == 'active'")
+        ... def send_upsell(customer: str, text: str) -> str:
+        ...     return f"sent {text} to {customer}"
+        >>> send_upsell("acme", "Time for more!").happened
+        'refused'
+        >>> ws.close()
+        """
+        terms = {"action": action, "requires": requires, "target": target, "once": once, "hold": hold, "reason": reason}
+        return Gating(self, self._engine.outbox, agent, effect, reads, affects, terms)
+
+    def effect(self, effect: AnEffect) -> EffectAnswer:
+        """Return what became of an effect; raises NotFound for one that never was."""
+        return show_effect(self._session, effect)
+
     def settle(self, path: AnyPath, *, require: bool = False) -> None:
         """Apply a definition to an empty workspace; where it has another one, warn, or raise (S26)."""
         source, name = read_source(path)
@@ -99,6 +144,11 @@ class Workspace(Asking):
         if all(finding.code == "definition.replaced" for finding in answer.decision.refusals):
             return False
         raise Refused(answer.decision)
+
+    @property
+    def steps_done(self) -> int:
+        """Return how many steps of workflows this process has done, or undone."""
+        return self._engine.workflows.steps
 
     def close(self) -> None:
         """Answer what waits and release the file. A second call does nothing."""
@@ -129,7 +179,8 @@ def open(
     another one already, that one stays in force and a warning says so, or DefinitionChanged
     is raised with ``require`` (S26). Raises InvalidDefinition with every problem of the
     file, NotFound where there is no such file. With ``duties`` this process does in a thread
-    what is due by itself: it releases those whose turn has come, and tells what has expired.
+    what is due by itself: it releases those whose turn has come, and tells what has expired;
+    SecretMissing warns of a webhook whose secret isn't in the environment.
 
     >>> import comity, tempfile
     >>> with comity.open(tempfile.mkdtemp() + "/crm.db") as ws:
@@ -139,13 +190,16 @@ def open(
     """
     path = file_of(url)
     clock = clock or SystemClock()
-    engine = Engine(SqliteStore.open(str(path), clock=clock), os.fspath(url), clock, entropy)
+    store = SqliteStore.open(str(path), clock=clock, entropy=entropy)
+    engine = Engine(store, os.fspath(url), clock, entropy)
     workspace = Workspace(engine)
     try:
         if definition is not None:
             workspace.settle(definition, require=require)
         if duties:
             engine.do_duties()
+            for sentence in engine.outbox.unready():
+                warnings.warn(sentence, SecretMissing, stacklevel=2)
     except BaseException:
         workspace.close()
         raise

@@ -150,7 +150,9 @@ class Record(Changing[None]):
         if value is None:
             check_text("field", field)
         if collector is not None:
-            value = collector.use(answer.record, answer.revision, field, whole=not self._fields).get(field, value)
+            pending = collector.use(answer.record, answer.revision, field, whole=not self._fields)
+            if pending:
+                value = pending.get(field, value)
         if value is None:
             return default
         return value if type(value) in _PLAIN else freeze(value)

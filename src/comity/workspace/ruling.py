@@ -30,7 +30,7 @@ class Ruling:
 
     def rules(self, *, since: Since | None = None) -> RulesAnswer:
         """Return the rules in force, and in how many decisions each had a say; prints well."""
-        return self._session.call(ListRules(since=_moment(since)))
+        return self._session.call(ListRules(since=moment_of_since(since)))
 
     def test_rules(self, definition: AnyPath | None = None) -> RuleTestsAnswer:
         """Run the ``[[tests]]`` of a definition file, or of the definition in force. Nothing is changed.
@@ -49,7 +49,7 @@ class Ruling:
         Raises InvalidDefinition with every problem of the file.
         """
         source, origin = read_source(definition)
-        return self._session.call(Backtest(source=source, origin=origin, since=_moment(since)))
+        return self._session.call(Backtest(source=source, origin=origin, since=moment_of_since(since)))
 
     def rollback(self, to: int | None = None, *, reason: str | None = None, dry: bool = False) -> ApplyAnswer:
         """Put a former definition in force again, as a new version: the one before the present one, or version ``to``.
@@ -63,5 +63,6 @@ class Ruling:
         return answer
 
 
-def _moment(since: Since | None) -> int | str | None:
+def moment_of_since(since: Since | None) -> int | str | None:
+    """Return since when, as requests take it."""
     return format_time(parse_time(since.isoformat())) if isinstance(since, datetime) else since

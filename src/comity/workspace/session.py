@@ -12,16 +12,20 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import inspect
 
-from comity.coordination.news import Glance, Listener, Read
+from comity.coordination.news import Glance, Listener, Read, is_attended, is_quiet
 from comity.errors import InvalidRequest, NotPermitted
+from comity.feed import Callback, Take
+from comity.model import refs
 from comity.model.decisions import Decision
 from comity.model.news import News
 from comity.model.proposals import Caller, Proposal
 from comity.model.texts import listed
-from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, Request, Stale
+from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, ReadFeed, RecordAnswer, Request, Stale
 from comity.verbs import not_utf8, run
 from comity.verbs.engine import Engine, Progress
+from comity.verbs.feed import subscribe
 from comity.verbs.news import tell_intent
+from comity.verbs.reading import recall
 
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
 """The requests that are looked through for arguments of a wrong type only once one has failed."""
@@ -39,6 +43,10 @@ class Session(Protocol):
 
     def call(self, request: Request, progress: Progress | None = None) -> Any:
         """Return the answer to a request; ``progress`` is told how far it is."""
+        ...
+
+    def get(self, record: str) -> RecordAnswer:
+        """Return a record as it is now, which is asked for more often than all else."""
         ...
 
     def propose(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
@@ -70,6 +78,10 @@ class Session(Protocol):
         """
         ...
 
+    def is_attended(self, revision: int) -> bool:
+        """Tell whether anybody may be active on any record, as of a revision; ``False`` is sure."""
+        ...
+
     def revision(self) -> int:
         """Return the number of the last commit."""
         ...
@@ -84,6 +96,14 @@ class Session(Protocol):
 
     def silence(self, listener: Listener) -> None:
         """Have a listener told nothing more."""
+        ...
+
+    def subscribe(self, take: Take, request: ReadFeed) -> Callback:
+        """Have a function called with what passes behind a place, in order, until it is unsubscribed."""
+        ...
+
+    def unsubscribe(self, callback: Callback) -> None:
+        """Have a function called no more."""
         ...
 
 
@@ -106,6 +126,12 @@ class EmbeddedSession:
         except (AttributeError, TypeError, ValueError):
             check_types(request)
             raise
+
+    def get(self, record: str) -> RecordAnswer:
+        """Return a record as it is now: at once, if it is held in memory."""
+        if not _Forks.has_forked and type(record) is str and (ref := refs.parse(record)) is not None:
+            return recall(self._engine, record, ref) or self.call(Get(record=record))
+        return self.call(Get(record=record))
 
     def propose(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
         """Return the decision on a proposal."""
@@ -134,7 +160,13 @@ class EmbeddedSession:
         self, known: Mapping[str, int], arrived: Sequence[str], since: int, until: int, read: Callable[[], Read]
     ) -> News | None:
         """Return what others did between two revisions on the records ``known``, each by its version as last seen."""
-        return tell_intent(self._engine, Glance(self.caller.agent, known, arrived, since, until), read)
+        engine, glance = self._engine, Glance(self.caller.agent, known, arrived, since, until)
+        quiet = is_quiet(engine.coordinator, engine.presences, glance)
+        return None if quiet else tell_intent(engine, glance, read)
+
+    def is_attended(self, revision: int) -> bool:
+        """Tell whether anybody may be active on any record, as of a revision; ``False`` is sure."""
+        return is_attended(self._engine.coordinator, revision)
 
     def revision(self) -> int:
         """Return the number of the last commit."""
@@ -154,6 +186,16 @@ class EmbeddedSession:
     def silence(self, listener: Listener) -> None:
         """Have a listener told nothing more."""
         self._engine.listening.discard(listener)
+
+    def subscribe(self, take: Take, request: ReadFeed) -> Callback:
+        """Have a function called with what passes behind a place, in order, until it is unsubscribed."""
+        refuse_after_fork(self._engine)
+        check_types(request)
+        return subscribe(self._engine, take, request)
+
+    def unsubscribe(self, callback: Callback) -> None:
+        """Have a function called no more."""
+        self._engine.callbacks.discard(callback)
 
 
 def _refuse_unreadable(proposal: Proposal, error: Exception) -> None:

@@ -47,7 +47,8 @@ CASES: list[tuple[str, str, AnyChange, dict[str, Any], bool]] = [
     ("who shows a lease that is none", "sales", N, {"leases": {"task/a": "i:1"}}, True),
     ("who holds a lease elsewhere", "sales", N, {"leases": {"task/b": "i:1"}}, True),
     ("an equal value", "sales", Set("task/a", {"n": 1}), {}, False),
-    ("a record of Comity's own", "sales", Emit("$queue/first", "released"), ABOUT, False),
+    ("a record of Comity's own", "sales", Emit("$queue/first", "released"), {"about": ("task/a",)}, False),
+    ("the same action with a record of Comity's own", "sales", Emit("$queue/first", "released"), ABOUT, True),
 ]
 
 

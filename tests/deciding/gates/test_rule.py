@@ -144,6 +144,36 @@ def test_findings_come_in_the_order_of_the_definition() -> None:
     assert codes == [*(f"rule.r{n}" for n in range(12)), "rule.middle?", *(f"rule.r{n}" for n in range(12, 25))]
 
 
+MANY: list[tuple[int, str, str]] = [
+    (3, "customer.open_tickets > 0", "rule.r3"),
+    (70, "customer.open_tickets / (customer.open_tickets - 2) > 0", "rule.r70"),
+    (71, "customer.open_tickets > 1", "rule.r71"),
+    (130, "customer.tags[0] == 'vip'", "rule.r130"),
+]
+"""Of many rules those that find something: two hold, and two can't be judged."""
+
+
+def test_of_many_rules_each_that_applies_or_can_not_be_judged_is_found() -> None:
+    whens = [f"customer.open_tickets > {number + 10}" for number in range(140)]
+    for number, when, _ in MANY:
+        whens[number] = when
+    given = world(*[rule(when, "warn", name=f"r{number}") for number, when in enumerate(whens)])
+    found = given.findings(judge, SET_BUSY)
+    assert [one.code for one in found] == [code for *_, code in MANY]
+    assert ["problem" in one.data for one in found] == [False, True, False, True]
+
+
+def test_of_many_rules_each_that_could_not_be_judged_once_it_is_done_is_found() -> None:
+    whens = [f"customer.open_tickets > {number + 10}" for number in range(140)]
+    whens[99] = "1 / (customer.open_tickets - 8) > 3"
+    whens[100] = "1 / (customer.open_tickets - 8) == 0 && customer.status == 'x'"
+    given = world(*[rule(when, "defer", name=f"r{number}") for number, when in enumerate(whens)])
+    found = given.findings(judge, Set("customer/busy", {"open_tickets": 8}))
+    assert [one.code for one in found] == ["rule.r99", "rule.r100"]
+    assert all(one.message.startswith("Once this is done, the rule ") for one in found)
+    assert given.codes(judge, Set("customer/busy", {"open_tickets": 7})) == []
+
+
 # -- what happens around
 
 AROUND: list[tuple[str, str, list[str]]] = [

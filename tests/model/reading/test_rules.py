@@ -240,7 +240,7 @@ def test_two_rules_or_tests_of_one_name() -> None:
 
 CHECKS = {
     "[checks]\nidentity = 'shadow'": "2 checks.identity: 'identity' always enforces; there are ownership, lease, "
-    "freshness, guard, integrity, rule",
+    "freshness, guard, integrity, cascade, rule",
     "[checks.agents.sales]\noverride = 'shadow'": "2 checks.agents.sales.override: 'override' always enforces;",
     "[checks]\nshape = 'enforce'": "2 checks.shape: 'shape' always enforces;",
     "[checks]\nfreshnes = 'shadow'": "2 checks.freshnes: unknown key 'freshnes'; did you mean \"freshness\"?",

@@ -11,11 +11,12 @@ import apsw
 import msgspec
 import pytest
 
-from comity.errors import StoreFull
+from comity.errors import StoreError, StoreFull
 from comity.store.contract import Head
 from comity.store.sqlite import SqliteStore
 from comity.store.sqlite import readers as readers_module
 from comity.store.sqlite.rows import head_of
+from comity.store.sqlite.store import ASKED_WRITER
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import answered, put
 
@@ -32,15 +33,30 @@ def commit(store: SqliteStore) -> Head:
 
 
 def test_a_head_that_nobody_moved_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = open_at(tmp_path / "crm.db")
+    store, other = (open_at(tmp_path / "crm.db") for _ in range(2))
     head = commit(store)
     read: list[Any] = []
     monkeypatch.setattr(readers_module, "head_of", lambda row: (read.append(row), head_of(row))[1])
-    assert store.head() is store.head() is head
-    assert not read
-    moved = commit(store)
-    assert store.head() is moved
+    for _ in range(ASKED_WRITER - 1):
+        assert store.head() is head
+    assert not read, "the connection that moved it knows it"
+    assert store.head() is store.head() == head
+    assert len(read) == 1, "by a reader"
+    moved = commit(other)
+    read.clear()
+    assert store.head() is store.head() == moved
     assert len(read) == 1
+
+
+def test_s3_a_commit_that_fails_leaves_no_head_that_isn_t_there(tmp_path: Path) -> None:
+    store = open_at(tmp_path / "crm.db")
+    head = commit(store)
+    store._writer.set_commit_hook(lambda: True)
+    with pytest.raises(StoreError):
+        commit(store)
+    assert store.head() == head
+    store._writer.set_commit_hook(None)
+    assert commit(store).revision == head.revision + 1
 
 
 def test_what_another_handle_commits_is_seen_at_once(tmp_path: Path) -> None:

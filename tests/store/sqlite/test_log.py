@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
+from comity.errors import StoreError
+from comity.store.contract import Entry
 from comity.store.sqlite import SqliteStore
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import append, entry, put, state
@@ -69,3 +72,46 @@ def test_s37_erased_payloads_may_be_emptied(raw: apsw.Connection, table: str) ->
     raw.execute(f"UPDATE {table} SET payload = NULL, salt = NULL WHERE revision = 1")
     assert raw.changes() == 1
     assert list(raw.execute(f"SELECT payload, salt FROM {table} WHERE revision = 1")) == [(None, None)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """Give an open base with one commit."""
+    opened = SqliteStore.open(str(tmp_path / "crm.db"), clock=ManualClock())
+    put(opened, "customer/acme", name="Ann")
+    yield opened
+    opened.close()
+
+
+def misplaced(revision: int, ordinal: int) -> Entry:
+    """Return the next commit, with an event that belongs elsewhere."""
+    given = entry(2, state("customer/kept"))
+    return replace(given, events=(replace(given.events[0], revision=revision, ordinal=ordinal),))
+
+
+OUT_OF_ORDER = {
+    "a gap": [entry(3)],
+    "a revision that is taken": [entry(1, proposal="new")],
+    "a gap behind the next": [entry(2), entry(4)],
+    "another order": [entry(3), entry(2)],
+    "an event of an earlier commit": [misplaced(1, 1)],
+    "an event of a later commit": [misplaced(3, 0)],
+    "a place that is left out": [misplaced(2, 1)],
+}
+
+
+@pytest.mark.parametrize("entries", OUT_OF_ORDER.values(), ids=OUT_OF_ORDER)
+def test_s37_what_the_store_itself_appends_is_next_without_a_trigger(
+    store: SqliteStore, entries: Sequence[Entry]
+) -> None:
+    assert store._writer.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1) == 0
+    with pytest.raises(StoreError, match="append-only"):
+        append(store, *entries)
+    assert store.head().revision == 1
+
+
+def test_s7_an_id_is_committed_once_without_a_trigger(store: SqliteStore) -> None:
+    append(store, entry(2, proposal="mine"))
+    with pytest.raises(StoreError, match="UNIQUE"):
+        append(store, entry(3, proposal="mine"))
+    assert store.head().revision == 2

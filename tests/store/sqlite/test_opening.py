@@ -23,6 +23,12 @@ def open_at(path: Path | str) -> SqliteStore:
     return SqliteStore.open(str(path), clock=ManualClock())
 
 
+def test_the_name_of_a_base_comes_from_the_entropy_given(tmp_path: Path) -> None:
+    for name in ("one.db", "two.db"):
+        with closing(SqliteStore.open(str(tmp_path / name), clock=ManualClock(), entropy=bytes)) as store:
+            assert store.head().incarnation == "00" * 16
+
+
 @pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.9.0"])
 def test_library_that_loses_commits_is_refused(version: str) -> None:
     with pytest.raises(StoreUnsupported, match="WAL checkpoint race"):

@@ -18,7 +18,7 @@ from comity.errors import StoreError, StoreFull, StoreUnavailable
 from comity.model.filters import query
 from comity.store.contract import Head
 from comity.store.sqlite import SqliteStore
-from comity.store.sqlite import store as store_module
+from comity.store.sqlite import waiting as waiting_module
 from comity.store.sqlite.opening import connect
 from comity.store.sqlite.retention import DROP_PENDING, DROP_SETTLED
 from comity.testing.faulty_store import Fault, FaultyStore, die
@@ -90,7 +90,8 @@ def test_commit_of_this_process_wakes_without_a_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiters: int
 ) -> None:
     """Between two looks lies more time than the test has: only the commit itself can wake in time, each time."""
-    monkeypatch.setattr(store_module, "_FIRST_LOOK_S", 600.0)
+    for name in ("FIRST_LOOK_S", "LAST_LOOK_S", "NET_LOOK_S"):
+        monkeypatch.setattr(waiting_module, name, 600.0)
     store = open_at(tmp_path / "crm.db")
 
     def follow() -> None:

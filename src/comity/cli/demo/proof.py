@@ -14,6 +14,7 @@ from comity.cli.demo.worlds import WITH, WITHOUT
 from comity.operations import Refusal
 
 _RULE: Final = "rule.support_goes_first"
+_STALE: Final = "freshness.changed"
 _PIN: Final = "override.pinned"
 
 
@@ -59,6 +60,30 @@ def how_they_yielded(evidence: Evidence, audit: Audit) -> Yielding:
 
 def _stops(refusal: Refusal) -> tuple[str, ...]:
     return tuple(finding.code for finding in refusal.findings if finding.severity != "warn")
+
+
+class Gated(msgspec.Struct, frozen=True):
+    """Be what stopped an e-mail: ``refused_by`` another proposal of Sales, ``cancelled_because`` the e-mail itself."""
+
+    refused_by: tuple[str, ...]
+    cancelled_because: str
+
+    @property
+    def is_proven_alone(self) -> bool:
+        """Tell whether nothing but the effect gate stopped it."""
+        return not self.refused_by and "active" in self.cancelled_because
+
+    @property
+    def is_proven_together(self) -> bool:
+        """Tell whether each of the three mechanisms stopped what came before it."""
+        return {_RULE, _STALE} <= set(self.refused_by) and bool(self.cancelled_because)
+
+
+def how_it_was_gated(audit: Audit) -> Gated:
+    """Return what stopped the e-mail, as the base tells it."""
+    refused = [_stops(refusal) for refusal in audit.refusals if refusal.agent == "sales"]
+    cancelled = [effect.answer or "" for effect in audit.effects if effect.state == "cancelled"]
+    return Gated(next(iter(refused), ()), next(iter(cancelled), ""))
 
 
 def is_proven(runs: Mapping[str, Evidence], audit: Audit) -> bool:

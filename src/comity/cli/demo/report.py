@@ -17,8 +17,9 @@ from rich.text import Text
 from comity.cli.demo.audit import Audit
 from comity.cli.demo.desk import Entry
 from comity.cli.demo.evidence import Evidence
-from comity.cli.demo.proof import Yielding
-from comity.cli.demo.worlds import WITH, WITHOUT, WORLDS, YIELDING
+from comity.cli.demo.gated import sentences
+from comity.cli.demo.proof import Gated, Yielding
+from comity.cli.demo.worlds import ALL, GATED, WITH, WITHOUT, WORLDS, YIELDING
 from comity.cli.demo.yielding import KEY
 from comity.clock import SECOND_US, format_time
 from comity.model.records import LIFE
@@ -144,6 +145,24 @@ def _refusal_row(refusal: Refusal) -> Iterator[str | Text]:
     yield refusal.reason or ""
 
 
+def tell_mechanisms(console: Console, audit: Audit, yielding: Yielding, gated: Mapping[str, Gated]) -> None:
+    """Print what stopped the upsell in each of the runs: one mechanism alone, then all of them."""
+    console.rule(Text("The upsell, stopped by each mechanism alone", style="bold"), align="left")
+    stopped = next((refusal for refusal in audit.refusals if refusal.agent == "sales"), None)
+    stale = ", ".join(finding.code for finding in stopped.findings) if stopped is not None else ""
+    both = gated[ALL]
+    table = _columns({"run": 10, "mechanism": 11}, {"what": 1})
+    for world, mechanism, told in (
+        (WITH, "freshness", f"refused: {stale}"),
+        (YIELDING, "rule", f"refused: {', '.join(yielding.stopped_by)}"),
+        (GATED, "effect gate", f"e-mail cancelled: {sentences(gated[GATED].cancelled_because)[0]}"),
+        (ALL, "all three", f"refused: {', '.join(both.refused_by)}; e-mail cancelled"),
+    ):
+        table.add_row(world, Text(mechanism, style="bold"), Text(told, style="yellow"))
+    console.print(table)
+    console.print()
+
+
 def tell_next(console: Console, base: Path) -> None:
     """Print the three commands to try next."""
     database = shlex.quote(str(base))
@@ -167,6 +186,11 @@ def yielding_as_data(folder: Path, evidence: Evidence, audit: Audit, yielding: Y
     """Return what came of the run in which agents yield, as JSON has it."""
     told = {**_side(folder, YIELDING, evidence), **msgspec.structs.asdict(yielding)}
     return {YIELDING: {**told, "audit": audit, "key_file": str(folder / YIELDING / KEY)}}
+
+
+def gated_as_data(folder: Path, world: str, evidence: Evidence, audit: Audit, gated: Gated) -> dict[str, Any]:
+    """Return what came of a run with the effect gate, as JSON has it."""
+    return {world: {**_side(folder, world, evidence), **msgspec.structs.asdict(gated), "audit": audit}}
 
 
 def _side(folder: Path, world: str, evidence: Evidence) -> dict[str, Any]:

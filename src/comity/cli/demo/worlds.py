@@ -1,4 +1,4 @@
-"""The ways of working with the same records: by hand, through Comity, and under rules."""
+"""The ways of working with the same records: by hand, through Comity, under rules, and with an effect gate."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from comity.cli.demo import by_hand, coordinated, yielding
+from comity.cli.demo import by_hand, coordinated, gated, yielding
 from comity.cli.demo.desk import Desk
-from comity.cli.demo.script import SCRIPT, YIELDING_SCRIPT, Cue
+from comity.cli.demo.script import GATED_SCRIPT, SCRIPT, TOGETHER_SCRIPT, YIELDING_SCRIPT, Cue
 
 Records = Mapping[str, Mapping[str, Any]]
 """Live records by address."""
@@ -38,6 +38,8 @@ class World:
 WITHOUT: Final = "without"
 WITH: Final = "with"
 YIELDING: Final = "yielding"
+GATED: Final = "gated"
+ALL: Final = "together"
 
 WORLDS: Final[Mapping[str, World]] = {
     WITHOUT: World(
@@ -63,5 +65,21 @@ WORLDS: Final[Mapping[str, World]] = {
         coordinated.live_records,
         yielding.CAST,
         YIELDING_SCRIPT,
+    ),
+    GATED: World(
+        "With an effect gate: the e-mail waits two seconds, and is judged again",
+        coordinated.BASE,
+        gated.prepare,
+        coordinated.live_records,
+        gated.CAST,
+        GATED_SCRIPT,
+    ),
+    ALL: World(
+        "All together",
+        coordinated.BASE,
+        gated.prepare_together,
+        coordinated.live_records,
+        gated.CAST,
+        TOGETHER_SCRIPT,
     ),
 }

@@ -14,9 +14,12 @@ from rich.console import RenderableType
 
 from comity import operations
 from comity.cli.rendering import (
+    alerting,
     awareness,
     decisions,
+    effecting,
     events,
+    feeding,
     handing,
     holding,
     operating,
@@ -24,6 +27,7 @@ from comity.cli.rendering import (
     reporting,
     ruling,
     waiting,
+    working,
 )
 from comity.model.decisions import Decision
 from comity.operations import ApplyAnswer, RecordAnswer, Request
@@ -40,6 +44,9 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.DiffAnswer: events.diff,
     operations.WhyAnswer: events.why,
     operations.RefusalsAnswer: events.refusals,
+    operations.AlertsAnswer: alerting.alerts,
+    operations.ScanAnswer: alerting.scanned,
+    operations.TraceAnswer: alerting.traced,
     operations.RevertAnswer: decisions.reverted,
     operations.ApplyAnswer: decisions.applied,
     operations.VerifyAnswer: operating.verified,
@@ -51,6 +58,12 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.NewsAnswer: awareness.news,
     operations.InboxAnswer: awareness.inbox,
     operations.AcknowledgeAnswer: awareness.acknowledged,
+    operations.WatchAnswer: feeding.watch,
+    operations.WatchesAnswer: feeding.watches,
+    operations.FeedAnswer: feeding.feed,
+    operations.ConsumeAnswer: feeding.consumed,
+    operations.ConsumerAnswer: feeding.consumer,
+    operations.ConsumersAnswer: feeding.consumers,
     operations.OverridesAnswer: holding.overrides,
     operations.ReportAnswer: reporting.report,
     operations.RulesAnswer: ruling.rules,
@@ -62,6 +75,13 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.SplitAnswer: handing.split,
     operations.GrantsAnswer: handing.grants,
     operations.QueueAnswer: waiting.queue,
+    operations.EffectAnswer: effecting.effect,
+    operations.EffectsAnswer: effecting.effects,
+    operations.CancelAnswer: effecting.cancelled,
+    operations.RunAnswer: effecting.run,
+    operations.WorkflowAnswer: working.workflow,
+    operations.WorkflowsAnswer: working.workflows,
+    operations.TasksAnswer: working.tasks,
     operations.ImportAnswer: operating.imported,
     operations.ExportAnswer: operating.exported,
     operations.StatsAnswer: operating.stats,

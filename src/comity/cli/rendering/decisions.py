@@ -9,7 +9,20 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from comity.cli.rendering.options import as_options
-from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, field, good, line, moment_of, quoted, table, value
+from comity.cli.rendering.words import (
+    CELL_CHARS,
+    arrow,
+    bad,
+    counted,
+    dim,
+    field,
+    good,
+    line,
+    moment_of,
+    quoted,
+    table,
+    value,
+)
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding, Moved
 from comity.model.texts import listed
 from comity.operations import ApplyAnswer, Difference, Left, Request, RevertAnswer, StaleAnswer
@@ -100,11 +113,16 @@ def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]
     """Yield what a revert put back, what it left, and its decisions."""
     if answer.reverted:
         yield from differences(answer.reverted)
+    if answer.cancelled:
+        yield good(
+            f"Cancelled {counted(len(answer.cancelled), 'effect')}: {', '.join(answer.cancelled[:MOST_DIFFERENCES])}"
+        )
+        yield from more(len(answer.cancelled) - MOST_DIFFERENCES)
     if answer.left:
         yield from _left(answer.left)
     for one in answer.decisions:
         yield from decision(request, one)
-    if not answer.decisions:
+    if not answer.decisions and not answer.cancelled:
         yield dim("Nothing was reverted.")
 
 

@@ -12,14 +12,15 @@ from comity.cli.rendering.decisions import decision
 from comity.cli.rendering.words import bad, counted, dim, good, line, moment, quoted, stacked, table
 from comity.model.texts import listed
 from comity.operations import FactAnswer, GrantAnswer, GrantsAnswer, Request, SplitAnswer, TicketAnswer, TicketsAnswer
-from comity.operations.texts import wanted
+from comity.operations.texts import wanted, wanted_effect
 
 
 def tickets(request: Request, answer: TicketsAnswer) -> Iterator[RenderableType]:
     """Yield what waits, each with what it would do and what it rests on."""
     for one in answer.tickets:
         yield Text.assemble((one.ticket, "bold"), " by ", good(one.agent), f", for {_whom(one)}", dim(_until(one)))
-        parts = [quoted(one.reason), *(Text(line(wanted(change))) for change in one.changes), *map(_fact, one.facts)]
+        deeds = [*map(wanted_effect, one.effects), *map(wanted, one.changes)]
+        parts = [quoted(one.reason), *(Text(line(deed)) for deed in deeds), *map(_fact, one.facts)]
         yield Padding(stacked([part for part in parts if part.plain]), (0, 0, 0, 4), expand=False)
     if answer.is_cut:
         yield dim("… and more (--limit shows more)")

@@ -14,6 +14,7 @@ from comity.cli.rendering.events import changes
 from comity.cli.rendering.words import bad, counted, dim, good, line, moment, quoted, table
 from comity.model.texts import listed
 from comity.operations import CheckReport, EventAnswer, ReportAnswer, Request, Step
+from comity.operations.reporting import reported
 
 _STEPS: Final = 50
 """Of the timeline, the latest; the page and ``--json`` have more."""
@@ -90,4 +91,4 @@ def _step(step: Step) -> Iterator[RenderableType]:
 
 
 def _event(event: EventAnswer) -> Text:
-    return Text.assemble((line(event.type), "bold"), f" {event.record} ", changes(event))
+    return Text.assemble((line(event.type), "bold"), f" {event.record} ", changes(reported(event)))

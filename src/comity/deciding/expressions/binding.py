@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, reduce
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -58,9 +58,9 @@ def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
     data: dict[str, object] = {}
     size = 0
     for variable, root, key, steps, convert, takes_null in bindings:
-        value = roots.get(root)
+        value: Any = roots.get(root)
         if key is not None and value is not None:
-            value = cast("Mapping[str, object]", value).get(key)
+            value = value.get(key)
             if steps:
                 value = reduce(_member, steps, value)
         if value is not None or not takes_null:
@@ -68,7 +68,10 @@ def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
                 value = convert(value)
             except ExpressionFailed as error:
                 raise ExpressionFailed(f"{'.'.join((root, key or '', *steps)).strip('.')}: {error}") from None
-            if type(value) is str or type(value) is list or type(value) is dict:
+            kind = type(value)
+            if kind is str and value.isascii():
+                size += len(value)
+            elif kind is str or kind is list or kind is dict:
                 size += text_bytes(value)
         data[variable] = value
     if size > limits.EXPRESSION_TEXT_BYTES:

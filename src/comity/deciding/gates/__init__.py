@@ -13,17 +13,21 @@ from typing import Final
 
 from comity.deciding.case import Case
 from comity.deciding.gates import (
+    cascade,
     definition,
+    effect,
     freshness,
     guard,
     identity,
     integrity,
+    intent,
     lease,
     override,
     ownership,
     queue,
     rule,
     shape,
+    workflow,
 )
 from comity.model.decisions import Finding
 
@@ -36,10 +40,14 @@ AFTER_DRAFT: Final[tuple[Gate, ...]] = (
     override.judge,
     ownership.judge,
     lease.judge,
+    intent.judge,
     freshness.judge,
     guard.judge,
     integrity.judge,
+    cascade.judge,
+    effect.judge,
     definition.judge,
+    workflow.judge,
     rule.judge,
     queue.judge,
 )

@@ -63,13 +63,13 @@ def _unsettled(case: Case) -> Iterator[Finding]:
 
 def _is_settled(case: Case) -> bool:
     """Tell at a glance that nothing moved: every record read or written is as it was when it was read."""
-    view, states = case.view, case.draft.states
+    record, states = case.view.record, case.draft.states
     settled: set[Ref] = set()
     for read in case.reads:
         if type(read) is not Read:
             return False
         ref = refs.parts(read.record)
-        if view.record(ref).revision > read.revision or (ref in states and not read.whole):
+        if record(ref).revision > read.revision or (ref in states and not read.whole):
             return False
         settled.add(ref)
     return settled.issuperset(states)
@@ -152,8 +152,8 @@ def _accept(revision: int, seen: dict[Ref, _Sight], case: Case) -> None:
 
 
 def _counted(read: Read, ref: Ref, case: Case) -> Iterable[str] | None:
-    """Return the fields of a read that count (S11): all that were seen, or those relied upon."""
-    if read.touched or case.kind(ref[0]).freshness == "seen":
+    """Return the fields of a read that count (S11): all seen, always of what an effect concerns, or those relied on."""
+    if read.touched or case.kind(ref[0]).freshness == "seen" or (case.effects and read.record in case.targets):
         return read.fields
     relies_on = case.proposal.relies_on
     if read.record in relies_on:
@@ -183,7 +183,7 @@ def _writes(case: Case, seen: dict[Ref, _Sight], moved_in: dict[Ref, list[Moved]
             elif state.blame.get(name, 0) > revision and not _is_noted(moved_in.get(ref, ()), name):
                 moved_in.setdefault(ref, []).extend(_difference(case, state, name, revision))
                 seen.setdefault(ref, _Sight(ref, revision))
-        if blind:
+        if blind and case.caller.known != "workflow":  # What its steps overwrite, its definition says.
             yield from _blind(case, state, blind)
 
 

@@ -18,7 +18,7 @@ from comity.deciding.case import Case
 from comity.deciding.codes import code_of
 from comity.deciding.compile import CompiledGuard
 from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
-from comity.deciding.subjects import Roots, surroundings, values_of
+from comity.deciding.subjects import Roots, shown_values, surroundings, values_of
 from comity.deciding.view import Ref
 from comity.errors import InvalidExpression
 from comity.model.decisions import Finding
@@ -91,18 +91,8 @@ def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case:
         yield _fails(f"You assumed {source}; it can't be judged: {error}.", None, "Write it so that it always can.")
         return
     if not holds:
-        now = listed(_read_values(expression, states, case), 3)
+        now = listed(shown_values(expression, states, case) or ["it does not hold"], 3)
         yield _fails(f"You assumed {source}; now {now}.", states[0].ref if states else None, "Decide again.")
-
-
-def _read_values(expression: Expression, states: list[RecordState], case: Case) -> list[str]:
-    found: list[str] = []
-    for root, field in sorted(expression.reads):
-        for state in states:
-            if variable_name(state.kind) == root and field in state.blame:
-                author = case.view.author(state, field)
-                found.append(f"{state.ref}.{field} is {show(state.values.get(field))}, by {author.by}")
-    return found or ["it does not hold"]
 
 
 def _fails(message: str, subject: str | None, remedy: str) -> Finding:
@@ -121,12 +111,13 @@ def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -
     for guard in guards:
         if not guard.expression.roots <= roots.keys():
             roots |= surroundings(case)
+        data: dict[str, Any] = {}
         try:
             if guard.expression.holds(roots):
                 continue
             problem = guard.why.rstrip(".") if guard.why else f"{guard.expression.source} must hold"
         except ExpressionFailed as error:
-            problem = f"it can't be judged: {error}"
+            problem, data = f"it can't be judged: {error}", {"problem": str(error)}
         shown = ", ".join(
             f"{root}.{name} is {show(_at(roots, root, name))}"
             for root, name in sorted(guard.expression.reads)[:4]
@@ -137,6 +128,7 @@ def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -
             f"{state.ref}: {guard.name}: {problem} ({shown}).",
             state.ref,
             remedy="Propose values with which it holds, or leave the record as it is.",
+            data=data,
         )
 
 

@@ -14,8 +14,9 @@ from comity.deciding import overrides
 from comity.deciding.case import Case
 from comity.deciding.operators import is_active, is_operator
 from comity.model import refs
-from comity.model.built_in import OVERRIDE
+from comity.model.built_in import EFFECT, OVERRIDE, WORKFLOW
 from comity.model.decisions import Finding
+from comity.model.flows import run_of
 from comity.model.proposals import Emit, Undo
 from comity.model.texts import listed, suggestion
 
@@ -38,6 +39,8 @@ def judge(case: Case) -> Iterable[Finding]:
         found += _impersonated(case)
     if case.compiled.agents.get(case.caller.agent) is not case.agent:
         found += _known(case)
+    if case.caller.known == "workflow" and run_of(case.proposal.id) is None:
+        found.append(Finding("identity.unknown", "Only the steps of a workflow act as one.", remedy="Act by yourself."))
     if OVERRIDE in case.view.kind_revisions:
         found += _paused(case)
     if case.emits:
@@ -66,7 +69,7 @@ def _known(case: Case) -> Iterator[Finding]:
 def _paused(case: Case) -> Iterator[Finding]:
     """Yield that a human has paused this agent, or its role; what lets go of something still works (S24)."""
     pauses = overrides.in_force(case.view).of(case.agent)
-    if pauses and overrides.is_bound(case) and not overrides.still_works(case.changes):
+    if pauses and overrides.is_bound(case) and not overrides.still_works(case):
         for override in pauses:
             yield overrides.finding("identity.paused", override, case, case.agent.name)
 
@@ -113,9 +116,15 @@ def _operator(change: Emit, case: Case) -> Iterator[Finding]:
     if not refs.is_built_in(change.record):
         return
     event = case.kind(change.record.partition("/")[0]).events.get(change.event)
-    if event is None or "anyone" in event.actors:
+    if event is None:
         return
-    if "coordinator" in event.actors:
+    if "anyone" in event.actors:
+        if change.event == "cancelled" and change.record.startswith(f"{EFFECT}/"):
+            yield from _canceller(change.record, case)
+        return
+    if "duty" in event.actors and _is_duty(change, case):
+        return
+    if "coordinator" in event.actors or "duty" in event.actors:
         yield Finding(
             "identity.not_coordinator",
             f"{change.event} of {change.record} happens by a decision alone; nobody may ask for it.",
@@ -134,6 +143,26 @@ def _operator(change: Emit, case: Case) -> Iterator[Finding]:
         )
     elif change.event == "key_issued":
         yield from _holder(change.record, case)
+
+
+def _is_duty(change: Emit, case: Case) -> bool:
+    """Tell whether it is Comity itself that proposes, or a step of the very workflow that goes on with it."""
+    if case.caller.known == "workflow":
+        return change.record == f"{WORKFLOW}/{run_of(case.proposal.id)}"
+    return case.caller.known == "system"
+
+
+def _canceller(record: str, case: Case) -> Iterator[Finding]:
+    """Yield that an effect is somebody else's: whoever wants it may cancel it, and operators."""
+    effect = case.view.record(refs.split(record))
+    is_inner = case.caller.known == "system"
+    if effect.is_live and not is_inner and effect.values["agent"] != case.agent.name and not is_operator(case):
+        yield Finding(
+            "identity.not_operator",
+            f"{record} is wanted by {effect.values['agent']}: only that agent or an operator may cancel it.",
+            subject=record,
+            remedy=f"Ask {effect.values['agent']}, or a human who has a key.",
+        )
 
 
 def _human(change: Emit, case: Case) -> Iterator[Finding]:

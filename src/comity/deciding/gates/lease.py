@@ -1,13 +1,13 @@
 """Does someone else hold it, and is the proposer's own lease still good (S33)?
 
 Reading is free. What counts is what would change: a field, or the life, of a record that
-another agent holds, commutative changes and what is derived included. Nobody has to take
+another agent holds, commutative changes and what is derived included; and what an effect concerns. Nobody has to take
 a lease in order to write; but who writes under one shows its fencing token, and is refused
 once that is no longer current, whoever has the record by then. Whether a lease may be
 taken is found while drafting (:mod:`comity.deciding.leasing`).
 
 Codes: ``lease.held``, ``lease.lapsed``; of a lease that is being taken or broken also
-``lease.subject``, ``lease.unbreakable``.
+``lease.subject``, ``lease.hold``, ``lease.unbreakable``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from comity.errors import InvalidReference
 from comity.model import refs
 from comity.model.built_in import LEASE
 from comity.model.decisions import Finding
+from comity.model.flows import run_of
 from comity.model.proposals import Emit
 from comity.model.records import LIFE
 from comity.model.texts import suggestion
@@ -55,7 +56,7 @@ def _judge(case: Case) -> Iterator[Finding]:
 
 
 def _held(case: Case) -> Iterator[Finding]:
-    for ref in case.draft.states:
+    for ref in dict.fromkeys((*case.draft.states, *map(refs.split, case.targets))):
         if refs.is_built_in(ref[0]):
             continue
         state = case.view.record((LEASE, f"{ref[0]}~{ref[1]}"))
@@ -64,10 +65,10 @@ def _held(case: Case) -> Iterator[Finding]:
 
 
 def _met(line: Line, ref: Ref, case: Case) -> Iterator[Finding]:
-    others = [place for place in line.holders if place.agent != case.agent.name]
+    others = [place for place in line.holders if not _is_own(place, case)]
     if not others:
         return
-    changed = _changed(ref, case)
+    changed = None if "/".join(ref) in case.targets else _changed(ref, case)
     met = [place for place in others if place.covers(changed)]
     if met:
         finding = held("/".join(ref), met, line)
@@ -109,7 +110,14 @@ def _tokens(case: Case) -> Iterator[Finding]:
 
 
 def _is_shown(place: Place, token: str, case: Case) -> bool:
-    return place.agent == case.agent.name and token == token_of(case.view.incarnation, place)
+    return _is_own(place, case) and token == token_of(case.view.incarnation, place)
+
+
+def _is_own(place: Place, case: Case) -> bool:
+    """Tell whether it is the proposer's own lease, or that of the workflow whose step it does."""
+    if case.caller.known == "workflow" and place.agent == refs.SYSTEM_AGENT:
+        return place.hold == run_of(case.proposal.id)
+    return place.agent == case.agent.name
 
 
 # -- leases that are being taken or broken
@@ -121,6 +129,9 @@ def _transition(change: Emit, case: Case) -> Iterator[Finding]:
         yield from _broken(key, change, case)
     elif change.event in _TAKING:
         yield from _subject(subject_of(key), change, case)
+        if refs.is_system_id(change.data["hold"]) and case.caller.known != "system":
+            message = f"{change.data['hold'][:80]!r} is the id of a workflow's hold, not of an agent's."
+            yield Finding("lease.hold", message, subject_of(key), remedy="Leave hold out, or name one without a '~'.")
 
 
 def _broken(key: str, change: Emit, case: Case) -> Iterator[Finding]:

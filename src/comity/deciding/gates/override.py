@@ -42,7 +42,7 @@ def judge(case: Case) -> Iterable[Finding]:
 
 
 def _judge(case: Case) -> Iterator[Finding]:
-    if OVERRIDE in case.view.kind_revisions and case.caller.known != "system" and not still_works(case.changes):
+    if OVERRIDE in case.view.kind_revisions and case.caller.known != "system" and not still_works(case):
         yield from _met(in_force(case.view), case)
     for change in case.changes:
         if type(change) is Emit and change.record.startswith(_PREFIX) and change.event in OPENING:
@@ -62,6 +62,10 @@ def _met(held: InForce, case: Case) -> Iterator[Finding]:
     if not case.changes:
         yield from _announced(held, case)
         return
+    for target in dict.fromkeys(case.targets):
+        yield from (
+            finding("override.pinned", one, case) for one in held.on(refs.split(target)) if one.holds == "record"
+        )
     for ref, state in case.draft.states.items():
         for override in held.on(ref):
             if (subject := _touched(override, state, case)) is not None:

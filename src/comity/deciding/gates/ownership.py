@@ -13,6 +13,7 @@ Codes: ``ownership.other_domain``, ``ownership.granted`` (a warning),
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from typing import Final
 
 from comity import limits
 from comity.deciding.case import Case
@@ -26,6 +27,8 @@ from comity.model.decisions import Finding, Severity
 from comity.model.records import LIFE
 from comity.model.texts import listed, quote
 from comity.model.values import same
+
+_GIVING: Final = frozenset({"granted", "ordered"})
 
 
 def judge(case: Case) -> Iterable[Finding]:
@@ -41,6 +44,8 @@ def judge(case: Case) -> Iterable[Finding]:
             found += _named(event, kind, case)
         elif not (event.type.endswith(".reverted") and is_operator(case)):
             found += _fields(event, kind, case)
+    if case.emits:
+        found += _too_many(case)
     return found
 
 
@@ -145,13 +150,20 @@ def _lending(event: DraftEvent, case: Case) -> Iterator[Finding]:
             )
         elif event.type == "granted" and not _owns(case, owners):
             yield _not_lendable(case, subject, "lend it", owners)
-        if case.view.count(LIVE) >= limits.GRANTS_LIVE:
-            yield Finding(
-                "ownership.too_many_grants",
-                f"There are {limits.GRANTS_LIVE} grants already; no more may be given at the same time.",
-                subject="/".join(event.ref),
-                remedy="Take back what is no longer needed: 'grants list' shows them.",
-            )
+
+
+def _too_many(case: Case) -> Iterator[Finding]:
+    """Yield that more would be lent at the same time than is looked at."""
+    given = [event for event in case.draft.events if event.ref[0] == GRANT and event.type in _GIVING]
+    if given and case.view.count(LIVE) + len(given) > limits.GRANTS_LIVE:
+        yield Finding(
+            "ownership.too_many_grants",
+            f"There are {limits.GRANTS_LIVE} grants already; no more may be given at the same time."
+            if len(given) == 1
+            else f"With these there would be more than {limits.GRANTS_LIVE} grants at the same time.",
+            subject="/".join(given[0].ref),
+            remedy="Take back what is no longer needed: 'grants list' shows them.",
+        )
 
 
 def _not_lendable(case: Case, subject: str, verb: str, owners: Set[str]) -> Finding:

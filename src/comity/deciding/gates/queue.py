@@ -20,6 +20,7 @@ from comity.deciding.case import Case
 from comity.deciding.lines import Place as LeasePlace
 from comity.deciding.lines import key_of
 from comity.deciding.lines import line_of as lease_line_of
+from comity.deciding.operators import is_inner
 from comity.deciding.queues import BEHIND, Place
 from comity.deciding.turns import ahead_of, is_waited_for, line_of, names_of, place_in
 from comity.model import refs
@@ -33,7 +34,7 @@ def judge(case: Case) -> Iterable[Finding]:
 
 
 def _judge(case: Case) -> Iterator[Finding]:
-    if case.agent.kind == "human" or _is_inner(case):
+    if case.agent.kind == "human" or is_inner(case):
         return
     mine: Place | None = None
     names = names_of(case.agent)
@@ -48,11 +49,6 @@ def _judge(case: Case) -> Iterator[Finding]:
         if not is_waited_for(mine, names, case.view, subject):
             told.add(first.ticket)
             yield _behind(first, subject, case)
-
-
-def _is_inner(case: Case) -> bool:
-    """Tell whether only Comity's own records would change: nobody stands in line for these."""
-    return bool(case.changes) and all(refs.is_built_in(change.record) for change in case.changes)
 
 
 def _first_ahead(mine: Place, subject: str, case: Case) -> Place | None:

@@ -4,22 +4,25 @@ A rule is judged once per matching subject, a rule that names no kind once, and 
 found by one rule the strongest counts. What can't be judged never passes, and neither does
 what would leave a rule that can't be judged any more; but humans who show their key are
 warned of these, and pass, so that somebody can repair it. Rules don't judge proposals that
-change only Comity's own records (S24).
+change only Comity's own records, under no action (S24).
 
 Codes: ``rule.<name of the rule>``, ``shape.too_broad``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import product
 from math import prod
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled
 from comity.deciding.expressions import FETCHED, Expression, ExpressionFailed, variable_name
+from comity.deciding.operators import is_inner
 from comity.deciding.overrides import is_human
 from comity.deciding.rulebook import Chunk, CompiledRule, Group
 from comity.deciding.shadow import in_shadow
@@ -27,7 +30,7 @@ from comity.deciding.subjects import Around, OutOfBounds, Roots, Subjects, surro
 from comity.deciding.view import Ref, View
 from comity.model.decisions import Finding, Severity
 from comity.model.records import RecordState
-from comity.model.refs import is_built_in, split
+from comity.model.refs import split
 
 _SHOWN: Final = 200
 """Of characters of an expression in a message."""
@@ -36,7 +39,7 @@ _SHOWN: Final = 200
 def judge(case: Case) -> Sequence[Finding]:
     """Return what the rules have to say of a proposal, in the order of the definition."""
     rules = case.compiled.rules
-    if not rules.rules or (case.changes and all(is_built_in(change.record) for change in case.changes)):
+    if not rules.rules or is_inner(case):
         return ()
     action = case.compiled.actions.get(case.proposal.action or "")
     groups = rules.select(case.agent, case.proposal.action, action.kind if action is not None else None)
@@ -45,7 +48,7 @@ def judge(case: Case) -> Sequence[Finding]:
     judging = _Judging(case)
     for group in groups:
         judging.judge(group)
-    return [finding for _, finding in sorted(judging.found.items())]
+    return [judging.told(place) for place in sorted(judging.found)]
 
 
 class _Judging:
@@ -57,6 +60,7 @@ class _Judging:
         self.common = surroundings(case)
         self.passes = is_human(case)
         self.found: dict[int, Finding] = {}
+        self.met: dict[int, list[str]] = {}
 
     def judge(self, group: Group) -> None:
         """Judge the rules of a group on each combination of their subjects."""
@@ -78,18 +82,17 @@ class _Judging:
         later = tuple(map(self.subjects.later, refs))
         if self.case.changes and all(state.exists for state in later):
             changed = self.changed(states, later)
-            chunks = [chunk for chunk in group.chunks if not changed.isdisjoint(chunk.gist.reads)]
-            if chunks:
-                self.look_ahead(group, chunks, later)
+            if any(not changed.isdisjoint(chunk.gist.reads) for chunk in group.chunks):
+                self.look_ahead(group, later, changed)
 
-    def look_ahead(self, group: Group, chunks: Sequence[Chunk], states: tuple[RecordState, ...]) -> None:
-        """Judge rules once more, as on the next one who does the same: it must still be possible."""
+    def look_ahead(self, group: Group, states: tuple[RecordState, ...], changed: Set[tuple[str, str]]) -> None:
+        """Judge rules on what changed once more, as on the next one who does the same: it must still be possible."""
         roots = self.roots_of(states)
         if "before" in group.roots or "after" in group.roots:
             values = values_of(states[0], self.case.compiled)
             roots |= {"before": values, "after": values}
         refs = tuple((state.kind, state.id) for state in states)
-        self.meet(chunks, _Meeting(self.case, roots, refs, self.subjects.named, is_ahead=True))
+        self.meet(group.chunks, _Meeting(self.case, roots, refs, self.subjects.named, changed))
 
     def changed(self, before: Iterable[RecordState], after: Iterable[RecordState]) -> set[tuple[str, str]]:
         """Return what the proposal changes of what rules can read, as root and field."""
@@ -106,12 +109,20 @@ class _Judging:
         return self.common | {variable_name(state.kind): values_of(state, self.case.compiled) for state in states}
 
     def meet(self, chunks: Sequence[Chunk], meeting: _Meeting) -> None:
-        for chunk in chunks:
-            if meeting.may_apply(chunk):
-                for rule in chunk.rules:
-                    finding = meeting.judge(rule)
-                    if finding is not None:
-                        self.keep(rule, finding)
+        for rule in meeting.asked(chunks):
+            finding = meeting.judge(rule)
+            if finding is not None:
+                self.keep(rule, finding)
+                self.met.setdefault(rule.place, []).append(meeting.name())
+
+    def told(self, place: int) -> Finding:
+        """Return what a rule found; of what somebody is to answer with all on which it was met, as that is answered."""
+        finding, met = self.found[place], self.met.get(place, ())
+        if finding.severity not in ("ask", "offer") or len(met) < 2:
+            return finding
+        if len(met) > limits.TICKET_SUBJECTS:
+            return _too_many_asked(finding)
+        return replace(finding, data=finding.data | {"met": list(met)})
 
     def keep(self, rule: CompiledRule, finding: Finding) -> None:
         """Keep a finding if it is the strongest of its rule so far.
@@ -132,22 +143,41 @@ def _rules(group: Group) -> Iterator[CompiledRule]:
 class _Meeting:
     """Be rules and the subjects that they meet: one of each kind named, or where none is named all of the proposal.
 
-    ``is_ahead`` looks at the state that the proposal leaves: only that a rule can't be judged there is found.
+    Where it is told what was ``changed``, it ``is_ahead``: it looks at the state that the proposal leaves, and
+    finds only that a rule which looks at what was changed can't be judged there.
     """
 
     def __init__(
-        self, case: Case, roots: Roots, subjects: tuple[Ref, ...], every: tuple[Ref, ...], *, is_ahead: bool = False
+        self,
+        case: Case,
+        roots: Roots,
+        subjects: tuple[Ref, ...],
+        every: tuple[Ref, ...],
+        changed: Set[tuple[str, str]] | None = None,
     ) -> None:
         self.case = case
-        self.is_ahead = is_ahead
+        self.changed = changed
+        self.is_ahead = changed is not None
         self.roots = roots
         self.subjects = subjects
-        drafted = case.draft.states if is_ahead else None
+        drafted = case.draft.states if self.is_ahead else None
         self.around = Around(case.compiled, case.view, subjects or every, case.agent.name, drafted)
         self.every = every
 
+    def name(self) -> str:
+        """Return the subjects as one text."""
+        return "+".join("/".join(ref) for ref in self.subjects)
+
+    def asked(self, chunks: Iterable[Chunk]) -> Iterator[CompiledRule]:
+        """Yield the rules that must be asked by themselves."""
+        for chunk in chunks:
+            if self.may_apply(chunk):
+                yield from self.asked(chunk.parts) if chunk.parts else chunk.rules
+
     def may_apply(self, chunk: Chunk) -> bool:
         """Tell whether any of the rules must be asked by itself; so it is where asking all in one go fails."""
+        if self.changed is not None and self.changed.isdisjoint(chunk.gist.reads):
+            return False
         try:
             if not chunk.is_fetching:
                 return chunk.gist.holds(self.roots)
@@ -243,6 +273,17 @@ def _too_broad(rule: CompiledRule, problem: str, subject: str | None, case: Case
         severity=found.severity,
         remedy=_way_out(case, "propose less at once, or have the rule look at less"),
         data=found.data,
+    )
+
+
+def _too_many_asked(finding: Finding) -> Finding:
+    """Return that nobody can answer for so many subjects at once."""
+    return Finding(
+        "shape.too_broad",
+        f"It would be put to somebody who may answer it for {limits.TICKET_SUBJECTS} subjects at most:"
+        f" {finding.message}",
+        finding.subject,
+        remedy="Split it into smaller proposals.",
     )
 
 

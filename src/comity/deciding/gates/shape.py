@@ -3,7 +3,8 @@
 Codes: ``shape.invalid``, ``shape.too_large``, ``shape.too_broad``, ``shape.expired``,
 ``shape.unknown_kind``, ``shape.unknown_field``, ``shape.unknown_event``,
 ``shape.unknown_action``, ``shape.unknown_revision``, ``shape.unknown_cause``,
-``shape.unknown_subject``, ``shape.new_kind`` (a warning), ``shape.transition``, ``shape.invalid_value``,
+``shape.unknown_subject``, ``shape.unknown_effect``, ``shape.unlisted_effect``, ``shape.invalid_effect``,
+``shape.new_kind`` (a warning), ``shape.no_subject``, ``shape.transition``, ``shape.invalid_value``,
 ``shape.required``.
 """
 
@@ -20,13 +21,15 @@ from comity.deciding.case import Case
 from comity.deciding.compile import CompiledField, CompiledKind
 from comity.deciding.complaints import invalid_operand, invalid_value, required, unknown_event, unknown_name
 from comity.deciding.drafts import DraftEvent
-from comity.deciding.unknown import judge_subjects, undeclared_kind
+from comity.deciding.unknown import judge_about, judge_subjects, undeclared_kind
+from comity.deciding.wished import judge_effects
 from comity.errors import InvalidQuery, InvalidReference, LimitExceeded
 from comity.model import filters, proposals, refs
 from comity.model.codec import encode
 from comity.model.decisions import Finding
-from comity.model.proposals import AnyChange, Emit
+from comity.model.proposals import AnyChange, Emit, Read
 from comity.model.records import LIFE, RecordState
+from comity.model.refs import parse
 from comity.model.texts import listed, suggestion
 from comity.model.values import normalise
 
@@ -40,9 +43,13 @@ def judge(case: Case) -> Iterable[Finding]:
     """Return what is wrong with the form; leave the case's changes normalised where nothing is."""
     found = [] if _is_ordinary(case) else [*_envelope(case), *judge_reads(case)]
     found += _changes(case)
+    if case.effects:
+        found += judge_effects(case)
     case.is_well_formed = not found or all(finding.severity != "refuse" for finding in found)
     if case.is_well_formed:
         found += _states(case)
+        if case.compiled.actions:
+            found += judge_about(case)
         if case.proposal.about:
             found += judge_subjects(case)
     return found
@@ -68,12 +75,9 @@ def _is_ordinary(case: Case) -> bool:
     ):
         return False
     for read in proposal.reads:
-        if type(read) is not proposals.Read or not 0 <= read.revision <= revision or refs.parse(read.record) is None:
+        if type(read) is not Read or not 0 <= read.revision <= revision or parse(read.record) is None:
             return False
-    for ref in proposal.about:
-        if refs.parse(ref) is None:
-            return False
-    return _is_plain(proposal)
+    return _is_plain(proposal) and None not in map(parse, proposal.about)
 
 
 def _envelope(case: Case) -> Iterator[Finding]:
@@ -104,16 +108,15 @@ def _envelope(case: Case) -> Iterator[Finding]:
 def _has_id(case: Case) -> bool:
     """Tell whether a proposal's id is one that its caller may use."""
     id = case.proposal.id
-    form = refs.SYSTEM_PROPOSAL_ID if case.caller.known == "system" else refs.PROPOSAL_ID
+    is_inner = case.caller.known in ("system", "workflow")
+    form = refs.SYSTEM_PROPOSAL_ID if is_inner else refs.PROPOSAL_ID
     return len(id) <= limits.PROPOSAL_ID_CHARS and form.match(id) is not None
 
 
 def _is_plain(proposal: proposals.Proposal) -> bool:
-    """Tell at a glance that nothing is wrong with the texts."""
-    for text in (proposal.reason, proposal.action, proposal.intent):
-        if text is not None and (len(text) > _SHORT or not text.isascii() or "\0" in text):
-            return False
-    return True
+    """Tell at a glance that nothing is wrong with the texts: all of them together are short."""
+    texts = f"{proposal.reason}{proposal.action}{proposal.intent}"
+    return len(texts) <= _SHORT and texts.isascii() and "\0" not in texts
 
 
 def _counts(case: Case) -> Iterator[Finding]:
@@ -180,8 +183,12 @@ def _action(case: Case) -> Iterator[Finding]:
 
 def _is_operation(case: Case) -> bool:
     """Tell whether a proposal only operates: changes built-in records or undoes (S24), which is no business action."""
-    return bool(case.changes) and all(
-        change.record.startswith("$") or isinstance(change, proposals.Undo) for change in case.changes
+    undoes = any(isinstance(change, proposals.Undo) for change in case.changes)
+    return (
+        bool(case.changes)
+        and (undoes or case.proposal.action is None)
+        and not case.proposal.effects
+        and all(change.record.startswith("$") or isinstance(change, proposals.Undo) for change in case.changes)
     )
 
 

@@ -9,10 +9,10 @@ from comity.model.reading.parties import Parties
 from comity.model.reading.sections import Section
 
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
-GATES: Final = ("ownership", "lease", "freshness", "guard", "integrity", "rule")
+GATES: Final = ("ownership", "lease", "freshness", "guard", "integrity", "cascade", "rule")
 """Checks that may run in shadow."""
 
-ALWAYS: Final = ("shape", "identity", "override", "definition")
+ALWAYS: Final = ("shape", "identity", "override", "definition", "workflow")
 HINTS: Final = {gate: f"{gate!r} always enforces; there are {', '.join(GATES)}" for gate in ALWAYS}
 
 

@@ -22,15 +22,19 @@ from comity.model.definition import (
     OnRemoval,
 )
 from comity.model.proposals import AgentKind
+from comity.model.reading.alerts import read_alerts, read_cascades
 from comity.model.reading.checks import read_checks
+from comity.model.reading.effects import read_effects
 from comity.model.reading.examples import read_examples
 from comity.model.reading.keywords import KEYWORDS, REFUSED, read_schema, refusal
 from comity.model.reading.names import nearest
+from comity.model.reading.outbound import read_mail, read_webhooks
 from comity.model.reading.partial import Reading, Unread, left_out, names_in
 from comity.model.reading.parties import Parties
 from comity.model.reading.problems import Problems
 from comity.model.reading.rules import read_rules
 from comity.model.reading.sections import Section, describe
+from comity.model.reading.workflows import read_workflows
 from comity.model.records import Life
 from comity.model.values import normalise
 
@@ -41,10 +45,11 @@ AGENT_KINDS: Final[tuple[AgentKind, ...]] = get_args(AgentKind)
 LIVES: Final[tuple[Life, ...]] = get_args(Life)
 UNDECLARED: Final[tuple[Literal["refuse", "allow"], ...]] = ("refuse", "allow")
 LEADS_TO: Final[tuple[Life, ...]] = ("live", "archived", "deleted")
-ACTORS: Final = ("operator", "human", "anyone", "coordinator")
+ACTORS: Final = ("operator", "human", "anyone", "coordinator", "duty")
 
 ROOT_KEYS: Final = (
-    "name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions", "rules", "checks", "tests",
+    "name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions", "effects", "workflows", "rules",
+    "checks", "tests", "webhooks", "mail", "alerts", "cascades",
 )  # fmt: skip
 AGENT_KEYS: Final = ("role", "kind")
 KIND_KEYS: Final = ("owner", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
@@ -103,7 +108,8 @@ def _read(source: str, origin: str, *, is_built_in: bool) -> Reading:
     unread = Unread(root.allow(ROOT_KEYS))
     agents = _read_agents(root.section("agents"))
     unread.owners.update(left_out(root.table.get("agents"), (agent.name for agent in agents)))
-    kinds = _KindReader(problems, unread, agents, is_built_in=is_built_in).kinds(root.section("kinds"))
+    reader = _KindReader(problems, unread, agents, is_built_in=is_built_in)
+    kinds = reader.kinds(root.section("kinds"))
     unread.kinds.update(left_out(root.table.get("kinds"), (kind.name for kind in kinds)))
     actions = _read_actions(root.section("actions"))
     unread.actions.update(left_out(root.table.get("actions"), (action.name for action in actions)))
@@ -113,9 +119,15 @@ def _read(source: str, origin: str, *, is_built_in: bool) -> Reading:
         agents=agents,
         kinds=kinds,
         actions=actions,
+        effects=read_effects(root.section("effects"), reader.carried),
+        workflows=read_workflows(root, parties, reader.parameters),
         rules=read_rules(root, parties),
         checks=read_checks(root.section("checks"), parties),
         tests=read_examples(root, parties),
+        webhooks=read_webhooks(root.section("webhooks")),
+        mail=read_mail(root),
+        alerts=read_alerts(root),
+        cascades=read_cascades(root.section("cascades")),
         freshness=root.choice("freshness", FRESHNESS),
         blind_writes=root.optional_choice("blind_writes", BLIND_WRITES),
         undeclared=_read_undeclared(root),
@@ -193,10 +205,11 @@ def _read_agent(name: str, entry: Section) -> AgentDefinition | None:
 def _read_actions(section: Section) -> tuple[ActionDefinition, ...]:
     actions: list[ActionDefinition] = []
     for name, entry in section.sections(example='{ kind = "outreach" }'):
-        entry.allow(("kind", "effects"))
+        entry.allow(("kind", "effects", "about"))
         if entry.is_name(name, "action"):
             kind, effects = entry.name("kind", "action"), entry.names("effects", "effect")
-            actions.append(ActionDefinition(name=name, kind=kind, effects=effects))
+            about = entry.names("about", "kind")
+            actions.append(ActionDefinition(name=name, kind=kind, effects=effects, about=about))
     return tuple(actions)
 
 
@@ -254,16 +267,24 @@ class _KindReader:
         return names
 
     def fields(
-        self, kind: str, holder: Section, key: Literal["fields", "data"] = "fields"
+        self, kind: str, holder: Section, key: Literal["fields", "data", "params"] = "fields"
     ) -> tuple[FieldDefinition, ...]:
         """Return the fields of a kind, or the data that one of its events carries."""
         section = holder.section(key)
         _check_count(section, limits.FIELDS_PER_RECORD, "fields")
-        read = self.data if key == "data" else self.field
+        read = self.field if key == "fields" else self.data
         entries = section.sections(example='{ type = "string" }')
         fields = tuple(read(name, entry) for name, entry in entries if entry.is_name(name, "field"))
         self.unread.fields[kind].update(left_out(holder.table.get(key), (field.name for field in fields)))
         return fields
+
+    def carried(self, name: str, holder: Section) -> tuple[FieldDefinition, ...]:
+        """Return the data that something carries that is no event of a kind."""
+        return self.fields(name, holder, "data")
+
+    def parameters(self, name: str, holder: Section) -> tuple[FieldDefinition, ...]:
+        """Return what something needs to be told when it is started."""
+        return self.fields(name, holder, "params")
 
     def note_contents(self, entry: Section, keys: Sequence[str]) -> None:
         """Remember a field of which something can't be read that tells what values it holds."""

@@ -13,6 +13,9 @@ from comity.model import refs
 NEARNESS: Final = 0.6
 """How alike two names must be, on difflib's scale of 0 to 1, for one to be suggested for the other."""
 
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+"""Of the environment."""
+
 TITLE: Final = re.compile(r"[^\x00-\x1f\x7f]+\Z")
 
 FORMS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
@@ -25,6 +28,9 @@ FORMS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "action": (refs.AGENT, "letters, digits and any of _.:@-, a letter or a digit first"),
     "effect": (refs.AGENT, "letters, digits and any of _.:@-, a letter or a digit first"),
     "name": (TITLE, "one line of text"),
+    "workflow": (refs.KIND, "letters, digits, '_' and '-', a letter first"),
+    "variable": (VARIABLE, "letters, digits and '_', no digit first"),
+    "webhook": (refs.AGENT, "letters, digits and any of _.:@-, a letter or a digit first"),
 }
 
 

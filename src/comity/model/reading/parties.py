@@ -29,6 +29,10 @@ class Parties:
         if self._kinds and name not in self._kinds and name not in self.unread.owners:
             section.problem(key, f"{name!r} is no agent of [agents]", given=name, choices=sorted(self._kinds))
 
+    def is_human(self, name: str) -> bool:
+        """Tell whether a name is that of a declared human."""
+        return self._kinds.get(name) == "human"
+
     def has_human(self, name: str | None) -> bool:
         """Tell whether a name may stand for a human; ``None`` for any."""
         meant = [agent for agent in self._agents if name is None or name in (agent.name, agent.role)]

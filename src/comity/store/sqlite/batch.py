@@ -17,8 +17,8 @@ from comity.store.sqlite.failures import translating
 from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.snapshot import SqliteSnapshot
 
-ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)
-"""In how many rows at once a statement puts them: a step each, in which other threads of the process can run."""
+MOST_ROWS: Final = 64
+"""That a statement puts at once, in a step in which other threads of the process can run; others put powers of two."""
 
 Statements = dict[int, str]
 """The statement for so many rows at once."""
@@ -28,17 +28,21 @@ def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT", then
     """Return the statements that put rows of columns, written ``prefix.column, …``, into a table."""
     names = columns.replace(prefix, "")
     row = f"({', '.join('?' * (names.count(',') + 1))})"
-    return {count: f"{verb} INTO {table} ({names}) VALUES {', '.join([row] * count)}{then}" for count in ROWS_AT_ONCE}
+    return {
+        count: f"{verb} INTO {table} ({names}) VALUES {', '.join([row] * count)}{then}"
+        for count in (1, 2, 4, 8, 16, 32, MOST_ROWS)
+    }
 
 
 def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequence[rows.Row]) -> None:
     """Put rows into a table, many in one step."""
-    start = 0
-    for count in ROWS_AT_ONCE:
-        while len(lines) - start >= count:
-            values = lines[start] if count == 1 else tuple(chain.from_iterable(lines[start : start + count]))
-            connection.execute(statements[count], values)
-            start += count
+    start, left = 0, len(lines)
+    while left > 1:
+        count = min(1 << left.bit_length() - 1, MOST_ROWS)
+        connection.execute(statements[count], tuple(chain.from_iterable(lines[start : start + count])))
+        start, left = start + count, left - count
+    if left:
+        connection.execute(statements[1], lines[start])
 
 
 INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
@@ -64,11 +68,23 @@ MOVE_HEAD: Final = (
 )
 
 
+def check_order(revision: int, entries: Sequence[Entry]) -> None:
+    """Raise StoreError for a commit that doesn't take the next revision, or an event that isn't of its commit."""
+    for entry in entries:
+        revision += 1
+        if entry.commit.revision != revision:
+            raise StoreError(f"the log is append-only: revision {revision} is next, not {entry.commit.revision}")
+        for ordinal, event in enumerate(entry.events):
+            if event.revision != revision or event.ordinal != ordinal:
+                raise StoreError(f"the log is append-only: {event.event_id} is no event of commit {revision}")
+
+
 class SqliteBatch(SqliteSnapshot):
     """Hold the head, through the connection that writes."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, head: Head) -> None:
         super().__init__(connection)
+        self._head = head
         self._has_appended = False
 
     @translating
@@ -83,6 +99,7 @@ class SqliteBatch(SqliteSnapshot):
         if self._has_appended:
             raise StoreError("a batch appends once; open another one")
         self._has_appended = True
+        check_order(self.head.revision, entries)
         put_rows(self._connection, INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
         put_rows(self._connection, INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
         put_rows(self._connection, PUT_RECORD, [rows.record_row(state) for state in records])

@@ -20,7 +20,7 @@ ASK_VERSION: Final = "PRAGMA data_version"
 """Another number whenever any other connection, of this process or another, has changed the file."""
 
 
-class _Reader:
+class Reader:
     """Be a connection that reads, and the head that it has seen."""
 
     __slots__ = ("_ask", "_head", "_version", "connection")
@@ -43,13 +43,21 @@ class _Reader:
             self._version = version
         return self._head
 
+    def take(self, head: Head) -> None:
+        """Take the head to which this very connection has moved the file: that leaves its number as it was."""
+        self._head = head
+
+    def forget(self) -> None:
+        """Read the head anew when it is asked for again."""
+        self._head = None
+
 
 class _Reading:
     """Be what one thread has open: its snapshot, and how many blocks it is in."""
 
     __slots__ = ("depth", "reader", "snapshot")
 
-    def __init__(self, reader: _Reader, snapshot: SqliteSnapshot) -> None:
+    def __init__(self, reader: Reader, snapshot: SqliteSnapshot) -> None:
         self.reader = reader
         self.snapshot = snapshot
         self.depth = 1
@@ -63,7 +71,7 @@ class Readers:
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
-        self._idle: list[_Reader] = []
+        self._idle: list[Reader] = []
         self._reading: dict[int, _Reading] = {}
         self._is_closed = False
 
@@ -133,7 +141,7 @@ class Readers:
         finally:
             self._give_back(reader)
 
-    def _take(self) -> _Reader:
+    def _take(self) -> Reader:
         if self._is_closed:
             raise StoreError("this base is closed")
         try:
@@ -141,11 +149,11 @@ class Readers:
         except IndexError:
             pass
         try:
-            return _Reader(self._connect())
+            return Reader(self._connect())
         except DRIVER_ERRORS as failure:
             raise translate(failure) from failure
 
-    def _give_back(self, reader: _Reader) -> None:
+    def _give_back(self, reader: Reader) -> None:
         self._idle.append(reader)
         if self._is_closed:  # Seen after the giving back, it is never missed.
             self.close()

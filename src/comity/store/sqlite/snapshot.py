@@ -13,11 +13,12 @@ from comity.errors import StoreError
 from comity.model.events import Answered, Commit, Event
 from comity.model.filters import Query
 from comity.model.records import RecordState
-from comity.store.contract import AnsweredFilter, EventFilter, Head, KeyRow, Ref, Statistics
+from comity.store.contract import AnsweredFilter, EventFilter, Head, KeyRow, LogFilter, Ref, Statistics
 from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.indexes import index_for_order
 from comity.store.sqlite.queries import Statement, choose_at, choose_now, ordering, page
+from comity.store.sqlite.searching import events_passing
 
 
 def leap_over(table: str, column: str) -> str:
@@ -64,6 +65,8 @@ SELECT_KEYS: Final = f"SELECT {rows.KEY} FROM keys"
 LAST_PLACE: Final = 2**63 - 1
 RECORDS_AT_ONCE: Final = 500
 """Of records that are in memory at once while all are read."""
+EVENTS_AT_ONCE: Final = 256
+"""Of events that are in memory at once while the log is searched."""
 
 _encode = msgspec.json.encode
 
@@ -249,11 +252,27 @@ class SqliteSnapshot:
             events.get(event.revision, []).append(event)  # Verifying must survive a commit that was cut out.
         return [(commit, events[commit.revision]) for commit in commits]
 
+    def search_log(self, chosen: LogFilter, after: int, upto: int) -> Iterator[Event]:
+        """Yield the events chosen of the commits behind one revision, up to another, in order."""
+        sql, values = events_passing(chosen)
+        place, last = rows.last_place(after), rows.last_place(upto)
+        while page := self._search_log(sql, (*values, place, last, EVENTS_AT_ONCE)):
+            yield from map(rows.event_of, page)
+            if len(page) < EVENTS_AT_ONCE:
+                return
+            place = page[-1][0]
+
     @translating
-    def caused_by(self, revision: int, ordinal: int, limit: int) -> list[Commit]:
-        """Return the commits that name an event as their cause, in order."""
-        sql = f"{SELECT_COMMITS} WHERE c.cause = ? ORDER BY c.revision LIMIT ?"
-        return [rows.commit_of(row) for row in self._rows(sql, (f"{revision}.{ordinal}", limit))]
+    def _search_log(self, sql: str, values: Sequence[Any]) -> list[rows.Row]:
+        return list(self._rows(sql, values))
+
+    @translating
+    def caused_by(self, revision: int, ordinal: int | None, limit: int) -> list[Commit]:
+        """Return the commits that name an event, or with None any of a commit, as their cause, in order."""
+        term = "c.cause = ?" if ordinal is not None else "c.cause > ? AND c.cause < ?"
+        named = (f"{revision}.{ordinal}",) if ordinal is not None else (f"{revision}.", f"{revision}/")
+        sql = f"{SELECT_COMMITS} WHERE {term} ORDER BY c.revision LIMIT ?"
+        return [rows.commit_of(row) for row in self._rows(sql, (*named, limit))]
 
     # Answers and keys
 
@@ -276,14 +295,17 @@ class SqliteSnapshot:
 
     @translating
     def answered(self, chosen: AnsweredFilter) -> list[Answered]:
-        """Return the answers chosen that made no commit, newest first."""
+        """Return the answers chosen that made no commit, newest first unless asked otherwise."""
         wanted: list[tuple[str, Any]] = [("a.at >= ?", chosen.since_us)]
+        if chosen.until_us is not None:
+            wanted.append(("a.at <= ?", chosen.until_us))
         if chosen.agent is not None:
             wanted.append(("a.agent = ?", chosen.agent))
         if chosen.outcome is not None:
             wanted.append(("a.outcome = ?", chosen.outcome))
         terms = " AND ".join(term for term, _ in wanted)
-        sql = f"{SELECT_ANSWERS} WHERE {terms} ORDER BY a.at DESC, a.ordinal DESC, a.rowid DESC LIMIT ?"
+        way = "ASC" if chosen.oldest_first else "DESC"
+        sql = f"{SELECT_ANSWERS} WHERE {terms} ORDER BY a.at {way}, a.ordinal {way}, a.rowid {way} LIMIT ?"
         return [rows.answer_of(row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
 
     @translating

@@ -15,9 +15,11 @@ import apsw
 from comity.clock import Clock
 from comity.errors import StoreError
 from comity.model.events import Answered
+from comity.model.ids import Entropy
 from comity.store.contract import Head, KeyRow, Snapshot
 from comity.store.sqlite import indexes, rows
 from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch, put_rows
+from comity.store.sqlite.doorbell import Doorbell, folder_for
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
 from comity.store.sqlite.opening import (
     CACHE_KIB,
@@ -26,21 +28,26 @@ from comity.store.sqlite.opening import (
     check_owner,
     check_path,
     connect,
+    dispense_with_triggers,
     is_up_to_date,
     prepare,
 )
-from comity.store.sqlite.readers import Readers
+from comity.store.sqlite.readers import Reader, Readers
 from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.turn import Turn
+from comity.store.sqlite.waiting import Waiting
 
 KEEP_TIME = "UPDATE head SET (now_us, boot_id, boot_us, offset_us) = (?, ?, ?, ?) WHERE now_us < ?"
-_FIRST_LOOK_S: Final = 0.002
-_LAST_LOOK_S: Final = 0.01
-"""How long a wait sleeps between two looks at the head, which another process may have moved."""
 KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
-OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn")
-"""Of the names of a base's files: its own, those that SQLite puts beside it, and the line's."""
+ASKED_WRITER: Final = 8
+"""How often after a commit its own connection is asked for the head, which it needn't read again.
+
+Whoever comes later asks a reader: each asking pushes a prepared statement of the writer's out of APSW's cache.
+"""
+OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn", "-bells")
+"""Of the names of a base's files: its own, those that SQLite puts beside it, the line's and the doorbells'."""
 PUT_NOTE = "INSERT OR REPLACE INTO bookkeeping (topic, name, value) VALUES (?, ?, ?)"
+SELECT_NOTE = "SELECT value FROM bookkeeping WHERE topic = ? AND name = ?"
 DROP_NOTE = "DELETE FROM bookkeeping WHERE topic = ? AND name = ?"
 PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
 
@@ -57,21 +64,21 @@ class SqliteStore:
     def __init__(self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn) -> None:
         self._path = file
         self._writer = writer
+        self._written = Reader(writer)
         self._keeper = keeper
         self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB))
         self._turn = turn
         self._writing = threading.Lock()
         self._batching = 0
-        self._moved = threading.Condition()
-        self._listeners = 0
-        self._moves = 0
+        self._waiting = Waiting(Doorbell(folder_for(file)))
+        self._asked_writer = 0
         self._pid = os.getpid()
         self._is_open = True
 
     @classmethod
     @translating
-    def open(cls, path: str, *, clock: Clock) -> SqliteStore:
-        """Open a base, or make one where there is no file yet.
+    def open(cls, path: str, *, clock: Clock, entropy: Entropy = os.urandom) -> SqliteStore:
+        """Open a base, or make one where there is no file yet, named by ``entropy``.
 
         Raises StoreUnsupported for a library, a file system or a schema that can't be
         worked with, StoreDamaged for a file that is no Comity base.
@@ -86,7 +93,8 @@ class SqliteStore:
             failed.callback(turn.close)
             if not is_up_to_date(writer):
                 with turn:
-                    prepare(writer, file, clock)
+                    prepare(writer, file, clock, entropy)
+            dispense_with_triggers(writer)
             store = cls(file, writer, connect(file, "NORMAL", READER_CACHE_KIB), turn)
             failed.pop_all()
             return store
@@ -125,16 +133,20 @@ class SqliteStore:
     @contextmanager
     def _batch(self) -> Generator[SqliteBatch]:
         with self._write(self._writer):
-            batch = SqliteBatch(self._writer)
+            batch = SqliteBatch(self._writer, self._written.head())
             try:
                 yield batch
             finally:
                 batch.end()
-        self._tell()
+            self._written.forget()
+            execute_translated(self._writer, "COMMIT")
+            self._written.take(batch.head)
+            self._asked_writer = 0
+        self._waiting.tell()
 
     @contextmanager
     def _write(self, connection: apsw.Connection) -> Generator[None]:
-        """Hold a write transaction: what the block did is committed as it ends, or undone."""
+        """Hold a write transaction: what the block did is committed as it ends, if it wasn't before, or undone."""
         self._check_free()
         with self._writing:
             self._check()
@@ -142,7 +154,8 @@ class SqliteStore:
             try:
                 execute_translated(connection, "BEGIN IMMEDIATE")
                 yield
-                execute_translated(connection, "COMMIT")
+                if connection.in_transaction:
+                    execute_translated(connection, "COMMIT")
             except BaseException:
                 _undo(connection)
                 raise
@@ -151,8 +164,16 @@ class SqliteStore:
 
     def head(self) -> Head:
         """Return the head as it is now."""
-        self._check()
-        return self._readers.head()
+        if self._asked_writer >= ASKED_WRITER or self._writing.locked():
+            self._check()
+            return self._readers.head()
+        with self._writing:
+            self._check()
+            self._asked_writer += 1
+            try:
+                return self._written.head()
+            except DRIVER_ERRORS as failure:
+                raise translate(failure) from failure
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent read. Nested calls of one thread share the outer one."""
@@ -182,39 +203,43 @@ class SqliteStore:
         """Keep bookkeeping, outside the log (S18): visible to all at once, without a sync of its own; None forgets."""
         with self._write_in_turn(self._keeper):
             for name, value in entries.items():
-                if value is None:
-                    self._keeper.execute(DROP_NOTE, (topic, name))
-                else:
-                    self._keeper.execute(PUT_NOTE, (topic, name, value))
+                self._put_note(topic, name, value)
+
+    @translating
+    def exchange(self, topic: str, name: str, was: str | None, now: str | None) -> bool:
+        """Keep bookkeeping in place of what is expected there, None being nothing; return whether just that was there.
+
+        Raises StoreError within a batch.
+        """
+        with self._write_in_turn(self._keeper):
+            found = self._keeper.execute(SELECT_NOTE, (topic, name)).fetchone()
+            if (None if found is None else found[0]) != was:
+                return False
+            self._put_note(topic, name, now)
+            return True
+
+    def _put_note(self, topic: str, name: str, value: str | None) -> None:
+        if value is None:
+            self._keeper.execute(DROP_NOTE, (topic, name))
+        else:
+            self._keeper.execute(PUT_NOTE, (topic, name, value))
 
     def wait(self, revision: int, timeout_s: float) -> bool:
         """Wait until the head is past a revision; return whether it is.
 
-        Commits of this process wake at once; those of others are looked for, more and more seldom.
+        Commits of this process wake at once, and so do those of others that can ring; the rest are looked for.
         """
-        until, pause = monotonic() + timeout_s, _FIRST_LOOK_S
-        with self._moved:
-            self._listeners += 1
-        try:
+        self._check()
+        until, looks = monotonic() + timeout_s, 0
+        with self._waiting:
             while True:
-                moves = self._moves
+                moves = self._waiting.moves
                 if self.head().revision > revision:
                     return True
                 if (left := until - monotonic()) <= 0:
                     return False
-                with self._moved:
-                    self._moved.wait_for(lambda before=moves: self._moves != before, min(pause, left))
-                pause = min(pause * 2, _LAST_LOOK_S)
-        finally:
-            with self._moved:
-                self._listeners -= 1
-
-    def _tell(self) -> None:
-        """Wake those who wait: whoever isn't among the listeners yet has still to look at the head."""
-        if self._listeners:
-            with self._moved:
-                self._moves += 1
-                self._moved.notify_all()
+                self._waiting.pause(moves, min(self._waiting.longest_pause_s(looks), left))
+                looks += 1
 
     @translating
     def put_key(self, row: KeyRow) -> None:
@@ -250,6 +275,7 @@ class SqliteStore:
         self._check_free()
         self._is_open = False
         with self._turn.closing(), self._writing:
+            self._waiting.close()
             self._readers.close()
             self._keeper.close()
             self._writer.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 from comity.model import filters, proposals, refs
 from comity.model.events import Commit
+from comity.model.filters import Query
 from comity.model.proposals import AnyRead, Proposal, QueryRead, Read, Was
 from comity.model.records import LIFE, RecordState
 from comity.model.values import same
@@ -120,15 +121,19 @@ def _stale_query(read: QueryRead, proposal: Proposal, timeline: Timeline, revisi
         if total != read.count and proposal.accept is None:
             yield f"a count of {read.count} {query.kind}; it was {total}"
         return
-    past = filters.select(query, timeline.of_kind(query.kind, seen_at(read, proposal)))
-    seen, found = [state.id for state in past], [state.id for state in now]
-    if set(seen) != set(found) or (query.order and seen != found):
-        yield f"a search that found {seen}; it would have found {found}"
+    asked = seen_at(read, proposal)
+    past, found = filters.select(query, timeline.of_kind(query.kind, asked)), [state.id for state in now]
+    # Who accepts what a search finds by now has seen both that and what it found at first.
+    if all(_differ(seen, found, query) for seen in ([state.id for state in past], list(read.members))):
+        yield f"a search that found {[state.id for state in past]}; it would have found {found}"
         return
-    by_id = {state.id: state for state in past}
     for state in now:
         names = state.values if read.fields is None else filters.fields_of(query).union(read.fields)
-        yield from _differing(state.ref, by_id[state.id].values, state, names)
+        yield from _differing(state.ref, timeline.at((state.kind, state.id), asked).values, state, names)
+
+
+def _differ(seen: list[str], found: list[str], query: Query) -> bool:
+    return set(seen) != set(found) or (bool(query.order) and seen != found)
 
 
 # -- what was overwritten

@@ -85,6 +85,8 @@ class AnswerContract(StoreHandles):
             (AnsweredFilter(outcome="pending"), ["c"]),
             (AnsweredFilter(since_us=START_US + 2), ["d", "c", "b"]),
             (AnsweredFilter(agent="support", outcome="refused", since_us=START_US + 3), ["d"]),
+            (AnsweredFilter(until_us=START_US + 2), ["c", "b", "a"]),
+            (AnsweredFilter(since_us=START_US + 2, oldest_first=True, limit=2), ["b", "c"]),
         ],
     )
     def test_answered_are_chosen_newest_first(self, store: Store, chosen: AnsweredFilter, expected: list[str]) -> None:

@@ -85,8 +85,12 @@ class LogContract(StoreHandles):
 
     def test_caused_by(self, store: Store) -> None:
         append(store, entry(1, state("customer/a")), entry(2, cause="1.0"), entry(3), entry(4, cause="1.0"))
+        append(store, entry(5, cause="1.2"), entry(6, cause="11.0"))
         with store.snapshot() as snapshot:
             assert [one.revision for one in snapshot.caused_by(1, 0, 10)] == [2, 4]
+            assert [one.revision for one in snapshot.caused_by(1, None, 10)] == [2, 4, 5]
+            assert [one.revision for one in snapshot.caused_by(1, None, 2)] == [2, 4]
+            assert snapshot.caused_by(2, None, 10) == []
             assert [one.revision for one in snapshot.caused_by(1, 0, 1)] == [2]
             assert snapshot.caused_by(1, 1, 10) == []
 

@@ -63,7 +63,24 @@ name = {name}
 #kind = "service"
 
 #[actions.send_upsell]
-#kind = "outreach"
+#kind    = "outreach"
+#effects = ["email"]
+
+# What is done outside: held for a time, and judged again when it is to go. Delivered by a function
+# of a process (`ws.handle`), or by a webhook; secrets stay in the environment.
+#[effects.email]
+#kind = "customer"
+#hold = "2m"
+#still = "customer.status == 'active'"
+
+#[webhooks.mailer]
+#url        = "https://mailer.example/hook"
+#secret_env = "MAILER_SECRET"
+
+# Patterns that look wrong are found by themselves; thresholds can be set, and somebody told.
+#[alerts]
+#to   = {{ webhooks = ["mailer"] }}
+#from = "warning"
 
 # Who goes first, who is asked, what is offered to whom: when an action must not simply go
 # ahead now, though it breaks nothing. `then` is "warn", "defer", "queue", "offer", "ask" or

@@ -9,6 +9,7 @@ import msgspec
 
 from comity import limits
 from comity.clock import format_time
+from comity.deciding.effects import ref_of
 from comity.model import refs
 from comity.model.decisions import Finding
 from comity.model.events import Answered, Commit
@@ -157,7 +158,8 @@ def _of_answer(answered: Answered) -> Judged:
 
 
 def _described(proposal: Proposal, findings: tuple[Finding, ...]) -> dict[str, Any]:
-    records = tuple(dict.fromkeys(change.record for change in proposal.changes))
+    effects = ("/".join(ref_of(effect, proposal)) for effect in proposal.effects)
+    records = tuple(dict.fromkeys((*(change.record for change in proposal.changes), *effects)))
     subjects = (finding.subject for finding in findings if finding.subject is not None)
     return {
         "action": proposal.action,
@@ -171,7 +173,8 @@ def _described(proposal: Proposal, findings: tuple[Finding, ...]) -> dict[str, A
 
 
 def _named_in(proposal: Proposal) -> Iterator[str]:
-    """Yield the records that transitions of Comity's own kinds name."""
+    """Yield the records that transitions of Comity's own kinds name, and those that effects concern."""
+    yield from (effect.target for effect in proposal.effects if effect.target is not None)
     for change in proposal.changes:
         if isinstance(change, Emit) and refs.is_built_in(change.record):
             named = [change.data.get("record"), *(change.data.get("subjects") or ()), *(change.data.get("about") or ())]

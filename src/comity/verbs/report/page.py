@@ -12,7 +12,7 @@ from typing import Any, Final
 from comity.model.decisions import Finding
 from comity.model.texts import counted, field_name, listed, show
 from comity.operations.looking_back import EventAnswer
-from comity.operations.reporting import AgentReport, CheckReport, Effect, Example, ReportAnswer, Step
+from comity.operations.reporting import AgentReport, CheckReport, Effect, Example, ReportAnswer, Step, reported
 from comity.verbs.report.counting import effect_of
 
 _VALUE_CHARS: Final = 200
@@ -125,7 +125,7 @@ def _step(step: Step) -> Iterator[str]:
     yield f'<span class="dim">{text(_circumstances(step))}</span></div>'
     if step.reason:
         yield f"<div>Why: <q>{text(step.reason)}</q></div>"
-    yield _listed("events", map(_event, step.events))
+    yield _listed("events", map(_event, map(reported, step.events)))
     yield _listed("findings", (_finding(finding, step.outcome) for finding in step.findings))
     if step.is_erased:
         yield '<div class="dim">The contents were erased.</div>'

@@ -63,6 +63,12 @@ def backtest(engine: Engine, caller: Caller, request: Backtest, progress: Progre
         )
 
 
+def _is_own(proposal: Proposal) -> bool:
+    """Tell whether a proposal does nothing but change Comity's own records, or is one of Comity's own."""
+    is_plain = (proposal.action is None and not proposal.effects) or refs.is_system_id(proposal.id)
+    return is_plain and bool(proposal.changes) and all(refs.is_built_in(change.record) for change in proposal.changes)
+
+
 class _Comparison:
     """Compare what was decided with what another definition makes of it, one by one."""
 
@@ -81,7 +87,7 @@ class _Comparison:
         proposal = recorded.proposal
         if proposal is None:
             self.counts["erased"] += 1
-        elif proposal.changes and all(refs.is_built_in(change.record) for change in proposal.changes):
+        elif _is_own(proposal):
             self.counts["own"] += 1
         elif (both := self._judge(recorded, proposal)) is None:
             self.counts["not_reproducible"] += 1

@@ -12,6 +12,7 @@ from comity.deciding.pipeline import Judgement, judge
 from comity.deciding.view import (
     Author,
     AuthorNeed,
+    CauseNeed,
     ChangedNeed,
     CountNeed,
     EventNeed,
@@ -24,6 +25,7 @@ from comity.deciding.view import (
     RecentNeed,
     RecordNeed,
     Ref,
+    TouchedNeed,
     View,
 )
 from comity.model import filters, refs
@@ -134,9 +136,9 @@ class _World:
                 return self._recent_on(need)
             case HeldNeed(kind):
                 return HELD[kind].made(state for state in self.states.values() if state.kind == kind)
-            case NotedNeed():
+            case NotedNeed() | CauseNeed():
                 return None
-            case EventNeed():
+            case EventNeed() | TouchedNeed():
                 return False
             case ChangedNeed():
                 return []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from comity import limits
-from comity.coordinator.facts import author_of, recent_on
+from comity.coordinator.facts import author_of, cause_of, has_touched, recent_on
 from comity.coordinator.holding import HELD, Index, load
 from comity.coordinator.round import DEFINITION
 from comity.deciding.compile import Compiled
@@ -19,6 +19,7 @@ from comity.deciding.pipeline import Judgement, judge
 from comity.deciding.tickets import KIND_OF, RESUMING, caller_of, evidence_of, ticket_id
 from comity.deciding.view import (
     AuthorNeed,
+    CauseNeed,
     ChangedNeed,
     CountNeed,
     EventNeed,
@@ -31,6 +32,7 @@ from comity.deciding.view import (
     RecentNeed,
     RecordNeed,
     Ref,
+    TouchedNeed,
     View,
 )
 from comity.model.built_in import AGENT
@@ -141,6 +143,10 @@ class Past:
                 return author_of(snapshot, need.ref, need.field, need.revision)
             case EventNeed(revision, ordinal):
                 return snapshot.event(revision, ordinal) is not None
+            case CauseNeed(revision):
+                return cause_of(snapshot, revision)
+            case TouchedNeed(ref, revision):
+                return has_touched(snapshot, ref, revision)
             case RecentNeed():
                 return recent_on(snapshot, need, snapshot.revision_at(need.since_us), base)
             case HeldNeed(kind):
