@@ -42,6 +42,11 @@ _GATHER_S: Final = 0.05
 """How long the first in line waits at most for those who return from the batch before."""
 
 
+def is_committed(answer: Answer) -> bool:
+    """Tell whether a proposal was answered with a commit."""
+    return isinstance(answer, Decision) and answer.is_committed
+
+
 class _Place(msgspec.Struct, eq=False):
     """Be one caller's place in the lane: a task's, with a ``future``, or a thread's.
 

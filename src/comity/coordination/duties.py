@@ -25,10 +25,9 @@ from comity.coordination.workflows import Workflows
 from comity.coordinator import Coordinator
 from comity.coordinator.holding import QUEUED, Holding
 from comity.deciding import queues
-from comity.lane import Answer
+from comity.lane import Answer, is_committed
 from comity.model import refs
 from comity.model.built_in import EFFECT, QUEUE, built_in
-from comity.model.decisions import Decision
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.store.contract import Store
 
@@ -113,7 +112,7 @@ class Duties:
             self._host.store.note(leases.TOPIC, dict.fromkeys(spent))
         self._told_us = now_us
         answers = self._propose([(change, versions[refs.split(change.record)].version) for change in over])
-        return sum(_is_committed(answer) for answer in answers)
+        return sum(is_committed(answer) for answer in answers)
 
     # -- releasing those whose turn has come
 
@@ -131,7 +130,7 @@ class Duties:
             states = snapshot.records([refs.split(ticket) for ticket in due]) if due else {}
             steps = [(releasing(ticket), states[refs.split(ticket)].version) for ticket in due]
         answers = zip(due, self._propose(steps), strict=True)
-        gone = {ticket for ticket, answer in answers if _is_committed(answer)}
+        gone = {ticket for ticket, answer in answers if is_committed(answer)}
         early = looking.early(due.values(), queue, gone)
         entries = write_tries({place.ticket: tries[place.ticket] for place in early}, noted, queue)
         if entries:
@@ -148,10 +147,6 @@ def step_id(change: Emit, version: int) -> str:
     """Return the id of a duty's step: of a transition of a record at a version; no agent can use it up."""
     name = f"{change.event}:{change.record}:{version}"
     return f"duty~{sha256(name.encode()).hexdigest()[:32]}"
-
-
-def _is_committed(answer: Answer) -> bool:
-    return isinstance(answer, Decision) and answer.is_committed
 
 
 class Work(Protocol):

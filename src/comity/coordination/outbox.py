@@ -38,10 +38,9 @@ from comity.deciding.compiled import CompiledEffect
 from comity.deciding.effects import declared
 from comity.deciding.lines import subject_of
 from comity.errors import ComityError, InvalidRequest
-from comity.lane import Answer
+from comity.lane import Answer, is_committed
 from comity.model import refs
 from comity.model.built_in import EFFECT, LEASE, OVERRIDE
-from comity.model.decisions import Decision
 from comity.model.definition import WebhookDefinition
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller, Emit, Proposal
@@ -172,7 +171,7 @@ class Outbox:
                 over = _told_over(pending.over(now_us, snapshot.head.incarnation, most), snapshot, now_us)
                 due = self._due(pending, compiled, now_us, snapshot.head.incarnation, most)
                 self.next_us = pending.next_us()
-            told = sum(_is_committed(answer) for answer in self._propose(over))
+            told = sum(is_committed(answer) for answer in self._propose(over))
             return told + self._release(due, compiled, in_background=in_background)
         finally:
             self._looking.release()
@@ -303,7 +302,7 @@ class Outbox:
             terms = {"sender": f"{self._process}.{version}", "sending_until": until}
             steps.append((Emit(f"{EFFECT}/{id}", "released", terms), version))
         answers = self._propose(steps)
-        gone = [(EFFECT, one[0]) for one, answer in zip(named, answers, strict=True) if _is_committed(answer)]
+        gone = [(EFFECT, one[0]) for one, answer in zip(named, answers, strict=True) if is_committed(answer)]
         if not gone:
             return [None] * len(named)
         with self._host.store.snapshot() as snapshot:
@@ -370,10 +369,6 @@ def _webhook_of(effect: str, compiled: Compiled) -> WebhookDefinition | None:
 
 def _start_thread(name: str, work: Callable[[], None]) -> None:
     threading.Thread(target=work, name=name, daemon=True).start()
-
-
-def _is_committed(answer: Answer) -> bool:
-    return isinstance(answer, Decision) and answer.is_committed
 
 
 def _step_id(change: Emit, version: int) -> str:

@@ -24,7 +24,7 @@ from comity.coordinator import Coordinator
 from comity.coordinator.holding import Holding
 from comity.deciding.lines import TOPIC
 from comity.errors import NotFound
-from comity.lane import Answer
+from comity.lane import Answer, is_committed
 from comity.model.built_in import APPROVAL, HANDOFF, LEASE, OVERRIDE, QUEUE, TASK, WORKFLOW
 from comity.model.decisions import Decision
 from comity.model.flows import run_of_task
@@ -92,7 +92,7 @@ class Workflows:
         answers = self._host.propose_each([(move.proposal, move.caller) for _, move in ready])
         heard = [*zip(ready, answers, strict=True)]
         heard += [((run, move), tried[move.proposal.id]) for run, move in moves if (run, move) not in ready]
-        self.steps += sum(_is_committed(answer) and _ends_step(move) for (_, move), answer in heard)
+        self.steps += sum(is_committed(answer) and _ends_step(move) for (_, move), answer in heard)
         return self._follow_up(heard) or int(self._behind != "")
 
     def _scene(self, snapshot: Snapshot) -> Scene:
@@ -164,7 +164,7 @@ class Workflows:
 
     def _follow_up(self, heard: Sequence[tuple[tuple[Run, Move], Answer]]) -> int:
         """Make the moves that follow from the answers to others; return how many of all were committed."""
-        done = sum(_is_committed(answer) for _, answer in heard)
+        done = sum(is_committed(answer) for _, answer in heard)
         refused = [(run, move, answer) for (run, move), answer in heard if isinstance(answer, Decision)]
         refused = [(run, move, answer) for run, move, answer in refused if not answer.is_committed]
         if not refused:
@@ -178,7 +178,7 @@ class Workflows:
                 if not (move.tentative and move.sort in ("step", "undo") and answer.outcome == "refused")
             ]
         answers = self._host.propose_each([(move.proposal, move.caller) for move in follow if move is not None])
-        return done + sum(map(_is_committed, answers))
+        return done + sum(map(is_committed, answers))
 
     def _told(self, move: Move, decision: Decision, scene: Scene) -> Decision:
         """Return the answer to a move; of one that was made before, on other reads, what became of that."""
@@ -223,7 +223,3 @@ def _times(run: Run) -> Iterator[int]:
 def _is_free(answer: Answer | None) -> bool:
     """Tell whether a move may be made: nothing stands in its way, or it would only have to wait."""
     return answer is None or (isinstance(answer, Decision) and (answer.is_allowed or answer.is_pending))
-
-
-def _is_committed(answer: Answer) -> bool:
-    return isinstance(answer, Decision) and answer.is_committed

@@ -235,9 +235,12 @@ class Round:
 
     def _tell_ticket(self, held: Submission, change: Emit, agent: AgentDefinition) -> None:
         """Commit a transition of a ticket that follows from judging what waits under it."""
+        self._commit_for(held, change, self._drafted(change, agent))
+
+    def _drafted(self, change: Emit, agent: AgentDefinition) -> Judgement:
+        """Return the judgement of a transition that follows from another: it is let through."""
         drafted = fold.draft([change], agent, self.view)
-        judgement = Judgement("committed", agent, (), tuple(drafted.events), drafted.states, NOTHING_NEXT)
-        self._commit_for(held, change, judgement)
+        return Judgement("committed", agent, (), tuple(drafted.events), drafted.states, NOTHING_NEXT)
 
     def _held(self, ticket: RecordState) -> Submission | None:
         """Return the proposal that waits under a ticket, as it was submitted."""
@@ -333,10 +336,8 @@ class Round:
     def _tell_effect(self, submission: Submission, change: Emit, agent: AgentDefinition) -> None:
         """Commit what follows for an effect from judging its release."""
         self._judged += 1
-        drafted = fold.draft([change], agent, self.view)
-        judgement = Judgement("committed", agent, (), tuple(drafted.events), drafted.states, NOTHING_NEXT)
         proposal = Proposal(id=f"{submission.proposal.id}~{change.event}", changes=(change,))
-        self._commit(submit(proposal, submission.caller, is_new=True), judgement)
+        self._commit(submit(proposal, submission.caller, is_new=True), self._drafted(change, agent))
 
     # -- answers
 

@@ -111,3 +111,13 @@ def parse_event_id(text: str) -> tuple[int, int]:
     if (found := _EVENT.match(text)) and int(found[2]) < limits.EVENTS_PER_COMMIT:
         return int(found[1]), int(found[2])
     raise InvalidReference(f"{text[:40]!r} is no event: write revision.ordinal, such as '17.0', as history shows it")
+
+
+def record_of(subject: str) -> str:
+    """Return the record of a subject, which may be a field of one.
+
+    >>> record_of("customer/acme.status"), record_of("customer/acme.com"), record_of("customer/acme")
+    ('customer/acme', 'customer/acme', 'customer/acme')
+    """
+    record, dot, field = subject.rpartition(".")
+    return record if dot and "/" in record and NAME.match(field.removeprefix("$")) else subject

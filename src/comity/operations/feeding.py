@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -231,7 +232,7 @@ class WatchAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     passing: dict[str, Several] = {}
 
     def __str__(self) -> str:
-        return f"{self.watch}: {_passing(self.passing)}, since revision {self.since}"
+        return f"{self.watch}: {told_passing(self.passing)}, since revision {self.since}"
 
 
 class WatchesAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -265,8 +266,9 @@ def _consumer(one: ConsumerAnswer) -> str:
         return f"{one.name}: its cursor {one.cursor} is of another life of the base; reset it"
     behind = f"{counted(one.left, 'commit')} behind" + (f" since {one.since}" if one.since else "")
     reads = f", read by {one.holder} until {one.until}" if one.holder else ""
-    return f"{one.name}: {behind}, at {one.cursor}{reads}; {_passing(one.passing)}"
+    return f"{one.name}: {behind}, at {one.cursor}{reads}; {told_passing(one.passing)}"
 
 
-def _passing(passing: dict[str, Several]) -> str:
+def told_passing(passing: Mapping[str, Several]) -> str:
+    """Return in words what filters let pass."""
     return "; ".join(f"{name} {listed(values, 3)}" for name, values in passing.items()) or "everything"

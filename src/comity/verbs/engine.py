@@ -19,7 +19,7 @@ from comity.feed import Callbacks
 from comity.lane import Answer, Lane
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy, make_id
-from comity.model.proposals import Caller, Proposal
+from comity.model.proposals import AnyChange, Caller, Proposal
 from comity.store.contract import Snapshot, Store
 
 Progress = Callable[[int, int], None]
@@ -72,6 +72,10 @@ class Engine:
     def propose(self, proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: bool = False) -> Decision:
         """Return the decision on a proposal; ``is_new`` tells that nobody can have used, or known, its id before."""
         return self.lane.submit(submit(proposal, caller, is_new=is_new, dry=dry))
+
+    def propose_change(self, caller: Caller, change: AnyChange, reason: str | None) -> Decision:
+        """Return the decision on a single change, as a proposal under an id of its own."""
+        return self.propose(Proposal(id=self.make_id(), changes=(change,), reason=reason), caller, is_new=True)
 
     def propose_many(
         self, proposals: Iterable[Proposal], caller: Caller, *, is_new: bool = False, dry: bool = False

@@ -14,7 +14,7 @@ from comity.model import refs
 from comity.model.built_in import GRANT
 from comity.model.decisions import Decision, Finding
 from comity.model.filters import Condition, Order, Query
-from comity.model.proposals import AnyChange, Caller, Proposal
+from comity.model.proposals import Caller
 from comity.model.records import RecordState
 from comity.model.texts import listed, suggestion
 from comity.operations import Grant, GrantAnswer, GrantsAnswer, ListGrants, Revoke
@@ -47,7 +47,7 @@ def grant(engine: Engine, caller: Caller, request: Grant) -> Decision:
     )
     expires = now_us + seconds * SECOND_US
     change = grants.lending(engine.make_id(), request.to, subject, request.reason or "", expires, is_order=is_order)
-    decision = _propose(engine, caller, change, request.reason)
+    decision = engine.propose_change(caller, change, request.reason)
     return decision if absent is None else msgspec.structs.replace(decision, findings=(*decision.findings, absent))
 
 
@@ -85,11 +85,7 @@ def revoke(engine: Engine, caller: Caller, request: Revoke) -> Decision:
         raise InvalidRequest(f"{ref[:80]!r} is no grant: 'grants list' shows them")
     with engine.store.snapshot() as snapshot:
         names.check_record(snapshot, engine.coordinator.definition(snapshot), refs.split(ref))
-    return _propose(engine, caller, grants.revoking(ref, request.reason), request.reason)
-
-
-def _propose(engine: Engine, caller: Caller, change: AnyChange, reason: str | None) -> Decision:
-    return engine.propose(Proposal(id=engine.make_id(), changes=(change,), reason=reason), caller, is_new=True)
+    return engine.propose_change(caller, grants.revoking(ref, request.reason), request.reason)
 
 
 def list_grants(engine: Engine, caller: Caller, request: ListGrants) -> GrantsAnswer:

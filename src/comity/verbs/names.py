@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from comity import limits
-from comity.coordination.detectors.subjects import record_of
 from comity.deciding.compile import Compiled
 from comity.errors import NotFound
 from comity.model import refs
@@ -104,7 +103,7 @@ def check_suspected(snapshot: Snapshot, compiled: Compiled, subject: str) -> Non
     if _is_used(snapshot, ALERT, "subject", subject):
         return
     if "/" in subject:
-        check_record(snapshot, compiled, refs.split(record_of(subject)))
+        check_record(snapshot, compiled, refs.split(refs.record_of(subject)))
         return
     found = snapshot.find(Query(ALERT, limit=limits.QUERY_RECORDS, life="any")) if ALERT in snapshot.kinds() else []
     known = {*compiled.agents, *snapshot.agents(), *(state.values["subject"] for state in found)}

@@ -18,7 +18,7 @@ from comity.model.built_in import OVERRIDE
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
 from comity.model.filters import Condition, Order, Query
-from comity.model.proposals import AnyChange, Caller, Proposal
+from comity.model.proposals import Caller
 from comity.model.records import RecordState
 from comity.operations import Freeze, Lift, ListOverrides, OverrideAnswer, OverridesAnswer, Pause, Pin
 from comity.store.contract import Snapshot
@@ -64,7 +64,7 @@ def lift(engine: Engine, caller: Caller, request: Lift) -> Decision:
         if refs.split(ref)[0] != OVERRIDE:
             raise InvalidRequest(f"{ref[:80]!r} is no override: 'override list' shows them")
         names.check_record(snapshot, engine.coordinator.definition(snapshot), refs.split(ref))
-    return _propose(engine, caller, overrides.lifting(ref, request.reason), request.reason)
+    return engine.propose_change(caller, overrides.lifting(ref, request.reason), request.reason)
 
 
 def _meant(snapshot: Snapshot, name: str) -> str:
@@ -136,7 +136,7 @@ def _set(engine: Engine, caller: Caller, event: str, request: Pin | Pause | Free
         yields=request.yields,
         **held,
     )
-    return _propose(engine, caller, change, request.reason)
+    return engine.propose_change(caller, change, request.reason)
 
 
 def _expiry(ttl: str, now_us: int) -> int:
@@ -149,7 +149,3 @@ def _expiry(ttl: str, now_us: int) -> int:
         return parse_time(ttl)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"ttl: {ttl[:40]!r} is neither a span such as 2h nor an RFC 3339 time") from None
-
-
-def _propose(engine: Engine, caller: Caller, change: AnyChange, reason: str | None) -> Decision:
-    return engine.propose(Proposal(id=engine.make_id(), changes=(change,), reason=reason), caller, is_new=True)

@@ -36,7 +36,7 @@ class Waiting:
         """
         if isinstance(ticket, Decision) and ticket.ticket is None:
             return ticket
-        return self._session.call(Wait(ticket=_address(ticket), timeout=_span(timeout)))
+        return self._session.call(Wait(ticket=_address(ticket), timeout=span_of(timeout)))
 
     def release(self, ticket: Ticket) -> Decision:
         """Have what waits for its turn judged afresh now.
@@ -49,7 +49,7 @@ class Waiting:
 
 async def wait_async(waiting: Waiting, ticket: Ticket, timeout: Timeout = "30s") -> Decision:
     """Return what ``wait`` returns, without blocking the event loop."""
-    left_s = parse_duration(_span(timeout))
+    left_s = parse_duration(span_of(timeout))
     while True:
         bite_s = min(left_s, _BITE_S)
         decision = await asyncio.to_thread(waiting.wait, ticket, bite_s)
@@ -65,7 +65,8 @@ def _address(ticket: Ticket) -> str:
     raise InvalidRequest(f"a ticket is a pending decision or what it names as its ticket, not {type(ticket).__name__}")
 
 
-def _span(timeout: Timeout) -> str:
+def span_of(timeout: Timeout) -> str:
+    """Return a timeout as requests carry it; raises InvalidRequest for a negative one."""
     if isinstance(timeout, int) and timeout < 0:
         raise InvalidRequest("timeout: a span such as '30s', or a number of seconds that isn't negative")
     return timeout if isinstance(timeout, str) else format_duration(timeout)

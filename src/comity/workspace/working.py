@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from comity.errors import InvalidRequest
 from comity.model.decisions import Decision
-from comity.model.durations import format_duration, parse_duration
+from comity.model.durations import parse_duration
 from comity.operations import (
     CancelWorkflow,
     FailTask,
@@ -25,6 +24,7 @@ from comity.operations import (
 from comity.operations.working import RunState
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.session import Session
+from comity.workspace.waiting import span_of
 
 _BITE_S = 1
 """How long a task waits at most in another thread, so that one that is cancelled leaves it soon."""
@@ -54,11 +54,11 @@ class Workflow:
 
         While it waits it does what is due in the workspace, its own steps among it.
         """
-        return self._session.call(ShowWorkflow(run=self.run, timeout=_span(timeout)))
+        return self._session.call(ShowWorkflow(run=self.run, timeout=span_of(timeout)))
 
     async def wait_async(self, timeout: str | int = "30s") -> WorkflowAnswer:
         """Return the same, without blocking the event loop."""
-        left_s = parse_duration(_span(timeout))
+        left_s = parse_duration(span_of(timeout))
         while True:
             bite_s = min(left_s, _BITE_S)
             answer = await asyncio.to_thread(self.wait, bite_s)
@@ -146,9 +146,3 @@ class Working:
 
 def _task(task: str | TaskAnswer) -> str:
     return task if isinstance(task, str) else task.task
-
-
-def _span(timeout: str | int) -> str:
-    if isinstance(timeout, int) and timeout < 0:
-        raise InvalidRequest("timeout: a span such as '30s', or a number of seconds that isn't negative")
-    return timeout if isinstance(timeout, str) else format_duration(timeout)

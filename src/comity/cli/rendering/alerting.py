@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from comity.cli.rendering.words import counted, dim, line, moment, quoted, table
+from comity.cli.rendering.words import dim, line, moment, quoted, table
 from comity.model.alerting import AlertLevel
+from comity.model.texts import counted
 from comity.operations import AlertAnswer, AlertsAnswer, Request, ScanAnswer, TraceAnswer, TraceStep
 
 _STYLES: Final[dict[AlertLevel, str]] = {"info": "cyan", "warning": "yellow", "critical": "bold red"}

@@ -9,21 +9,9 @@ from rich.text import Text
 
 from comity.cli.rendering.decisions import findings
 from comity.cli.rendering.options import as_options
-from comity.cli.rendering.words import (
-    CELL_CHARS,
-    bad,
-    counted,
-    dim,
-    field,
-    good,
-    line,
-    moment,
-    moment_of,
-    quoted,
-    table,
-    value,
-)
+from comity.cli.rendering.words import CELL_CHARS, bad, dim, good, line, moment, moment_of, quoted, table, value
 from comity.model.news import NewsItem, Presence
+from comity.model.texts import counted, field_name
 from comity.operations import (
     AcknowledgeAnswer,
     Announcement,
@@ -94,7 +82,7 @@ def _done(items: Sequence[NewsItem]) -> Iterator[RenderableType]:
         return
     made = table("record", "event", "now", "by", "when", "why")
     for item in items:
-        parts = [Text.assemble(field(name), " = ", value(now, CELL_CHARS)) for name, now in item.now.items()]
+        parts = [Text.assemble(field_name(name), " = ", value(now, CELL_CHARS)) for name, now in item.now.items()]
         now = Text(", ").join(parts)
         made.add_row(Text(item.record, style="bold"), item.type, now, item.by, moment_of(item.at), quoted(item.reason))
     yield made

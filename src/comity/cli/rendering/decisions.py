@@ -9,22 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from comity.cli.rendering.options import as_options
-from comity.cli.rendering.words import (
-    CELL_CHARS,
-    arrow,
-    bad,
-    counted,
-    dim,
-    field,
-    good,
-    line,
-    moment_of,
-    quoted,
-    table,
-    value,
-)
+from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, good, line, moment_of, quoted, table, value
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding, Moved
-from comity.model.texts import listed
+from comity.model.texts import counted, field_name, listed
 from comity.operations import ApplyAnswer, Difference, Left, Request, RevertAnswer, StaleAnswer
 
 MOST_RECORDS: Final = 5
@@ -81,7 +68,7 @@ def _moved(fields: Sequence[Moved]) -> RenderableType:
     made = table("field", "you saw", "now", "by", "when", "why")
     for one in fields:
         cells = value(one.was, CELL_CHARS), value(one.now, CELL_CHARS)
-        made.add_row(f"{one.record}.{field(one.field)}", *cells, one.by, moment_of(one.at), quoted(one.reason))
+        made.add_row(f"{one.record}.{field_name(one.field)}", *cells, one.by, moment_of(one.at), quoted(one.reason))
     return made
 
 
@@ -129,7 +116,7 @@ def reverted(request: Request, answer: RevertAnswer) -> Iterator[RenderableType]
 def _left(found: Sequence[Left]) -> Iterator[RenderableType]:
     made = table("left alone", "why")
     for left in found[:MOST_DIFFERENCES]:
-        made.add_row(f"{left.record}.{field(left.field)}", left.why)
+        made.add_row(f"{left.record}.{field_name(left.field)}", left.why)
     yield made
     yield from more(len(found) - MOST_DIFFERENCES)
 
@@ -146,7 +133,7 @@ def differences(found: Sequence[Difference]) -> Iterator[RenderableType]:
     last = None
     for one in found[:MOST_DIFFERENCES]:
         made.add_row(
-            Text(one.record if one.record != last else "", style="bold"), field(one.field), arrow(one.was, one.now)
+            Text(one.record if one.record != last else "", style="bold"), field_name(one.field), arrow(one.was, one.now)
         )
         last = one.record
     yield made

@@ -8,7 +8,8 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, bad, counted, dim, facts, good, line, moment, quoted, table, value
+from comity.cli.rendering.words import CELL_CHARS, bad, dim, facts, good, line, moment, quoted, table, value
+from comity.model.texts import counted
 from comity.operations import CancelAnswer, EffectAnswer, EffectsAnswer, Request, RunAnswer
 
 _STYLES: Final = {"held": "", "sending": "cyan", "delivered": "green", "cancelled": "yellow", "aside": "red"}

@@ -10,20 +10,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from comity.cli.rendering.decisions import differences, findings
-from comity.cli.rendering.words import (
-    CELL_CHARS,
-    arrow,
-    counted,
-    dim,
-    field,
-    good,
-    line,
-    moment,
-    quoted,
-    stacked,
-    value,
-)
-from comity.model.texts import listed
+from comity.cli.rendering.words import CELL_CHARS, arrow, dim, good, line, moment, quoted, stacked, value
+from comity.model.texts import counted, field_name, listed
 from comity.operations import DiffAnswer, EventAnswer, HistoryAnswer, Refusal, RefusalsAnswer, Request, WhyAnswer
 
 WHY_CHARS: Final = 200
@@ -44,7 +32,8 @@ def changes(event: EventAnswer) -> Text:
     if event.is_erased:
         return dim("erased")
     parts = [
-        Text.assemble((f"{field(name)}: ", "bold"), arrow(was, event.now.get(name))) for name, was in event.was.items()
+        Text.assemble((f"{field_name(name)}: ", "bold"), arrow(was, event.now.get(name)))
+        for name, was in event.was.items()
     ]
     carried = {name: found for name, found in event.data.items() if name not in event.was}
     parts += [Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in carried.items()]
@@ -75,7 +64,7 @@ def diff(request: Request, answer: DiffAnswer) -> Iterator[RenderableType]:
 
 def why(request: Request, answer: WhyAnswer) -> Iterator[RenderableType]:
     """Yield why a field has its value: the event, what it rested on, what caused it."""
-    subject = f"{answer.record}.{field(answer.field)}" if answer.field else answer.record
+    subject = f"{answer.record}.{field_name(answer.field)}" if answer.field else answer.record
     yield Text.assemble((subject, "bold"), " is ", value(answer.value, WHY_CHARS))
     if answer.event is None:
         yield dim("Nothing was ever written to it.")

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from comity.cli.rendering.words import (
-    CELL_CHARS,
-    arrow,
-    bad,
-    counted,
-    dim,
-    facts,
-    field,
-    good,
-    line,
-    moment,
-    quoted,
-    table,
-    value,
-)
-from comity.model.texts import listed
+from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, facts, good, line, moment, quoted, table, value
+from comity.model.texts import counted, field_name
 from comity.operations import (
     ConsumeAnswer,
     ConsumerAnswer,
@@ -35,6 +21,7 @@ from comity.operations import (
     WatchAnswer,
     WatchesAnswer,
 )
+from comity.operations.feeding import told_passing
 
 
 def feed(request: Request, answer: FeedAnswer) -> Iterator[RenderableType]:
@@ -72,7 +59,8 @@ def _changes(event: ItemEvent) -> Text:
     if event.is_erased:
         return dim("erased")
     changed = [
-        Text.assemble((f"{field(name)}: ", "bold"), arrow(was, event.now.get(name))) for name, was in event.was.items()
+        Text.assemble((f"{field_name(name)}: ", "bold"), arrow(was, event.now.get(name)))
+        for name, was in event.was.items()
     ]
     carried = [
         Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS))
@@ -112,7 +100,7 @@ def consumers(request: Request, answer: ConsumersAnswer) -> Iterator[RenderableT
     for one in answer.consumers:
         behind = bad("lost") if one.is_lost else Text(f"{one.left:,}")
         since = moment(one.since) if one.since else ""
-        passes = _passing(one.passing)
+        passes = told_passing(one.passing)
         made.add_row(Text(one.name, style="bold"), behind, since, moment(one.confirmed_at), one.holder or "", passes)
     yield made
     if any(one.is_lost for one in answer.consumers):
@@ -126,22 +114,18 @@ def consumer(request: Request, answer: ConsumerAnswer) -> Iterator[RenderableTyp
         ("confirmed", f"{answer.cursor}, {moment(answer.confirmed_at)}"),
         ("behind", counted(answer.left, "commit")),
         ("read by", f"{answer.holder} until {moment(answer.until)}" if answer.holder and answer.until else "nobody"),
-        ("passes", _passing(answer.passing)),
+        ("passes", told_passing(answer.passing)),
     )
 
 
 def watch(request: Request, answer: WatchAnswer) -> Iterator[RenderableType]:
     """Yield what is watched from now on."""
-    yield good(f"Watching {_passing(answer.passing)} since revision {answer.since}, as {answer.watch}")
+    yield good(f"Watching {told_passing(answer.passing)} since revision {answer.since}, as {answer.watch}")
 
 
 def watches(request: Request, answer: WatchesAnswer) -> Iterator[RenderableType]:
     """Yield what is watched, one in a line."""
     made = table("watch", "since revision", "passes")
     for one in answer.watches:
-        made.add_row(one.watch, str(one.since), _passing(one.passing))
+        made.add_row(one.watch, str(one.since), told_passing(one.passing))
     yield made if answer.watches else dim("Nothing is watched.")
-
-
-def _passing(passing: Mapping[str, tuple[str, ...]]) -> str:
-    return "; ".join(f"{name} {listed(values, 3)}" for name, values in passing.items()) or "everything"

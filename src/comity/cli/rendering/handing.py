@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from comity.cli.rendering.decisions import decision
-from comity.cli.rendering.words import bad, counted, dim, good, line, moment, quoted, stacked, table
-from comity.model.texts import listed
+from comity.cli.rendering.words import bad, dim, good, line, moment, quoted, stacked, table
+from comity.model.texts import counted, listed
 from comity.operations import FactAnswer, GrantAnswer, GrantsAnswer, Request, SplitAnswer, TicketAnswer, TicketsAnswer
 from comity.operations.texts import wanted, wanted_effect
 

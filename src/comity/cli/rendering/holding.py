@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import counted, dim, good, line, moment, quoted, table
+from comity.cli.rendering.words import dim, good, line, moment, quoted, table
+from comity.model.texts import counted
 from comity.operations import LeaseAnswer, LeasesAnswer, OverrideAnswer, OverridesAnswer, PlaceAnswer, Request
 
 

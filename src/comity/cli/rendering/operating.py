@@ -8,7 +8,8 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import bad, counted, dim, facts, good, moment, table
+from comity.cli.rendering.words import bad, dim, facts, good, moment, table
+from comity.model.texts import counted
 from comity.operations import (
     AgentsAnswer,
     DefinitionAnswer,

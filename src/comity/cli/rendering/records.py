@@ -8,7 +8,8 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, bad, counted, dim, facts, good, table, value
+from comity.cli.rendering.words import CELL_CHARS, bad, dim, facts, good, table, value
+from comity.model.texts import counted
 from comity.operations import CountAnswer, RecordAnswer, RecordsAnswer, Request
 
 MOST_COLUMNS: Final = 10

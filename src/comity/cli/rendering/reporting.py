@@ -11,8 +11,8 @@ from rich.text import Text
 
 from comity.cli.rendering.decisions import findings
 from comity.cli.rendering.events import changes
-from comity.cli.rendering.words import bad, counted, dim, good, line, moment, quoted, table
-from comity.model.texts import listed
+from comity.cli.rendering.words import bad, dim, good, line, moment, quoted, table
+from comity.model.texts import counted, listed
 from comity.operations import CheckReport, EventAnswer, ReportAnswer, Request, Step
 from comity.operations.reporting import reported
 

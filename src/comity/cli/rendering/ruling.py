@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import bad, counted, dim, good, line, moment, quoted, stacked, table
+from comity.cli.rendering.words import bad, dim, good, line, moment, quoted, stacked, table
 from comity.model.decisions import Finding
-from comity.model.texts import listed
+from comity.model.texts import counted, listed
 from comity.operations import (
     BacktestAnswer,
     CodeChange,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, counted, dim, line, moment, quoted, table
+from comity.cli.rendering.words import CELL_CHARS, dim, line, moment, quoted, table
+from comity.model.texts import counted
 from comity.operations import QueueAnswer, QueuedAnswer, Request
 
 

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from comity.cli.rendering.harmless import clean
 from comity.clock import SECOND_US, format_time
-from comity.model.records import LIFE
 
 CELL_CHARS: Final = 48
 _BAD: Final = "red"
@@ -36,20 +35,6 @@ def value(found: Any, chars: int | None = None) -> Text:
         first, _, rest = found.partition("\n")
         return Text(line(f"{first} …" if rest and chars is not None else found, chars))
     return Text(line(msgspec.json.encode(found).decode(), chars), style="cyan")
-
-
-def counted(count: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "record"), counted(2000, "record")
-    ('1 record', '2,000 records')
-    """
-    return f"{count:,} {what if count == 1 else what + 's'}"
-
-
-def field(name: str) -> str:
-    """Return a field's name for people: existence is called ``life``."""
-    return "life" if name == LIFE else name
 
 
 def moment(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import Final
 from rich.console import RenderableType
 from rich.text import Text
 
-from comity.cli.rendering.words import counted, dim, line, moment, quoted, table
+from comity.cli.rendering.words import dim, line, moment, quoted, table
+from comity.model.texts import counted
 from comity.operations import Request, TaskAnswer, TasksAnswer, WorkflowAnswer, WorkflowsAnswer
 
 _STYLES: Final = {

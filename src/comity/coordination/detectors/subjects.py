@@ -11,7 +11,7 @@ from comity.model import refs
 def found_on(judged: Judged, codes: Set[str]) -> dict[str, None]:
     """Return the records of which findings with these codes tell that they stood, or would have stood, in the way."""
     return {
-        record_of(finding.subject): None
+        refs.record_of(finding.subject): None
         for finding in judged.findings
         if finding.code in codes and finding.subject is not None and is_in_the_way(finding.severity, finding.data)
     }
@@ -20,16 +20,6 @@ def found_on(judged: Judged, codes: Set[str]) -> dict[str, None]:
 def is_in_the_way(severity: str, data: dict[str, object]) -> bool:
     """Tell whether a finding isn't only a warning, or is one only as its check runs in shadow."""
     return severity != "warn" or "shadow" in data
-
-
-def record_of(subject: str) -> str:
-    """Return the record of a subject, which may be a field of one.
-
-    >>> record_of("customer/acme.status"), record_of("customer/acme.com"), record_of("customer/acme")
-    ('customer/acme', 'customer/acme', 'customer/acme')
-    """
-    record, dot, field = subject.rpartition(".")
-    return record if dot and "/" in record and refs.NAME.match(field.removeprefix("$")) else subject
 
 
 def written(judged: Judged) -> dict[str, None]:

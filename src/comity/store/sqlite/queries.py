@@ -108,14 +108,15 @@ def _among(place: Place, values: Sequence[Any]) -> Clause:
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     booleans = [_equal(place, value) for value in values if isinstance(value, bool)]
-    parts = [Clause(f"{place.scalar} IN ({_marks(texts)})", tuple(texts))] if texts else []
+    parts = [Clause(f"{place.scalar} IN ({marks(texts)})", tuple(texts))] if texts else []
     if numbers:
-        listed = f"{place.beside(0)} IN ({_marks(numbers)}) AND {place.type} IN {_NUMBERS}"
+        listed = f"{place.beside(0)} IN ({marks(numbers)}) AND {place.type} IN {_NUMBERS}"
         parts.append(Clause(listed, tuple(numbers)))
     return _any([*parts, *booleans])
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks(values: Sequence[object]) -> str:
+    """Return a place for each of some values."""
     return ", ".join("?" * len(values))
 
 

@@ -6,12 +6,12 @@ to merge what an index has of each would take a sort of them all before the firs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from comity.store.contract import LogFilter
 from comity.store.sqlite import rows
+from comity.store.sqlite.queries import marks
 
 Values = tuple[str, ...]
 
@@ -40,7 +40,7 @@ def _among(column: str, values: Values) -> tuple[str, Values]:
     """Return what holds where a column has one of these values; the plus keeps an index out of it."""
     if len(values) < 2:
         return (f"{column} = ?" if values else ""), values
-    return f"+{column} IN ({_marks(values)})", values
+    return f"+{column} IN ({marks(values)})", values
 
 
 def _records(chosen: LogFilter) -> tuple[str, Values]:
@@ -53,7 +53,3 @@ def _commits(chosen: LogFilter) -> tuple[str, Values]:
     parts = [_among("c.agent", chosen.agents), _among("c.action", chosen.actions)]
     terms = " AND ".join(sql for sql, _ in parts if sql)
     return (MADE_BY.format(terms) if terms else ""), tuple(value for _, given in parts for value in given)
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))

@@ -167,7 +167,7 @@ def _described(proposal: Proposal, findings: tuple[Finding, ...]) -> dict[str, A
         "intent": proposal.intent,
         "is_repair": proposal.accept is not None,
         "records": records,
-        "touched": frozenset({*records, *proposal.about, *_named_in(proposal), *map(_record_of, subjects)}),
+        "touched": frozenset({*records, *proposal.about, *_named_in(proposal), *map(refs.record_of, subjects)}),
         "findings": findings,
     }
 
@@ -179,9 +179,3 @@ def _named_in(proposal: Proposal) -> Iterator[str]:
         if isinstance(change, Emit) and refs.is_built_in(change.record):
             named = [change.data.get("record"), *(change.data.get("subjects") or ()), *(change.data.get("about") or ())]
             yield from (one for one in named if isinstance(one, str))
-
-
-def _record_of(subject: str) -> str:
-    """Return the record of a subject, which may be a field of one; fields have no dots in their names."""
-    record, dot, field = subject.rpartition(".")
-    return record if dot and "/" in record and refs.NAME.match(field.removeprefix("$")) else subject

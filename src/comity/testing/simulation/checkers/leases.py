@@ -9,7 +9,7 @@ from typing import Any, Final
 from comity.clock import parse_time
 from comity.model.events import Commit
 from comity.testing.histories import Fault
-from comity.testing.simulation.checkers.past import Past, is_bound, proposal_of
+from comity.testing.simulation.checkers.past import Past, is_bound, overlap, proposal_of
 
 Place = Mapping[str, Any]
 _LEASE: Final = "$lease"
@@ -57,14 +57,9 @@ def check(past: Past) -> Iterator[Fault]:
 def _two_holders(record: str, commit: Commit, leases: _Leases) -> Iterator[Fault]:
     holders = [place for place in leases.places(record, commit.revision) if leases.holds(place, commit.at)]
     for one, other in combinations(holders, 2):
-        if (one.get("exclusive", True) or other.get("exclusive", True)) and _overlap(one, other):
+        if (one.get("exclusive", True) or other.get("exclusive", True)) and overlap(one, other):
             message = f"{one['agent']} and {other['agent']} hold it at {commit.revision}"
             yield Fault("two_holders", record, message)
-
-
-def _overlap(one: Place, other: Place) -> bool:
-    fields, others = set(one.get("fields", ())), set(other.get("fields", ()))
-    return not fields or not others or bool(fields & others)
 
 
 def _stale_tokens(commit: Commit, leases: _Leases) -> Iterator[Fault]:

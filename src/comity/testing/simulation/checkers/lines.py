@@ -10,7 +10,7 @@ from comity.clock import SECOND_US, parse_time
 from comity.model.events import Commit, Event
 from comity.model.records import RecordState
 from comity.testing.histories import Fault
-from comity.testing.simulation.checkers.past import Past, proposal_of, until_us
+from comity.testing.simulation.checkers.past import Past, overlap, proposal_of, until_us
 from comity.testing.simulation.scene import AGENTS
 
 CLAIM_US: Final = limits.CLAIM_S * SECOND_US
@@ -71,7 +71,7 @@ def _lease(event: Event, commit: Commit, past: Past) -> Iterator[Fault]:
             return
         turns[other["hold"]] = _turn_us(other, before, turns)
         waits = other.get("claimed") is None and parse_time(other["deadline"]) > commit.at
-        if waits and turns[other["hold"]] + CLAIM_US > commit.at and _overlap(mine, other):
+        if waits and turns[other["hold"]] + CLAIM_US > commit.at and overlap(mine, other):
             message = f"{mine['agent']} went ahead of {other['agent']} at {commit.revision}"
             yield Fault("overtaken", event.ref, message)
 
@@ -92,10 +92,5 @@ def _turn_us(place: Place, line: list[Place], turns: Mapping[str, int]) -> int:
         return parse_time(place["expires_at"]) - CLAIM_US
     if place.get("turn_at") is not None:
         return parse_time(place["turn_at"])
-    ahead = [turns[one["hold"]] + CLAIM_US for one in line if one["hold"] in turns and _overlap(one, place)]
+    ahead = [turns[one["hold"]] + CLAIM_US for one in line if one["hold"] in turns and overlap(one, place)]
     return max([parse_time(place["joined_at"]), *ahead])
-
-
-def _overlap(one: Place, other: Place) -> bool:
-    fields, others = set(one.get("fields", ())), set(other.get("fields", ()))
-    return not fields or not others or bool(fields & others)

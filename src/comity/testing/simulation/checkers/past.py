@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from comity.clock import parse_time
 from comity.model import refs
@@ -53,3 +54,9 @@ def is_bound(commit: Commit) -> bool:
 def until_us(state: RecordState, field: str = "expires_at") -> int:
     """Return a time that a record tells, in microseconds."""
     return parse_time(state.values[field])
+
+
+def overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two places in a line block a field that is the same; one that names none blocks all."""
+    fields, others = set(one.get("fields", ())), set(other.get("fields", ()))
+    return not fields or not others or bool(fields & others)
