@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         Subscription,
         Workflow,
         Workspace,
+        copy,
         open,
     )
 
@@ -128,6 +129,7 @@ __all__ = [
     "UnreadDecision",
     "Workflow",
     "Workspace",
+    "copy",
     "open",
 ]
 
@@ -150,6 +152,7 @@ _HOMES = {
     "Subscription": "workspace",
     "Workflow": "workspace",
     "Workspace": "workspace",
+    "copy": "workspace",
     "open": "workspace",
 }
 """Where in this package a public name is from, unless it is an error."""

@@ -53,3 +53,14 @@ def test_a_whole_journey(run: Run) -> None:
     assert run("export", "copy.json").code == 0
     assert json.loads(Path("copy.json").read_text()) == {"person": [{"id": "1", "age": 7, "name": "Ann"}]}
     assert run("verify").code == 0
+
+
+def test_copy_copies_once_and_tells_what_is_there(run: Run) -> None:
+    with comity.open("crm.db") as workspace:
+        workspace.agent("sales").put("customer/acme", status="active")
+    copied = run("copy", "crm.db", "copy.db", "--json")
+    assert (copied.code, copied.json["commits"], copied.json["copied"]) == (0, 1, 1)
+    assert run("get", "customer/acme", "--db", "copy.db").code == 0
+    again = run("copy", "crm.db", "copy.db")
+    assert (again.code, "copy into an empty one" in again.err) == (2, True)
+    assert run("copy", "nothing.db", "copy.db").code == 3

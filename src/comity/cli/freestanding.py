@@ -20,7 +20,7 @@ from comity.verbs.draft import draft_from, template
 from comity.verbs.rules import examine
 
 DEMO_FOLDER: Final = Path("comity-demo")
-_JSON: Final = Parameter(name="--json", negative=(), show_default=False, help="print one JSON document")
+AS_JSON: Final = Parameter(name="--json", negative=(), show_default=False, help="print one JSON document")
 
 
 def commands(output: Output) -> dict[str, Callable[..., int]]:
@@ -37,7 +37,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         force: Annotated[
             bool, Parameter(negative=(), show_default=False, help="write over a file that is there")
         ] = False,
-        as_json: Annotated[bool, _JSON] = False,
+        as_json: Annotated[bool, AS_JSON] = False,
     ) -> int:
         """Write a commented definition to start from, or draft one from what is there."""
         path = Path(file)
@@ -51,7 +51,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
     def play(
         *,
         folder: Annotated[Path, Parameter(help="where its files go")] = DEMO_FOLDER,
-        as_json: Annotated[bool, _JSON] = False,
+        as_json: Annotated[bool, AS_JSON] = False,
     ) -> int:
         """Play three agents on the same records, first without Comity, then with it."""
         return int(import_module("comity.cli.demo.playing").run(folder, as_json=as_json))
@@ -61,12 +61,12 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         seed: Annotated[int, Parameter(help="of which everything follows")] = 1,
         actions: Annotated[int, Parameter(help="how many the agents set out to do")] = 1_000,
         svg: Annotated[Path | None, Parameter(help="draw it into this file")] = None,
-        as_json: Annotated[bool, _JSON] = False,
+        as_json: Annotated[bool, AS_JSON] = False,
     ) -> int:
         """Count what goes wrong among agents, with one pattern more switched on each time."""
         return int(import_module("comity.cli.simulate.playing").run(output, seed, actions, svg))
 
-    def version(*, as_json: Annotated[bool, _JSON] = False) -> int:
+    def version(*, as_json: Annotated[bool, AS_JSON] = False) -> int:
         """Show the versions of Comity and of what it stands on."""
         parts: dict[str, str] = import_module("comity.cli.versions").versions()
         output.tell(parts, f"comity {parts['comity']} (Python {parts['python']}, apsw {parts['apsw']})")

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import Parameter
 
-from comity.cli import exits, freestanding, watching
+from comity.cli import exits, freestanding, moving, watching
 from comity.cli.app import access_parameters
 from comity.cli.arguments import WORDS, signature_of, usage_of
 from comity.cli.output import Output
@@ -105,7 +105,8 @@ def _pieces() -> Iterator[str]:
             if operation.permission == permission and "cli" in operation.surfaces:
                 yield from _operation(operation)
     yield f"\n{FREE}".rstrip("\n") + "\n"
-    for name, function in freestanding.commands(Output(as_json=False)).items():
+    output = Output(as_json=False)
+    for name, function in (freestanding.commands(output) | moving.commands(output)).items():
         yield from _freestanding(name, function)
 
 

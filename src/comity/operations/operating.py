@@ -177,6 +177,20 @@ class ExportAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
         return texts.exported(self)
 
 
+class CopyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Be what a verified copy of a workspace holds; ``copied`` counts the commits that this run brought."""
+
+    revision: int
+    commits: int
+    copied: int
+    events: int
+    records: int
+    head: str
+
+    def __str__(self) -> str:
+        return texts.copied(self)
+
+
 class Stats(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Count what is there."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         AgentAnswer,
         AgentsAnswer,
         ApplyAnswer,
+        CopyAnswer,
         DefinitionAnswer,
         ExportAnswer,
         ImportAnswer,
@@ -316,6 +317,15 @@ def _line_error(line: int, record: str | None, problem: str) -> str:
 def exported(answer: ExportAnswer) -> str:
     """Return what an export wrote."""
     return f"{counted(answer.records, 'record')}, as of revision {answer.revision}, written to {answer.file}"
+
+
+def copied(answer: CopyAnswer) -> str:
+    """Return what a copy holds."""
+    seen = ", ".join(
+        counted(count, what)
+        for count, what in ((answer.commits, "commit"), (answer.events, "event"), (answer.records, "record"))
+    )
+    return f"Copied and verified: {seen}; {counted(answer.copied, 'commit')} in this run.\nIts head: {answer.head}"
 
 
 def stats(answer: StatsAnswer) -> str:

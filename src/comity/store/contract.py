@@ -206,6 +206,10 @@ class Snapshot(Protocol):
         """Return the bookkeeping of a topic, all of it or under these names, without those that never were."""
         ...
 
+    def topics(self) -> list[str]:
+        """Return the topics that have bookkeeping, by name."""
+        ...
+
     def caused_by(self, revision: int, ordinal: int | None, limit: int) -> list[Commit]:
         """Return the commits that name an event, or with None any of a commit, as their cause, in order."""
         ...

@@ -14,6 +14,7 @@ from comity.model.decisions import Decision
 from comity.model.definition import Definition
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.operations import Apply, ApplyAnswer
+from comity.store.contract import Store
 from comity.verbs.engine import Engine
 
 _ATTEMPTS: Final = 5
@@ -34,12 +35,12 @@ def put_in_force(
     compiled = _compile(request, current.number + 1, shadowed)
     definition = compiled.definition
     if current.number and current.definition.source == request.source and current.shadowed == shadowed:
-        _index(engine, definition)
+        index(engine.store, definition)
         return ApplyAnswer(number=current.number, is_changed=False, shadowed=shadowed)
     replaces = current.number if request.replaces is None else request.replaces
     decision = _scan_and_propose(engine, caller, request, compiled, replaces)
     if decision.is_committed:
-        _index(engine, definition)
+        index(engine.store, definition)
     return ApplyAnswer(
         number=decision.records.get("$definition/current", current.number),
         is_changed=decision.is_allowed,
@@ -57,9 +58,9 @@ def _compile(request: Apply, number: int, shadowed: tuple[str, ...]) -> Compiled
         return load_definition(request.source, number, origin=request.origin)
 
 
-def _index(engine: Engine, definition: Definition) -> None:
+def index(store: Store, definition: Definition) -> None:
     """Have the indexes that a definition declares, also those that a crash right after its commit left out."""
-    engine.store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
+    store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
 
 
 def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: Compiled, replaces: int) -> Decision:

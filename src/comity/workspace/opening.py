@@ -16,9 +16,11 @@ from comity.model.ids import Entropy
 from comity.model.proposals import Caller
 from comity.model.texts import suggestion
 from comity.operations import Apply, ApplyAnswer, EffectAnswer
+from comity.store.contract import Store
 from comity.store.sqlite import SqliteStore
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
+from comity.verbs.transfer import check_whole
 from comity.workspace.agents import Agent, AsyncAgent
 from comity.workspace.asking import Asking
 from comity.workspace.changes import check_text
@@ -188,12 +190,12 @@ def open(
     ...     print(decision.revision, ws.get("customer/acme").status)
     1 active
     """
-    path = file_of(url)
     clock = clock or SystemClock()
-    store = SqliteStore.open(str(path), clock=clock, entropy=entropy)
+    store = open_store(url, clock=clock, entropy=entropy)
     engine = Engine(store, os.fspath(url), clock, entropy)
     workspace = Workspace(engine)
     try:
+        check_whole(store)
         if definition is not None:
             workspace.settle(definition, require=require)
         if duties:
@@ -204,6 +206,11 @@ def open(
         workspace.close()
         raise
     return workspace
+
+
+def open_store(url: AnyPath, *, clock: Clock, entropy: Entropy = os.urandom) -> Store:
+    """Open the store that a workspace's url names, making it if it isn't there."""
+    return SqliteStore.open(str(file_of(url)), clock=clock, entropy=entropy)
 
 
 def file_of(url: AnyPath) -> Path:

@@ -330,6 +330,11 @@ class SqliteSnapshot:
         return dict(self._connection.execute(f"{sql} AND name IN (SELECT value FROM json_each(?))", (topic, asked)))
 
     @translating
+    def topics(self) -> list[str]:
+        """Return the topics that have bookkeeping, by name."""
+        return [topic for (topic,) in self._rows("SELECT DISTINCT topic FROM bookkeeping ORDER BY topic")]
+
+    @translating
     def statistics(self) -> Statistics:
         """Return counts and sizes; only records that are there, live or archived, are counted."""
         there = self._connection.execute(

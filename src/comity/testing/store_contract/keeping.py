@@ -31,6 +31,14 @@ class KeepingContract(StoreHandles):
             assert snapshot.noted("renewed", ["b", "never", "b"]) == {"b": "2"}
             assert (snapshot.noted("renewed", []), snapshot.noted("nothing")) == ({}, {})
 
+    def test_s18_topics_are_those_with_notes(self, store: Store) -> None:
+        store.note("renewed", {"a": "1", "b": "2"})
+        store.note("cursor", {"a": "1"})
+        store.note("gone", {"a": "1"})
+        store.note("gone", {"a": None})
+        with store.snapshot() as snapshot:
+            assert snapshot.topics() == ["cursor", "renewed"]
+
     def test_s18_later_note_replaces_and_none_forgets(self, store: Store, other: Store) -> None:
         store.note("renewed", {"a": "1", "b": "2"})
         other.note("renewed", {"a": "3", "b": None, "never": None})

@@ -1,0 +1,154 @@
+"""Copying a whole workspace into another store: its log, what the log folds to, and all that is kept beside it.
+
+The log is followed page by page, each page one batch of the target, so that a copy which
+was broken off holds the beginning of the log and goes on from there. In the end the target
+is verified as a whole, against the source's head. The target is a life of its own, a new
+*incarnation* (S1): fencing tokens of the source are worth nothing there, and effects that
+were pending are suspect until a person has looked, as both bases might send them. A place
+in the log is the same in both, so consumers go on where they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from comity.clock import Clock
+from comity.deciding.definitions import compiled_from
+from comity.deciding.fold import replay
+from comity.errors import InvalidRequest, StoreDamaged, StoreUnsupported
+from comity.model.events import Answered
+from comity.model.texts import listed
+from comity.operations import CopyAnswer
+from comity.store.contract import AnsweredFilter, Entry, Head, Snapshot, Store
+from comity.verbs.enacting import index
+from comity.verbs.engine import Progress
+from comity.verbs.portions import AT_ONCE
+from comity.verbs.verifying import audit
+
+TOPIC: Final = "copy"
+"""Of the bookkeeping that tells, while a copy isn't whole, of which base it is one."""
+_UNFINISHED: Final = "unfinished"
+_DEFINITION: Final = ("$definition", "current")
+
+
+def copy(source: Store, target: Store, clock: Clock, progress: Progress | None = None) -> CopyAnswer:
+    """Copy one store into another that is empty, or holds the beginning of such a copy.
+
+    ``progress`` is told the commits done, and how many there are. What is committed to the
+    source meanwhile is copied too, up to the moment at which everything else has been.
+    Raises InvalidRequest for a target that holds anything else, StoreDamaged where the copy
+    doesn't verify: nobody can work with it then.
+    """
+    begun = _begin(source, target)
+    _follow(source, target, clock, progress)
+    with source.snapshot() as last:
+        _append(last, target, clock, progress)
+        _keep_aside(last, target)
+        index(target, compiled_from(last.records([_DEFINITION]).get(_DEFINITION)).definition)
+        head = f"{last.head.revision}:{last.head.chain.hex()}"
+    found = audit(target, head, progress)
+    if not found.is_clean:
+        raise StoreDamaged(f"the copy doesn't verify: {listed(found.problems, 3)}. Verify the source, and copy anew.")
+    target.note(TOPIC, {_UNFINISHED: None})
+    return CopyAnswer(
+        revision=found.revision,
+        commits=found.commits,
+        copied=found.revision - begun,
+        events=found.events,
+        records=found.records,
+        head=found.head,
+    )
+
+
+def check_whole(store: Store) -> None:
+    """Raise StoreUnsupported for a store that holds a copy which was broken off."""
+    with store.snapshot() as snapshot:
+        origin = snapshot.noted(TOPIC, [_UNFINISHED]).get(_UNFINISHED)
+        if origin is not None:
+            raise StoreUnsupported(
+                f"this is a copy that was broken off at revision {snapshot.head.revision}:"
+                " run the same 'comity copy' again, and it goes on from there"
+            )
+
+
+def _begin(source: Store, target: Store) -> int:
+    """Return the revision up to which a target is a copy already; raises InvalidRequest for what is none."""
+    with source.snapshot() as from_, target.snapshot() as to:
+        begun, origin = to.head, to.noted(TOPIC, [_UNFINISHED]).get(_UNFINISHED)
+        if from_.head.incarnation == begun.incarnation:
+            raise InvalidRequest("source and target are the same workspace: name another target")
+        if begun.revision or origin is not None:
+            _check_beginning(from_, begun, origin)
+        origin = from_.head.incarnation
+    target.note(TOPIC, {_UNFINISHED: origin})
+    return begun.revision
+
+
+def _check_beginning(source: Snapshot, begun: Head, origin: str | None) -> None:
+    if origin is None:
+        raise InvalidRequest(f"the target holds {begun.revision} commits of its own: copy into an empty one")
+    there = source.commit(begun.revision) if begun.revision else None
+    if origin != source.head.incarnation or (begun.revision and (there is None or there.chain != begun.chain)):
+        raise InvalidRequest("the target holds the beginning of a copy of another workspace: copy into an empty one")
+
+
+def _follow(source: Store, target: Store, clock: Clock, progress: Progress | None) -> None:
+    """Copy the log in short looks, until what is left of it fits into one: a long look would hold the source up."""
+    while True:
+        with source.snapshot() as snapshot:
+            if snapshot.head.revision - target.head().revision <= AT_ONCE:
+                return
+            _append(snapshot, target, clock, progress, pages=1)
+
+
+def _append(source: Snapshot, target: Store, clock: Clock, progress: Progress | None, pages: int | None = None) -> None:
+    while pages is None or pages > 0:
+        with target.turn(), target.batch() as batch:
+            before = batch.head
+            page = source.log(before.revision, AT_ONCE)
+            if not page:
+                return
+            entries = [Entry(commit, tuple(events)) for commit, events in page]
+            last = entries[-1].commit
+            time = before.time.advance(clock)
+            time = msgspec.structs.replace(time, now_us=max(time.now_us, last.at))
+            judged = max(before.judged, last.ordinal)
+            states = replay(event for entry in entries for event in entry.events)
+            batch.append(
+                Head(before.incarnation, last.revision, last.chain, judged, time), entries, [*states.values()], ()
+            )
+        if progress is not None:
+            progress(last.revision, source.head.revision)
+        pages = None if pages is None else pages - 1
+
+
+def _keep_aside(source: Snapshot, target: Store) -> None:
+    """Copy what is kept beside the log: answers that made no commit, hashes of keys, bookkeeping."""
+    head = target.head()
+    judged = msgspec.structs.replace(head, judged=max(head.judged, source.head.judged))
+    for answers in _pages_of_answers(source):
+        target.keep(judged, answers)
+    for key in source.keys():  # noqa: SIM118 - keys of people, not of a mapping
+        target.put_key(key)
+    for topic in source.topics():
+        if topic != TOPIC:
+            target.note(topic, _relocated(source.noted(topic), source.head.incarnation, head.incarnation))
+
+
+def _pages_of_answers(source: Snapshot) -> Iterator[list[Answered]]:
+    """Yield all answers kept, oldest first; one that ends a page may come again with the next."""
+    since_us, limit = 0, AT_ONCE
+    while page := source.answered(AnsweredFilter(since_us=since_us, oldest_first=True, limit=limit)):
+        yield page
+        if len(page) < limit:
+            return
+        limit = limit * 2 if page[-1].at == since_us else AT_ONCE
+        since_us = page[-1].at
+
+
+def _relocated(noted: Mapping[str, str], source: str, target: str) -> dict[str, str]:
+    """Return bookkeeping with its cursors in the target, where the same revision is the same place."""
+    return {name: value.replace(source, target) for name, value in noted.items()}
