@@ -32,7 +32,7 @@ from pathlib import Path
 
 from comity.deciding.compile import load_definition
 
-COMMAND_TIMEOUT_S = 120
+COMMAND_TIMEOUT_S = 240
 FENCE = re.compile(r"^(?P<indent> {0,8})(?P<ticks>```+)(?P<info>[^`]*)$")
 NOT_RUN = re.compile(r"^\s*<!--\s*not run:\s*(?P<why>.+?)\s*-->\s*$")
 OUTPUT = re.compile(r"^\s*<!--\s*output\s*-->\s*$")
