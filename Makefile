@@ -16,7 +16,7 @@ demo: .venv/ok
 	$(BIN)/comity demo $(ARGS)
 
 test: .venv/ok
-	$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: lint types floors quick-test
 
@@ -31,7 +31,7 @@ floors: .venv/ok
 	$(BIN)/lint-imports --no-logo
 
 quick-test: .venv/ok
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not network"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not network"
 
 # Play seeds of the simulation: make sim SEEDS=10000, or make sim SEEDS=1 ARGS="--first 4711" to play one again.
 sim: .venv/ok

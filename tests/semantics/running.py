@@ -18,9 +18,7 @@ def run_process(code: str, *arguments: object) -> subprocess.CompletedProcess[st
     """Run Python code in a process of its own."""
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=surroundings, timeout=DEADLINE_S, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=DEADLINE_S, check=False)
 
 
 def wait_for(condition: Callable[[], object]) -> None:
