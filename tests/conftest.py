@@ -7,10 +7,20 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("suite", max_examples=60, deadline=None, print_blob=True)
-settings.register_profile("thorough", parent=settings.get_profile("suite"), max_examples=2_000)
+# The suite tries the same examples each time, so that what it says depends on the code alone: not on luck, nor on how
+# fast the machine is. New ones are looked for by --hypothesis-profile=thorough.
+settings.register_profile(
+    "suite", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "thorough",
+    parent=settings.get_profile("suite"),
+    max_examples=2_000,
+    derandomize=False,
+    print_blob=True,
+)
 settings.load_profile("suite")
 
 
