@@ -42,7 +42,7 @@ def play(folder: Path, *, as_json: bool, columns: int = 240) -> subprocess.Compl
         [sys.executable, "-c", RUN.format(folder=str(folder), as_json=as_json)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env=os.environ | {"COLUMNS": str(columns)},
     )
