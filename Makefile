@@ -9,6 +9,9 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --require-hashes
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 CODE := src tests $(wildcard bench)
+# One more than there are processors: tests also wait, for disks and for other processes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .PHONY: demo test check lint types floors quick-test sim bench docs pin lock clean
 
@@ -16,7 +19,7 @@ demo: .venv/ok
 	$(BIN)/comity demo $(ARGS)
 
 test: .venv/ok
-	$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: lint types floors quick-test
 
@@ -31,7 +34,7 @@ floors: .venv/ok
 	$(BIN)/lint-imports --no-logo
 
 quick-test: .venv/ok
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not network"
+	$(PYTEST) -m "not slow and not network"
 
 # Play seeds of the simulation: make sim SEEDS=10000, or make sim SEEDS=1 ARGS="--first 4711" to play one again.
 sim: .venv/ok

@@ -8,6 +8,7 @@ thought's end to the next, where 64 agents take no longer than what they write t
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 import time
 from collections import deque
@@ -69,9 +70,10 @@ class Diary:
         self.waits: list[float] = []
 
     def work(self, job: Job, now: Callable[[], float], until: float) -> Script:
-        """Yield the steps of job after job until a moment; the one that is going on then is finished."""
-        while (begun := now()) < until:
-            thought, conflicts = 0.0, self.conflicts
+        """Yield the steps of job after job, at least one, until a moment; what is going on then is finished."""
+        ended = -math.inf
+        while ended < until:
+            begun, thought, conflicts = now(), 0.0, self.conflicts
             for step in job():
                 if isinstance(step, Think):
                     self.runs += 1

@@ -38,13 +38,14 @@ def measure(folder: Path, sizes: Sizes) -> Iterator[Row]:
     for callers in sizes.callers:
         with scene(folder / f"threads-{callers}", max(sizes.records, callers)) as place:
             pairs = _against_threads(place, callers, sizes, partial(_threads, place, callers, sizes.seconds))
-        yield from _rows(f"{callers} thread{'s' if callers > 1 else ''}", pairs, callers)
+        yield from rows_of(f"{callers} thread{'s' if callers > 1 else ''}", pairs, callers)
     with scene(folder / "tasks", max(sizes.records, sizes.tasks)) as place:
         pairs = _against_threads(place, sizes.tasks, sizes, partial(_tasks, place, sizes.tasks, sizes.seconds))
-    yield from _rows(f"{sizes.tasks} async tasks", pairs, sizes.tasks)
+    yield from rows_of(f"{sizes.tasks} async tasks", pairs, sizes.tasks)
 
 
-def _rows(cell: str, pairs: Sequence[Pair], callers: int) -> Iterator[Row]:
+def rows_of(cell: str, pairs: Sequence[Pair], callers: int) -> Iterator[Row]:
+    """Yield what pairs of samples come to."""
     yield rate_row("commit", cell, pairs, AIMS.get(cell))
     yield from latency_rows("commit", cell, pairs, P99_AIM if callers >= 64 else None)
     ours, hand = [pair.ours for pair in pairs], [pair.baseline for pair in pairs]

@@ -122,8 +122,9 @@ def _threads(place: Scene, times: int, ours: bool, followers: int) -> _Followers
     subscriptions = [place.workspace.subscribe(taking(stamps)) for stamps in told]
 
     def stop() -> list[Stamps]:
-        for subscription in subscriptions:
+        for _ in subscriptions:  # Who began later may be told sooner: nobody is closed before all have been told.
             is_done.acquire()
+        for subscription in subscriptions:
             subscription.close()
         return told
 

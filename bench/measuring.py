@@ -8,6 +8,7 @@ import statistics
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +84,8 @@ class Sample(msgspec.Struct, frozen=True):
     """Be what one side did in one round: per caller the seconds that each of its jobs took.
 
     ``done`` counts each caller's jobs that were done within ``seconds``: what was still
-    going on then was finished, and has a latency, but doesn't count for the rate.
+    going on then was finished, and has a latency, but doesn't count for the rate. Where
+    nobody was done by then, ``seconds`` are those until the first one was.
     """
 
     latencies: tuple[tuple[float, ...], ...]
@@ -109,13 +111,13 @@ class Sample(msgspec.Struct, frozen=True):
 
     @property
     def least_share(self) -> float:
-        """Return what the least served caller got, of a fair share."""
-        return min(self.done) * len(self.done) / max(sum(self.done), 1)
+        """Return what the least served caller got, of a fair share; of nothing everybody got one."""
+        return min(self.done) * len(self.done) / sum(self.done) if any(self.done) else 1.0
 
     @property
     def most_share(self) -> float:
-        """Return what the most served caller got, of a fair share."""
-        return max(self.done) * len(self.done) / max(sum(self.done), 1)
+        """Return what the most served caller got, of a fair share; of nothing everybody got one."""
+        return max(self.done) * len(self.done) / sum(self.done) if any(self.done) else 1.0
 
     def quantile(self, q: float) -> float:
         """Return the seconds within which that part of all jobs was done."""
@@ -195,15 +197,27 @@ def _latency_row(what: str, cell: str, pairs: Sequence[Pair], q: float, aim: flo
 
 
 class _Caller:
-    """Do a job again and again until a deadline, and keep how long each took."""
+    """Do a job again and again until a deadline, and keep when each began and ended."""
 
     def __init__(self) -> None:
-        self.latencies: list[float] = []
-        self.done = 0
+        self.spans: list[tuple[float, float]] = []
 
-    def note(self, before: float, after: float, deadline: float) -> None:
-        self.latencies.append(after - before)
-        self.done += after <= deadline
+    @property
+    def last(self) -> float:
+        """Return when the last job ended; before the first one that is long ago."""
+        return self.spans[-1][1] if self.spans else -math.inf
+
+    def run(self, work: Callable[[], object]) -> None:
+        """Do the job once."""
+        before = time.perf_counter()
+        work()
+        self.spans.append((before, time.perf_counter()))
+
+    async def run_async(self, work: AsyncWork) -> None:
+        """Do the job once, in an event loop."""
+        before = time.perf_counter()
+        await work()
+        self.spans.append((before, time.perf_counter()))
 
 
 def run_threads(works: Sequence[Work], seconds: float, wasted: Callable[[], int] = lambda: 0) -> Sample:
@@ -215,23 +229,19 @@ def run_threads(works: Sequence[Work], seconds: float, wasted: Callable[[], int]
     def call(work: Work, caller: _Caller) -> None:
         gathered.wait()
         started.wait()
-        after = 0.0
-        while after < deadline[0]:
-            before = time.perf_counter()
-            work()
-            after = time.perf_counter()
-            caller.note(before, after, deadline[0])
+        while caller.last < deadline[0]:
+            caller.run(work)
 
     threads = [threading.Thread(target=call, args=pair) for pair in zip(works, callers, strict=True)]
     for thread in threads:
         thread.start()
     gathered.wait()
-    cpu = time.process_time()
-    deadline[0] = time.perf_counter() + seconds
+    cpu, begun = time.process_time(), time.perf_counter()
+    deadline[0] = begun + seconds
     started.set()
     for thread in threads:
         thread.join()
-    return _sample(callers, seconds, cpu, wasted())
+    return _sample(callers, begun, deadline[0], time.process_time() - cpu, wasted())
 
 
 def run_tasks(works: Sequence[AsyncWork], seconds: float) -> Sample:
@@ -241,37 +251,33 @@ def run_tasks(works: Sequence[AsyncWork], seconds: float) -> Sample:
 
 async def _run_tasks(works: Sequence[AsyncWork], seconds: float) -> Sample:
     callers = [_Caller() for _ in works]
-    cpu = time.process_time()
-    deadline = time.perf_counter() + seconds
+    cpu, begun = time.process_time(), time.perf_counter()
+    deadline = begun + seconds
 
     async def call(work: AsyncWork, caller: _Caller) -> None:
-        after = 0.0
-        while after < deadline:
-            before = time.perf_counter()
-            await work()
-            after = time.perf_counter()
-            caller.note(before, after, deadline)
+        while caller.last < deadline:
+            await caller.run_async(work)
 
     await asyncio.gather(*[call(work, caller) for work, caller in zip(works, callers, strict=True)])
-    return _sample(callers, seconds, cpu)
+    return _sample(callers, begun, deadline, time.process_time() - cpu)
 
 
 def run_times(work: Callable[[int], object], times: int) -> Sample:
     """Return what one caller does when it is asked a number of times."""
     caller = _Caller()
-    started, cpu = time.perf_counter(), time.process_time()
+    cpu, begun = time.process_time(), time.perf_counter()
     for number in range(times):
-        before = time.perf_counter()
-        work(number)
-        caller.note(before, time.perf_counter(), math.inf)
-    return _sample([caller], time.perf_counter() - started, cpu)
+        caller.run(partial(work, number))
+    return _sample([caller], begun, caller.last, time.process_time() - cpu)
 
 
-def _sample(callers: Sequence[_Caller], seconds: float, cpu: float, wasted: int = 0) -> Sample:
+def _sample(callers: Sequence[_Caller], begun: float, deadline: float, cpu: float, wasted: int = 0) -> Sample:
+    """Return what callers did until the deadline, or until the first was done, whichever was later."""
+    end = max(deadline, min(caller.spans[0][1] for caller in callers))
     return Sample(
-        tuple(tuple(caller.latencies) for caller in callers),
-        tuple(caller.done for caller in callers),
-        seconds,
-        time.process_time() - cpu,
+        tuple(tuple(after - before for before, after in caller.spans) for caller in callers),
+        tuple(sum(after <= end for _, after in caller.spans) for caller in callers),
+        end - begun,
+        cpu,
         wasted,
     )

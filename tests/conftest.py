@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("suite", max_examples=60, deadline=None, print_blob=True)
-settings.register_profile("thorough", parent=settings.get_profile("suite"), max_examples=2_000)
+# The suite tries the same examples each time, so that what it says depends on the code alone: not on luck, nor on how
+# fast the machine is. New ones are looked for by --hypothesis-profile=thorough.
+settings.register_profile(
+    "suite", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "thorough",
+    parent=settings.get_profile("suite"),
+    max_examples=2_000,
+    derandomize=False,
+    print_blob=True,
+)
 settings.load_profile("suite")
 
 
@@ -25,3 +36,10 @@ def steady_surroundings() -> Iterator[None]:
         patch.setenv("COLUMNS", "100")
         patch.setenv("LC_ALL", "C.UTF-8")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """Undo what a shell has its background jobs, and all they start, inherit: being deaf to Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,7 +14,7 @@ from comity.model.decisions import Decision
 from comity.model.proposals import Caller, Proposal
 
 T = TypeVar("T")
-WAIT_S = 20.0
+WAIT_S = 60.0
 """How long a test waits for another thread before it fails; never how long it waits in vain."""
 
 

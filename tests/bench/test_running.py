@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +13,22 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench import contention, report, workbench
+from bench import commits, contention, report, workbench
+from bench.acting import Diary, Think
 from bench.by_hand import ByHand, Stale
 from bench.contention import STRATEGIES
-from bench.measuring import Pair, Panel, Sample, Sizes, alternate, median, run_threads
+from bench.measuring import (
+    Pair,
+    Panel,
+    Sample,
+    Sizes,
+    alternate,
+    latency_rows,
+    median,
+    rate_row,
+    run_tasks,
+    run_threads,
+)
 from bench.report import Report
 from bench.running import MEASURES, run
 from bench.workbench_tables import generate_tables
@@ -50,7 +65,7 @@ def check_rows(found: Report) -> None:
         assert row.what
         assert row.cell
         assert row.ours >= 0
-        assert row.ratio is None or row.ratio > 0
+        assert row.ratio is None or row.ratio >= 0
         assert row.aim is None or row.ratio is not None
     assert len({(row.what, row.cell) for row in found.rows}) == len(found.rows)
 
@@ -116,6 +131,49 @@ def test_who_goes_first_changes_from_round_to_round() -> None:
 
     alternate(3, lambda: side("ours"), lambda: side("hand"))
     assert order == ["ours", "hand", "hand", "ours", "ours", "hand"]
+
+
+def idle(*, done: bool) -> Sample:
+    """Return what two callers did who both took longer than the window, or of whom one just made it."""
+    return Sample(((2.0,), (3.0,)), (int(done), 0), 1.0, 0.5)
+
+
+def test_a_sample_in_which_nobody_was_done_has_a_rate_of_nothing_that_was_shared_fairly() -> None:
+    one = idle(done=False)
+    assert (one.rate, one.least_share, one.most_share) == (0.0, 1.0, 1.0)
+    assert (one.cpu_us, one.wasted_share, one.quantile(0.99)) == (250_000, 0.0, 3.0)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("theirs", [True, False])
+def test_rows_bear_samples_in_which_hardly_anybody_was_done(ours: bool, theirs: bool) -> None:
+    pairs = [Pair(idle(done=ours), idle(done=theirs))]
+    rows = [*commits.rows_of("64 threads", pairs, 64), *latency_rows("job", "cell", pairs), rate_row("job", "c", pairs)]
+    assert all(math.isfinite(number) for row in rows for number in (row.ours, row.baseline or 0, row.ratio or 0))
+
+
+def test_threads_and_tasks_go_on_until_one_of_them_is_done() -> None:
+    def work() -> None:
+        time.sleep(0.001)
+
+    async def async_work() -> None:
+        await asyncio.sleep(0.001)
+
+    for one in (run_threads([work, work], 0.0), run_tasks([async_work, async_work], 0.0)):
+        assert 1 <= sum(one.done) <= 2
+        assert one.seconds >= 0.001
+        assert list(map(len, one.latencies)) == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["commits", "hot_record"])
+def test_a_window_within_which_nobody_can_be_done_yields_rows_all_the_same(name: str, tmp_path: Path) -> None:
+    check_rows(run([name], msgspec.structs.replace(TINY, seconds=0.0), tmp_path))
+
+
+def test_an_agent_that_comes_too_late_does_one_job_all_the_same() -> None:
+    diary = Diary()
+    assert list(diary.work(lambda: iter([Think(0.0)]), time.perf_counter, until=0.0)) == [Think(0.0)]
+    assert (len(diary.waits), diary.served) == (1, 0)
 
 
 def test_threads_work_until_the_deadline() -> None:

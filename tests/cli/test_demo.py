@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def play(folder: Path, *, as_json: bool, columns: int = 240) -> subprocess.Compl
         [sys.executable, "-c", RUN.format(folder=str(folder), as_json=as_json)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env=os.environ | {"COLUMNS": str(columns)},
     )
@@ -91,7 +92,7 @@ def test_refusals_name_what_moved_and_each_agent_goes_on(played: tuple[Path, dic
         "product": ["freshness.changed", "integrity.missing_target"],
         "support": ["freshness.changed", "integrity.missing_target"],
     }
-    assert 'you saw active, now at_risk, by support 0 s ago: "escalation T-42"' in refused["sales"]["told"]
+    assert re.search(r'you saw active, now at_risk, by support \d+ s ago: "escalation T-42"', refused["sales"]["told"])
     afterwards = [
         (event["agent"], event["outcome"])
         for before, event in itertools.pairwise(events)

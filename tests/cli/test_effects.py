@@ -52,10 +52,10 @@ def test_a_process_that_does_duties_ends_cleanly(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 30)
+    ready, _, _ = select.select([process.stdout], [], [], 60)
     assert ready
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert b'{"delivered":0,"failed":0,"stopped":0,"steps":0}' in said
 

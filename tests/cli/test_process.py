@@ -67,16 +67,23 @@ def shown(terminal: int) -> Iterator[bytes]:
             return
 
 
+def interrupt_at(sign: bytes, process: subprocess.Popen[bytes], terminal: int) -> bytes:
+    """Press Ctrl-C once a terminal shows a sign, in however many pieces it comes; return all that is shown."""
+    seen, is_struck = b"", False
+    for chunk in shown(terminal):
+        seen += chunk
+        if sign in seen and not is_struck:
+            process.send_signal(signal.SIGINT)
+            is_struck = True
+    os.close(terminal)
+    return seen
+
+
 @pytest.mark.parametrize("ending", ["ndjson", "csv"])
 def test_ctrl_c_stops_an_import_that_can_be_resumed(tmp_path: Path, ending: str) -> None:
     rows(tmp_path, 20_000)
     process, terminal = on_terminal("import", f"c.{ending}", "--db", "c.db", folder=tmp_path)
-    seen = b""
-    for chunk in shown(terminal):
-        if b"%" in chunk and b"%" not in seen:
-            process.send_signal(signal.SIGINT)
-        seen += chunk
-    os.close(terminal)
+    seen = interrupt_at(b"%", process, terminal)
     assert process.wait() == 130
     assert b"Traceback" not in seen
     assert b"rows were committed; the same import once more goes on from there" in b" ".join(seen.split())
@@ -85,12 +92,7 @@ def test_ctrl_c_stops_an_import_that_can_be_resumed(tmp_path: Path, ending: str)
 
 def test_ctrl_c_in_the_demo_says_so(tmp_path: Path) -> None:
     process, terminal = on_terminal("demo", folder=tmp_path)
-    seen = b""
-    for chunk in shown(terminal):
-        if b"Without Comity" in chunk and b"Without Comity" not in seen:
-            process.send_signal(signal.SIGINT)
-        seen += chunk
-    os.close(terminal)
+    seen = interrupt_at(b"Without Comity", process, terminal)
     assert process.wait() == 130
     assert b"interrupted" in seen
     assert b"Traceback" not in seen

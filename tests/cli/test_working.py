@@ -15,6 +15,7 @@ import pytest
 
 import comity
 from tests.cli.conftest import Result, Run
+from tests.cli.preparing import do_duties
 from tests.semantics.working import AGENTS
 
 ONWARD = "comity run"
@@ -59,6 +60,7 @@ def test_where_nobody_does_duties_that_is_told(leaving: Run) -> None:
     assert ONWARD in leaving("workflows", "show", one["run"]).out
     assert ONWARD in leaving("workflows", "start", "leave", "c=acme", "--key", "1", "--as", "sales").out
     assert ONWARD not in leaving("workflows", "show", one["run"], "--timeout", "1s").out
+    do_duties()
     assert ONWARD not in leaving("workflows", "show", one["run"]).out
     [task] = leaving("tasks", "list", "--as", "product", "--json").json["tasks"]
     refused = leaving("tasks", "done", task["task"], "--as", "sales")
@@ -77,7 +79,7 @@ def test_a_run_that_goes_backwards_is_carried_on_by_somebody(leaving: Run) -> No
     cancelled = leaving("workflows", "cancel", name, "--as", "sales", "--reason", "a mistake")
     assert ONWARD in cancelled.out
     assert ONWARD in leaving("workflows", "show", name).out
-    assert ONWARD not in leaving("workflows", "show", name, "--timeout", "5s").out
+    assert ONWARD not in leaving("workflows", "show", name, "--timeout", "60s").out
     over = leaving("workflows", "cancel", name, "--as", "sales")
     assert f"$workflow/{name} is over: it is cancelled since" in words(over)
 
@@ -92,14 +94,14 @@ def test_a_process_that_does_duties_tells_how_many_steps_it_did(leaving: Run) ->
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 30)
+    ready, _, _ = select.select([process.stdout], [], [], 60)
     assert ready
     with comity.open("crm.db") as crm:
         run = crm.agent("sales").start("leave", c="acme")
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while run.state != "waiting" and time.monotonic() < until:
             crm._engine.store.wait(crm.revision, 1)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert json.loads(said.splitlines()[-1])["steps"] == 1

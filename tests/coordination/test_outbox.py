@@ -18,6 +18,7 @@ from comity.errors import InvalidRequest
 from comity.operations import RunAnswer
 from comity.outbound import verify
 from comity.testing.manual_clock import ManualClock
+from tests.semantics.running import DEADLINE_S
 
 SECRET = "whsec_" + "c2VjcmV0LW9mLWEtdGVzdA=="
 
@@ -210,7 +211,7 @@ def test_only_so_many_are_delivered_at_once(
     monkeypatch.setattr(limits, "EFFECTS_AT_ONCE", 2)
     ws = opened("")
     goes = threading.Event()
-    ws.handle("email", lambda delivery: goes.wait(5))
+    ws.handle("email", lambda delivery: goes.wait(DEADLINE_S))
     for _ in range(5):
         ws.agent("sales").effect("email")
     outbox = outbox_of(ws)

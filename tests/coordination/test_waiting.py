@@ -55,7 +55,7 @@ def test_a_commit_wakes_it(base: comity.Workspace) -> None:
         return base.get("task/a").exists
 
     def write() -> None:
-        assert seen.wait(30)
+        assert seen.wait(60)
         base.agent("ann").put("task/a", n=1)
 
     thread = threading.Thread(target=write)

@@ -17,13 +17,16 @@ from pathlib import Path
 import pytest
 
 import comity
+from comity import limits
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Fault, FaultyStore, die
 from comity.testing.manual_clock import ManualClock
 from comity.verbs.engine import Engine
 from tests.crash.test_kill import CALLS
 
-WAIT_S = 20.0
+WAIT_S = 60.0
+TAKEN_OVER_S = 5
+"""How long a try may take before it counts as lost: more than a slow machine needs for one."""
 SECRET = "not a very secret secret"
 
 
@@ -51,10 +54,10 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    @property
-    def definition(self) -> str:
+    def definition(self, timeout_s: int) -> str:
         url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        return f'[webhooks.crm]\nurl = "{url}"\nsecret_env = "HOOK"\n[effects.email]\nwebhook = "crm"\ntimeout = "2s"\n'
+        webhook = f'[webhooks.crm]\nurl = "{url}"\nsecret_env = "HOOK"\n'
+        return f'{webhook}[effects.email]\nwebhook = "crm"\ntimeout = "{timeout_s}s"\n'
 
     def close(self) -> None:
         self.answers.set()
@@ -95,7 +98,7 @@ def test_s34_who_dies_between_release_and_outcome_is_taken_over_under_the_same_k
     tmp_path: Path, receiver: Receiver
 ) -> None:
     path, definition = tmp_path / "crm.db", tmp_path / "comity.toml"
-    definition.write_text(receiver.definition, encoding="utf-8")
+    definition.write_text(receiver.definition(TAKEN_OVER_S), encoding="utf-8")
     receiver.answers.clear()
     with comity.open(path, definition=definition) as ws:
         decision = ws.agent("sales").effect("email", subject="Hi")
@@ -118,7 +121,7 @@ def test_s34_who_dies_between_release_and_outcome_is_taken_over_under_the_same_k
 
 def test_s35_two_processes_share_the_outbox_and_each_key_arrives_once(tmp_path: Path, receiver: Receiver) -> None:
     path, definition = tmp_path / "crm.db", tmp_path / "comity.toml"
-    definition.write_text(receiver.definition, encoding="utf-8")
+    definition.write_text(receiver.definition(limits.EFFECT_TIMEOUT_S), encoding="utf-8")
     processes: list[subprocess.Popen[bytes]] = []
     try:
         with comity.open(path, definition=definition) as ws:

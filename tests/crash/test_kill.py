@@ -40,7 +40,7 @@ class Child:
         os.close(writing)
         self.heard = b""
 
-    def hear(self, least: int, wait_s: float = 20.0) -> None:
+    def hear(self, least: int, wait_s: float = 60.0) -> None:
         """Listen until so many commits were acknowledged."""
         while self.heard.count(b"\n") < least:
             ready, _, _ = select.select([self.pipe], [], [], wait_s)

@@ -18,7 +18,7 @@ from comity.testing.faulty_store import Fault, FaultyStore
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import put
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Heard:

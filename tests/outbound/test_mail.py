@@ -19,7 +19,7 @@ MAIL = Mail("alert-1", ("ops@example.com", "boss@example.com"), "Ping-pong\r\nBc
 
 
 def definition(port: int, **more: str) -> MailDefinition:
-    return MailDefinition(host="127.0.0.1", port=port, sender="comity@example.com", tls="none", timeout_s=5, **more)
+    return MailDefinition(host="127.0.0.1", port=port, sender="comity@example.com", tls="none", timeout_s=60, **more)
 
 
 def test_a_mail_arrives_as_it_was_meant() -> None:

@@ -17,6 +17,10 @@ from comity.outbound import Answer, CloudEvent, Unanswered, post, send, verify
 from comity.outbound.answers import Verdict
 from tests.outbound.receiving import Receiver, answer, serving, take
 
+PATIENCE_S = 60
+"""More than any answer takes that comes at all."""
+SOON_S = 1.5
+"""When one that never ends is cut off: late enough for a slow machine to have begun with it."""
 EVENT = CloudEvent(id="alert-1", source="/crm", type="comity.alert", subject="customer/acme", at=0, data={"n": 1})
 
 
@@ -69,13 +73,13 @@ def test_a_secret_that_is_not_there_is_told_before_anything_is_sent() -> None:
 )
 def test_what_a_status_means(status: int, verdict: Verdict) -> None:
     with serving(Receiver(lambda receiver, handler: answer(handler, status))) as receiver:
-        outcome = post(receiver.url, b"", {}, timeout_s=5)
+        outcome = post(receiver.url, b"", {}, timeout_s=PATIENCE_S)
     assert outcome == Answer(status, verdict)
 
 
 def test_no_redirect_is_followed() -> None:
     with serving(Receiver(lambda r, handler: answer(handler, 307, {"location": r.url + "/other"}))) as receiver:
-        assert post(receiver.url, b"x", {}, timeout_s=5) == Answer(307, "refused")
+        assert post(receiver.url, b"x", {}, timeout_s=PATIENCE_S) == Answer(307, "refused")
         assert [request.path for request in receiver.requests] == ["/hook"]
 
 
@@ -98,7 +102,7 @@ def test_a_receiver_may_ask_to_be_left_alone(headers: dict[str, str], expected: 
         handler.end_headers()
 
     with serving(Receiver(respond)) as receiver:
-        outcome = post(receiver.url, b"", {}, timeout_s=5)
+        outcome = post(receiver.url, b"", {}, timeout_s=PATIENCE_S)
     assert isinstance(outcome, Answer)
     assert outcome.retry_after_s == expected
 
@@ -114,7 +118,7 @@ def test_limit_webhook_answer_bytes_and_outbound_text_chars() -> None:
             return
 
     with serving(Receiver(flood)) as receiver:
-        outcome = post(receiver.url, b"", {}, timeout_s=5)
+        outcome = post(receiver.url, b"", {}, timeout_s=PATIENCE_S)
     assert outcome == Answer(200, "delivered", text="x" * limits.OUTBOUND_TEXT_CHARS)
 
 
@@ -122,11 +126,11 @@ def test_what_surely_was_not_sent_is_told_from_what_may_have_been() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = closed.getsockname()[1]
-    refused = post(f"http://127.0.0.1:{nobody}/", b"", {}, timeout_s=5)
-    unknown = post("https://nowhere.invalid/", b"", {}, timeout_s=5)
+    refused = post(f"http://127.0.0.1:{nobody}/", b"", {}, timeout_s=PATIENCE_S)
+    unknown = post("https://nowhere.invalid/", b"", {}, timeout_s=PATIENCE_S)
     with serving(Receiver(lambda receiver, handler: handler.connection.close())) as receiver:
-        dropped = post(receiver.url, b"", {}, timeout_s=5)
-        no_tls = post(receiver.url.replace("http:", "https:"), b"", {}, timeout_s=5)
+        dropped = post(receiver.url, b"", {}, timeout_s=PATIENCE_S)
+        no_tls = post(receiver.url.replace("http:", "https:"), b"", {}, timeout_s=PATIENCE_S)
     for outcome, may_have_arrived in ((refused, False), (unknown, False), (no_tls, False), (dropped, True)):
         assert isinstance(outcome, Unanswered)
         assert outcome.may_have_arrived is may_have_arrived, outcome
@@ -144,9 +148,7 @@ def test_a_receiver_that_answers_drop_by_drop_is_cut_off() -> None:
             return
 
     with serving(Receiver(drip)) as receiver:
-        begun = time.monotonic()
-        outcome = post(receiver.url, b"", {}, timeout_s=0.3)
-        assert time.monotonic() - begun < 3
+        outcome = post(receiver.url, b"", {}, timeout_s=SOON_S)
     assert isinstance(outcome, Unanswered)
     assert outcome.message.endswith("it took too long")
 
@@ -163,15 +165,13 @@ def test_a_receiver_that_says_the_rest_drop_by_drop_is_cut_off_too() -> None:
             return
 
     with serving(Receiver(drip)) as receiver:
-        begun = time.monotonic()
-        outcome = post(receiver.url, b"", {}, timeout_s=0.3)
-        assert time.monotonic() - begun < 3
+        outcome = post(receiver.url, b"", {}, timeout_s=SOON_S)
     assert outcome.is_delivered
 
 
 def test_of_the_words_of_a_receiver_is_kept_what_a_record_can_hold() -> None:
     with serving(Receiver(lambda _, handler: answer(handler, 410, text="go\0ne\x1b[2J"))) as receiver:
-        assert post(receiver.url, b"", {}, timeout_s=5) == Answer(410, "refused", text="gone[2J")
+        assert post(receiver.url, b"", {}, timeout_s=PATIENCE_S) == Answer(410, "refused", text="gone[2J")
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "ftp://example.com/", "https://user:word@example.com/", ""])

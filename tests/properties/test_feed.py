@@ -76,7 +76,7 @@ def told(items: list[FeedItem]) -> list[tuple[int, list[str]]]:
     return [(item.revision, [event.event for event in item.events]) for item in items]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(request=REQUESTS, after=st.integers(0, 45), limit=st.integers(1, 50))
 def test_any_filter_in_pages_of_any_size_is_the_filtered_log(
     base: comity.Workspace, request: ReadFeed, after: int, limit: int

@@ -10,14 +10,15 @@ from collections.abc import Callable
 
 from comity.workspace.opening import Workspace
 
-DEADLINE_S = 30
+DEADLINE_S = 60
+"""More than anything here takes, however slow the machine is."""
 
 
 def run_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=surroundings, timeout=DEADLINE_S, check=False)
 
 
 def wait_for(condition: Callable[[], object]) -> None:

@@ -14,6 +14,7 @@ from comity.errors import Refused
 from comity.testing.manual_clock import ManualClock
 from tests.semantics.conftest import Open
 from tests.semantics.outgoing import ACME, SOURCE, Stage, stop_by_rule
+from tests.semantics.running import DEADLINE_S
 
 
 @pytest.fixture
@@ -142,13 +143,13 @@ def test_closing_waits_for_what_is_being_delivered(stage: Stage, open_again: Ope
 
     def slow(delivery: Delivery) -> str:
         going.set()
-        done.wait(5)
+        done.wait(DEADLINE_S)
         return "slowly"
 
     ws.handle("call", slow)
     decision = stage.sales.effect("call", ACME, action="upsell")
     assert ws._engine.outbox.run(10) == 1
-    assert going.wait(5)
+    assert going.wait(DEADLINE_S)
     closing = threading.Thread(target=ws.close)
     closing.start()
     done.set()
@@ -163,7 +164,7 @@ def test_a_handler_that_hangs_holds_up_neither_the_others_nor_the_end(
     monkeypatch.setattr(limits, "EFFECTS_AT_ONCE", 1)
     hangs = threading.Event()
     ws = open_again(clock=clock)
-    ws.handle("call", lambda delivery: hangs.wait(5))
+    ws.handle("call", lambda delivery: hangs.wait(DEADLINE_S))
     ws.handle("email", stage.deliver)
     decision = stage.sales.effect("call", ACME, action="upsell")
     outbox = ws._engine.outbox
@@ -175,4 +176,6 @@ def test_a_handler_that_hangs_holds_up_neither_the_others_nor_the_end(
     assert outbox.run(10) == 2
     assert stage.ws.effect(decision).error == "Nothing was heard of this try in time."
     ws.close()
+    assert outbox.is_delivering()
     hangs.set()
+    assert outbox.settle(DEADLINE_S)

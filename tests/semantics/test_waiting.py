@@ -104,7 +104,7 @@ def test_s20_a_wait_for_an_owner_ends_with_the_answer(desk: comity.Workspace) ->
     offered = sales.offer("customer/acme", status="at_risk", was={"status": "active"}, action="plan")
     thread = start(lambda: sales.wait(offered, "20s"), results)
     desk.agent("support").accept(offered)
-    thread.join(30)
+    thread.join(60)
     [decision] = results
     assert isinstance(decision, Decision)
     assert (decision.outcome, desk.get("customer/acme").status) == ("committed", "at_risk")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
@@ -55,20 +58,31 @@ SEEN = (
 """What has to happen in a few dozen runs, or they show less than they seem to."""
 
 
+@cache
+def outcomes(first: int) -> Sequence[Outcome]:
+    """Return what came of a portion of the seeds."""
+    return run_some(range(first, first + PORTION))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SEEDS, PORTION))
 def test_every_promise_is_kept(first: int) -> None:
-    outcomes = run_some(range(first, first + PORTION))
-    failed = [(one.seed, *map(str, one.faults), one.error) for one in outcomes if not one.is_clean]
+    failed = [(one.seed, *map(str, one.faults), one.error) for one in outcomes(first) if not one.is_clean]
     assert not failed, failed[0]
 
 
 @pytest.mark.slow
 def test_runs_show_every_pattern() -> None:
     happened: Counter[str] = Counter()
-    for outcome in run_some(range(50)):
+    for outcome in (*outcomes(0), *outcomes(PORTION)):
         happened.update(outcome.happened)
     assert not [what for what in SEEN if not happened[what]]
+
+
+def test_whoever_runs_seeds_hears_of_what_happens_afterwards(caplog: pytest.LogCaptureFixture) -> None:
+    run_some(())
+    logging.getLogger("comity").warning("a word")
+    assert caplog.messages == ["a word"]
 
 
 def test_a_seed_is_the_same_run_again() -> None:

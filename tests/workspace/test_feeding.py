@@ -15,7 +15,7 @@ from comity.errors import ConsumerTaken, CursorLost, InvalidRequest, LimitExceed
 from comity.operations import ReadFeed
 from comity.testing.manual_clock import ManualClock
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture

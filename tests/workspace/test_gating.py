@@ -177,18 +177,18 @@ def test_duties_leave_a_call_to_its_caller_for_a_moment(scene: Scene) -> None:
 
     def wait(customer: str) -> str:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "done"
 
     send = scene.ws.gated(**ALONE)(wait)
     caller = threading.Thread(target=send, args=("acme",))
     caller.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     scene.ws.run_effects()
     (found,) = scene.ws.effects(state="sending").effects
     assert found.attempts == 1
     go_on.set()
-    caller.join(20)
+    caller.join(60)
     assert not scene.ws.effects().effects
 
 
@@ -304,13 +304,13 @@ def test_a_call_that_is_cancelled_before_it_began_is_put_aside_and_not_done_late
     def slowly(*args: Any) -> Any:
         done = work(*args)
         there.set()
-        go_on.wait(30)
+        go_on.wait(60)
         return done
 
     async def cancel() -> None:
         setattr(owner, moment, slowly)
         call = asyncio.ensure_future(gated("acme"))
-        await asyncio.to_thread(there.wait, 30)
+        await asyncio.to_thread(there.wait, 60)
         for _ in range(2):
             call.cancel()
             await asyncio.sleep(0)

@@ -137,7 +137,7 @@ def test_who_waits_in_a_thread_is_woken(base: comity.Workspace) -> None:
         thread = threading.Thread(target=work)
         thread.start()
         assert not entered.wait(0.01)
-    thread.join(30)
+    thread.join(60)
     assert entered.is_set()
 
 

@@ -12,6 +12,7 @@ from comity.deciding.expressions import Environment, ExpressionFailed
 from comity.errors import InvalidExpression
 
 REFUSED_WITHIN_S = 2.0
+"""Of this thread's own CPU: what else the machine does doesn't count."""
 
 
 def _text(chars: int) -> str:
@@ -160,10 +161,10 @@ HOSTILE: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_expressions_are_refused_soon(environment: Environment, name: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(InvalidExpression):
         environment.guard("customer", HOSTILE[name]())
-    assert time.perf_counter() - start < REFUSED_WITHIN_S
+    assert time.thread_time() - start < REFUSED_WITHIN_S
 
 
 WIDE: dict[str, Callable[[], str]] = {
@@ -178,9 +179,9 @@ WIDE: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", WIDE)
 def test_wide_expressions_are_compiled_soon(environment: Environment, name: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     environment.guard("customer", WIDE[name]())
-    assert time.perf_counter() - start < REFUSED_WITHIN_S
+    assert time.thread_time() - start < REFUSED_WITHIN_S
 
 
 SLOW: dict[str, tuple[str, dict[str, object]]] = {
@@ -202,6 +203,6 @@ SLOW: dict[str, tuple[str, dict[str, object]]] = {
 def test_the_worst_values_are_judged_soon(environment: Environment, name: str) -> None:
     source, after = SLOW[name]
     compiled = environment.guard("customer", source)
-    start = time.perf_counter()
+    start = time.thread_time()
     assert compiled.holds({"after": after})
-    assert time.perf_counter() - start < REFUSED_WITHIN_S
+    assert time.thread_time() - start < REFUSED_WITHIN_S

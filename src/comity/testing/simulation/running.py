@@ -100,9 +100,20 @@ def run_seed(seed: int, play: Callable[[int], History]) -> Outcome:
 
 def run_some(seeds: Sequence[int]) -> list[Outcome]:
     """Return what came of some seeds, in this process."""
-    logging.getLogger("comity").setLevel(logging.ERROR)  # Planned failures are no news.
-    with stage() as play:
+    with _silence(), stage() as play:
         return [run_seed(seed, play) for seed in seeds]
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Have nothing logged but errors: planned failures are no news."""
+    log = logging.getLogger("comity")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def run_seeds(
