@@ -107,6 +107,16 @@ class CompiledKind:
     blind_writes: BlindWrites
 
     @cached_property
+    def is_built_in(self) -> bool:
+        """Tell whether it is one of Comity's own."""
+        return refs.is_built_in(self.name)
+
+    @cached_property
+    def guards_look_around(self) -> bool:
+        """Tell whether any guard looks at more than the record itself, before and after."""
+        return not all(guard.expression.roots <= {"before", "after"} for guard in self.guards)
+
+    @cached_property
     def references(self) -> tuple[tuple[str, str], ...]:
         """Return the fields that refer to other records, each with the kind that it refers to."""
         refer = ((name, field.definition.ref) for name, field in self.fields.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import lru_cache, reduce
 from typing import Any, Final, NamedTuple
 
@@ -53,8 +53,11 @@ def binding_of(leaf: Leaf, root: Root) -> Binding:
     return Binding(leaf.variable, root.name, root.key(str(leaf.path[1])), steps, convert_of(leaf.type), not is_list)
 
 
-def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
-    """Return the values of all leaves by their variables; raises ExpressionFailed beyond a bound."""
+def bind(bindings: Iterable[Binding], roots: Roots) -> tuple[dict[str, object], int]:
+    """Return the values of all leaves by their variables, and their bytes of text.
+
+    Raises ExpressionFailed beyond a bound.
+    """
     data: dict[str, object] = {}
     size = 0
     for variable, root, key, steps, convert, takes_null in bindings:
@@ -76,7 +79,7 @@ def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
         data[variable] = value
     if size > limits.EXPRESSION_TEXT_BYTES:
         raise ExpressionFailed(f"it would look at more than {limits.EXPRESSION_TEXT_BYTES} bytes of text")
-    return data
+    return data, size
 
 
 def _member(whole: object, key: str) -> object:
@@ -211,6 +214,10 @@ _CONVERTERS: Final[Mapping[str, Convert]] = {
     "duration": convert_duration,
     "map": convert_map,
 }
+
+
+EXACT: Final[Set[Convert]] = frozenset({convert_text, convert_integer, convert_boolean, _presence})
+"""What gives values of one type each, of which two are equal to Python only if they are the same to the runtime."""
 
 
 def text_bytes(value: object) -> int:

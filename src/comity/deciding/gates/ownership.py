@@ -42,7 +42,7 @@ def judge(case: Case) -> Iterable[Finding]:
             continue
         if event.named:
             found += _named(event, kind, case)
-        elif not (event.type.endswith(".reverted") and is_operator(case)):
+        elif not _owns_fields(case, kind, event) and not (event.type.endswith(".reverted") and is_operator(case)):
             found += _fields(event, kind, case)
     if case.emits:
         found += _too_many(case)
@@ -107,6 +107,15 @@ def _life_verb(event: DraftEvent) -> str:
     return {"created": "create it", "archived": "archive it", "deleted": "delete it", "reverted": "undo that"}.get(
         event.type.rpartition(".")[2], "restore it"
     )
+
+
+def _owns_fields(case: Case, kind: CompiledKind, event: DraftEvent) -> bool:
+    """Tell at a glance that whatever an event changes are declared fields of the agent's own."""
+    for name in event.payload.was:
+        field = kind.fields.get(name)
+        if field is None or not _owns(case, field.owners):
+            return False
+    return True
 
 
 def _owns(case: Case, owners: Set[str]) -> bool:
