@@ -82,22 +82,13 @@ class Working:
 
     def open(self) -> None:
         """Make what it holds its own, so that it can be changed."""
-        if self.is_kept:
-            self.values, self.blame = self.values.copy(), self.blame.copy()
-            self.is_kept = False
-
-    def assign(self, name: str, value: Any, revision: int) -> None:
-        """Put a value into a field, or nothing."""
-        self.open()
-        self.blame[name] = revision
-        if value is None:
-            self.values.pop(name, None)
-        else:
-            self.values[name] = value
+        self.values, self.blame = self.values.copy(), self.blame.copy()
+        self.is_kept = False
 
     def live_on(self, life: Life, revision: int) -> None:
         """Take up another life."""
-        self.open()
+        if self.is_kept:
+            self.open()
         self.blame[LIFE] = revision
         self.life = life
 
@@ -130,9 +121,16 @@ class Drafting:
 
     def assign(self, record: Working, name: str, value: Any, was: dict[str, Any], former: Any) -> None:
         """Put a value into a field and note the former one in ``was``; an equal value is no change (S16)."""
-        if not same(former, value):
-            was[name] = former
-            record.assign(name, value, self.revision)
+        if same(former, value):
+            return
+        was[name] = former
+        if record.is_kept:
+            record.open()
+        record.blame[name] = self.revision
+        if value is None:
+            record.values.pop(name, None)
+        else:
+            record.values[name] = value
 
     def live_on(self, record: Working, life: Life, word: str, derived: str = "") -> None:
         """Have a record take up another life, which ``word`` names."""
@@ -156,7 +154,8 @@ class Drafting:
         payload = EventPayload(record.values, record.blame, was, data or {})
         encoded = encode(payload)
         self.bytes += len(encoded)
-        self.has_removed = self.has_removed or (record.life in ("archived", "deleted") and LIFE in was)
+        if record.life != "live" and LIFE in was:
+            self.has_removed = True
         self.result.events.append(
             DraftEvent(record.ref, record.version, type, record.life, record.born, payload, encoded, derived, named)
         )

@@ -33,10 +33,11 @@ _GIVING: Final = frozenset({"granted", "ordered"})
 
 def judge(case: Case) -> Iterable[Finding]:
     """Return each field, event or life that isn't this agent's to change, and each that is lent to it."""
-    kinds, found = case.compiled.kinds, list[Finding]()
+    kinds = case.compiled.kinds
+    found: list[Finding] = []
     for event in case.draft.events:
         kind = kinds.get(event.ref[0])
-        if kind is None or event.derived or event.ref[0].startswith("$"):
+        if kind is None or event.derived or kind.is_built_in:
             if event.ref[0] == GRANT:
                 found += _lending(event, case)
             continue
@@ -111,9 +112,12 @@ def _life_verb(event: DraftEvent) -> str:
 
 def _owns_fields(case: Case, kind: CompiledKind, event: DraftEvent) -> bool:
     """Tell at a glance that whatever an event changes are declared fields of the agent's own."""
-    for name in event.payload.was:
-        field = kind.fields.get(name)
-        if field is None or not _owns(case, field.owners):
+    name, role, fields = case.agent.name, case.agent.role, kind.fields
+    for changed in event.payload.was:
+        if changed not in fields:
+            return False
+        owners = fields[changed].owners
+        if owners and name not in owners and role not in owners:
             return False
     return True
 

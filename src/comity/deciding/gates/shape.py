@@ -207,7 +207,8 @@ def _operands(change: AnyChange, values: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _states(case: Case) -> list[Finding]:
-    draft, kinds, found = case.draft, case.compiled.kinds, list[Finding]()
+    draft, kinds = case.draft, case.compiled.kinds
+    found: list[Finding] = []
     for event in draft.events:
         if len(event.encoded) > limits.RECORD_BYTES:
             found += _size(event)
