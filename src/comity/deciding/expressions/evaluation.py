@@ -42,6 +42,7 @@ class Expression:
         "_is_exact",
         "_program",
         "_target",
+        "_variables",
         "kinds",
         "parts",
         "reads",
@@ -68,6 +69,7 @@ class Expression:
         self.roots = frozenset(str(leaf.path[0]) for leaf in leaves)
         found = [(leaf, roots[str(leaf.path[0])]) for leaf in leaves]
         self.reads = frozenset(read_of(root, leaf.path) for leaf, root in found if root.scalar is None)
+        self._variables = tuple(leaf.variable for leaf in leaves)
         self._bindings = tuple(binding_of(leaf, root) for leaf, root in found)
         self._is_exact = all(binding.convert in EXACT for binding in self._bindings)
         is_copy = isinstance(node, Name) and target is not None and target.name == "string"
@@ -82,14 +84,14 @@ class Expression:
 
         ``roots`` holds each root's values by its name; None stands for a record that isn't there.
         """
-        data, size = bind(self._bindings, roots)
+        values, size = bind(self._bindings, roots)
         if self._is_exact and size <= _ANSWER_TEXT_BYTES:
-            return _known_answer(self, *data.values())
-        return self.answer(data)
+            return _known_answer(self, *values)
+        return self.answer(values)
 
-    def answer(self, data: Mapping[str, object]) -> bool:
-        """Tell whether it is true of bound values, by its variables; raises ExpressionFailed as ``holds`` does."""
-        answer = self._run(data)
+    def answer(self, values: Iterable[object]) -> bool:
+        """Tell whether it is true of values that are bound, in the order of its leaves; raises ExpressionFailed."""
+        answer = self._run(values)
         value = answer.value()
         # An error's value is a text, and any text counts as true: only the very objects will do.
         if value is True or value is False:
@@ -121,13 +123,9 @@ class Expression:
             return value
         raise ExpressionFailed(f"{self.source} is no text")
 
-    def answer_to(self, values: Iterable[object]) -> bool:
-        """Tell the same of values in the order of its variables."""
-        return self.answer(dict(zip([binding.variable for binding in self._bindings], values, strict=True)))
-
-    def _run(self, data: Mapping[str, object]) -> cel.Value:
+    def _run(self, values: Iterable[object]) -> cel.Value:
         try:
-            return self._program.eval(data=data)
+            return self._program.eval(data=dict(zip(self._variables, values, strict=True)))
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(tidy(str(error))) from None
 
@@ -135,7 +133,7 @@ class Expression:
 @lru_cache(ANSWERS_CACHED)
 def _known_answer(expression: Expression, *values: object) -> bool:
     """Return what an expression answers to exact values: it depends on nothing else, so that it is run but once."""
-    return expression.answer_to(values)
+    return expression.answer(values)
 
 
 def to_json(value: object) -> object:
