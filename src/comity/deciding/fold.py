@@ -109,17 +109,12 @@ def _put(drafting: Drafting, record: Working, change: proposals.Put) -> None:
 
 def _set_fields(drafting: Drafting, record: Working, fields: Mapping[str, Any]) -> None:
     """Assign fields, those together that make the same event."""
-    named = drafting.kind(record.ref[0]).named_events
-    updated = f"{record.ref[0]}.updated"
-    groups: dict[str, dict[str, Any]] = {}
-    for name, value in fields.items():
-        groups.setdefault(named.get(name, updated), {})[name] = value
-    for event, values in groups.items():
+    for event, names in drafting.kind(record.ref[0]).events_of(tuple(fields)):
         was: dict[str, Any] = {}
-        for name, value in values.items():
-            drafting.assign(record, name, value, was, record.values.get(name))
+        for name in names:
+            drafting.assign(record, name, fields[name], was, record.values.get(name))
         if was:
-            drafting.event(record, event, was)
+            drafting.event(record, event or f"{record.ref[0]}.updated", was)
 
 
 def _add(drafting: Drafting, record: Working, change: proposals.Add) -> None:

@@ -67,8 +67,8 @@ def _is_settled(case: Case) -> bool:
     for read in case.reads:
         if type(read) is not Read:
             return False
-        ref = refs.parts(read.record)
-        if record(ref).revision > read.revision:
+        ref = refs.parse(read.record)
+        if ref is None or record(ref).revision > read.revision:
             return False
         if read.whole:
             unread.discard(ref)
