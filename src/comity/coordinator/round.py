@@ -443,7 +443,7 @@ def _event(revision: int, ordinal: int, draft: DraftEvent, salt: bytes) -> Event
 def _named(submission: Submission) -> list[str]:
     """Return the addresses that a proposal names, whether they are well-formed or not."""
     proposal = submission.proposal
-    named = [read.record for read in proposal.reads if type(read) is not QueryRead]
+    named = [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
     for change in proposal.changes:
         named.append(change.record)

@@ -40,7 +40,7 @@ from comity.model.proposals import AnyChange, Emit
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed
 
-_SETTING: Final = frozenset({proposals.Put, proposals.Set, proposals.Create})
+_SETTING: Final = (proposals.Put, proposals.Set, proposals.Create)
 
 
 def judge(case: Case) -> Iterable[Finding]:
@@ -86,7 +86,7 @@ def _changes(case: Case) -> Iterator[Finding]:
 
 def _is_normal(change: AnyChange, kinds: Mapping[str, CompiledKind]) -> bool:
     """Tell at a glance that a change sets declared fields to values that are as they should be kept."""
-    if type(change) not in _SETTING or type(change.record) is not str:
+    if not isinstance(change, _SETTING) or type(change.record) is not str:
         return False
     ref = refs.parse(change.record)
     kind = kinds.get(ref[0]) if ref is not None else None
