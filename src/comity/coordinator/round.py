@@ -57,12 +57,13 @@ class Round:
 
     def prefetch(self, submissions: Sequence[Submission]) -> None:
         """Fetch, in one go, the records that the batch names and the answers to ids used before."""
-        held, wanted = self._cache.states, set[Ref]()
+        named: set[str] = set()
         for submission in submissions:
-            wanted.update([ref for ref in map(refs.parse, _named(submission)) if ref is not None and ref not in held])
-        if wanted:
-            found = self._batch.records(list(wanted))
-            for ref in wanted:
+            named.update(_named(submission))
+        lacking = [ref for ref in set(map(refs.parse, named)).difference(self._cache.states) if ref is not None]
+        if lacking:
+            found = self._batch.records(lacking)
+            for ref in lacking:
                 self._cache.put(ref, found.get(ref) or RecordState(*ref))
         used = [one.proposal.id for one in submissions if not one.is_new and not one.dry]
         if used:
@@ -442,9 +443,10 @@ def _event(revision: int, ordinal: int, draft: DraftEvent, salt: bytes) -> Event
 def _named(submission: Submission) -> list[str]:
     """Return the addresses that a proposal names, whether they are well-formed or not."""
     proposal = submission.proposal
-    named = [change.record for change in proposal.changes]
-    named += [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
+    named = [read.record for read in proposal.reads if not isinstance(read, QueryRead)]
     named += proposal.about
+    for change in proposal.changes:
+        named.append(change.record)
     if len(named) > _NAMED:
         del named[_NAMED:]
     if submission.caller.key is not None:

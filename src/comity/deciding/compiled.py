@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Final
 
 import msgspec
 
@@ -31,6 +32,9 @@ from comity.model.definition import (
 from comity.model.filters import Condition, Query
 from comity.model.reading import nearest
 from comity.model.records import Life
+
+_CHANGES_CACHED: Final = 256
+"""Of sets of fields that are changed together, for each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,25 @@ class CompiledKind:
     named_events: Mapping[str, str]
     freshness: Freshness
     blind_writes: BlindWrites
+
+    @cached_property
+    def events_of(self) -> Callable[[tuple[str, ...]], tuple[tuple[str | None, tuple[str, ...]], ...]]:
+        """Return what tells which events a change of fields makes, each with its fields; None is the unnamed one."""
+        return lru_cache(_CHANGES_CACHED)(self._events_of)
+
+    def _events_of(self, names: tuple[str, ...]) -> tuple[tuple[str | None, tuple[str, ...]], ...]:
+        events = dict.fromkeys(map(self.named_events.get, names))
+        return tuple((event, tuple(name for name in names if self.named_events.get(name) == event)) for event in events)
+
+    @cached_property
+    def is_built_in(self) -> bool:
+        """Tell whether it is one of Comity's own."""
+        return refs.is_built_in(self.name)
+
+    @cached_property
+    def guards_look_around(self) -> bool:
+        """Tell whether any guard looks at more than the record itself, before and after."""
+        return not all(guard.expression.roots <= {"before", "after"} for guard in self.guards)
 
     @cached_property
     def references(self) -> tuple[tuple[str, str], ...]:

@@ -74,6 +74,25 @@ def invalid_operand(record: str, name: str, problem: str, remedy: str) -> Findin
     return Finding("shape.invalid_value", f"{subject}: {problem}.", subject, remedy=remedy)
 
 
+def invalid(message: str, remedy: str) -> Finding:
+    """Return that something is out of form."""
+    return Finding("shape.invalid", message, remedy=remedy)
+
+
+def too_large(message: str, remedy: str = "Split it into smaller proposals.") -> Finding:
+    """Return that there is more of something than may be."""
+    return Finding("shape.too_large", message, remedy=remedy)
+
+
+def unknown_revision(revision: int, last: int) -> Finding:
+    """Return that there is no such revision."""
+    return Finding(
+        "shape.unknown_revision",
+        f"There is no revision {revision} yet; the last one is {last}.",
+        remedy="Name the revision that an answer of this workspace gave.",
+    )
+
+
 def _subject(record: str, name: str, event: str | None) -> str:
     return f"{event or record}.{name}"
 

@@ -15,6 +15,7 @@ from comity.deciding.expressions import FieldType
 from comity.model import refs
 from comity.model.definition import FieldDefinition
 from comity.model.filters import Operator
+from comity.model.values import normalise
 
 Form = Literal["plain", "integer", "time", "ref"]
 """What is special about a value, or about each element of a list."""
@@ -185,6 +186,12 @@ def _complete(bare: CompiledField, schema: dict[str, Any]) -> CompiledField:
         form=bare.form,
         is_list=bare.is_list,
     )
+
+
+def normalise_given(value: Any, field: CompiledField | None) -> Any:
+    """Return a value in the form that records hold, of a field that may be undeclared; raises ValueError."""
+    plain = normalise(value)
+    return plain if field is None or plain is None else field.normalise(plain)
 
 
 def normalise_or_keep(field: CompiledField, value: Any) -> Any:

@@ -7,7 +7,7 @@ where an action says of which kinds it needs subjects, nobody gets by without na
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from comity import limits
@@ -74,10 +74,14 @@ def judge_about(case: Case) -> Iterator[Finding]:
             )
 
 
-def judge_subjects(case: Case) -> Iterator[Finding]:
-    """Yield which of the records that a well-formed proposal is about aren't there, not even once it is done."""
+def judge_subjects(case: Case) -> Iterable[Finding]:
+    """Return which of the records that a well-formed proposal is about aren't there, not even once it is done."""
+    absent = [ref for ref in map(refs.parts, case.proposal.about) if not _is_there(ref, case)]
+    return _absent(dict.fromkeys(absent), case) if absent else ()
+
+
+def _absent(absent: Iterable[Ref], case: Case) -> Iterator[Finding]:
     told = {change.record.partition("/")[0] for change in case.changes}
-    absent = [ref for ref in dict.fromkeys(map(refs.split, case.proposal.about)) if not _is_there(ref, case)]
     for place, ref in enumerate(absent):
         of_kind = [] if ref[0] in case.compiled.kinds else [*undeclared_kind(ref[0], case)]
         if ref[0] not in told:
@@ -89,9 +93,11 @@ def judge_subjects(case: Case) -> Iterator[Finding]:
 
 def _is_there(ref: Ref, case: Case) -> bool:
     """Tell whether a subject is there before the proposal, or is once it is done."""
+    drafted = case.draft.states.get(ref)
+    if drafted is not None and drafted.life == "live":
+        return True
     if refs.is_built_in(ref[0]) and ref[0] in case.compiled.kinds:
         return True
-    drafted = case.draft.states.get(ref)
     return (drafted is not None and drafted.exists) or case.view.record(ref).exists
 
 

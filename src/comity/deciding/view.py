@@ -213,6 +213,7 @@ class View:
         "_ask",
         "_changed_by_kind",
         "_drafted",
+        "_ungrouped",
         "asked",
         "authors",
         "compiled",
@@ -255,7 +256,7 @@ class View:
     def drafted(self) -> dict[Ref, RecordState]:
         """Return the states that the batch did so far, or while a ticket is being answered those that it would lead to.
 
-        They are set as a whole, or added by :meth:`accept`: so they are at hand by kind as well.
+        They are set as a whole, or added by :meth:`accept`, and grouped by kind once somebody asks for that.
         """
         return self._drafted
 
@@ -263,11 +264,7 @@ class View:
     def drafted(self, states: dict[Ref, RecordState]) -> None:
         self._drafted = states
         self._changed_by_kind: dict[str, dict[str, RecordState]] = {}
-        self._group(states)
-
-    def _group(self, states: Mapping[Ref, RecordState]) -> None:
-        for (kind, id), state in states.items():
-            self._changed_by_kind.setdefault(kind, {})[id] = state
+        self._ungrouped: list[Mapping[Ref, RecordState]] = [states] if states else []
 
     def record(self, ref: Ref) -> RecordState:
         """Return a record; one that never was is absent, with version 0."""
@@ -365,6 +362,10 @@ class View:
 
     def changed(self, kind: str) -> Mapping[str, RecordState]:
         """Return the records of a kind that this batch has changed, by their ids."""
+        for states in self._ungrouped:
+            for (of_kind, id), state in states.items():
+                self._changed_by_kind.setdefault(of_kind, {})[id] = state
+        self._ungrouped.clear()
         return self._changed_by_kind.get(kind, _NOTHING)
 
     def queue(self) -> Queue:
@@ -411,7 +412,7 @@ class View:
         self.authors[self.revision] = (agent, reason, events)
         self.doers[self.revision] = doer or self.agent(agent)
         self._drafted.update(states)
-        self._group(states)
+        self._ungrouped.append(states)
         for kind, _ in states:
             self.kind_revisions[kind] = self.revision
 

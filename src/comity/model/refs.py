@@ -56,10 +56,9 @@ def parse(ref: str) -> tuple[str, str] | None:
     return None if _problem_of(ref) is not None else (kind, name)
 
 
-@lru_cache(maxsize=16_384)
 def parts(ref: str) -> tuple[str, str]:
     """Return the same of what has been found to be an address; raises InvalidReference for anything else."""
-    return split(ref)
+    return parse(ref) or split(ref)
 
 
 def problem_of(ref: object) -> str | None:

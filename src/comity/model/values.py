@@ -103,6 +103,8 @@ def sort_key(value: Any) -> tuple[int, Any]:
 
 def same(left: Any, right: Any) -> bool:
     """Tell whether two normalised values are equal, with booleans apart from numbers."""
+    if type(left) is str and type(right) is str:
+        return left == right
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):

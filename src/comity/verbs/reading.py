@@ -8,7 +8,8 @@ from comity import limits
 from comity.coordinator.facts import asking
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled, CompiledKind
-from comity.deciding.gates import freshness, shape
+from comity.deciding.envelope import judge_reads
+from comity.deciding.gates import freshness
 from comity.deciding.view import Ref, View
 from comity.errors import InvalidQuery, InvalidRequest, LimitExceeded, NotFound
 from comity.model import filters, refs
@@ -195,7 +196,7 @@ def stale(engine: Engine, caller: Caller, request: Stale) -> StaleAnswer:
     states: dict[Ref, RecordState] = {}
     with engine.store.snapshot() as snapshot:
         case = Case(reading, caller, _view(engine, snapshot, states))
-        for finding in shape.judge_reads(case):
+        for finding in judge_reads(case):
             raise InvalidRequest(finding.message)
         named = [refs.split(read.record) for read in request.reads if not isinstance(read, QueryRead)]
         states.update({ref: RecordState(*ref) for ref in named} | snapshot.records(named))

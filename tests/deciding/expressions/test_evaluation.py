@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 
@@ -133,3 +134,40 @@ def test_a_text_that_is_only_handed_on_may_be_long() -> None:
     assert environment.consequence("task", {"note": text}, "event.note", text).value(roots) == roots["event"]["note"]
     with pytest.raises(ExpressionFailed, match="bytes of text"):
         environment.consequence("task", {"note": text}, "default(event.note, '') + '!'", text).value(roots)
+
+
+def test_an_answer_that_is_kept_is_the_one_that_would_be_given(environment: Environment) -> None:
+    compiled = environment.assumption(
+        "customer.status != 'churned' || customer.open_tickets > 1 || agent.kind == 'human'"
+    )
+    statuses, tickets, kinds = ("active", "churned", None), (0, 1, 2), ("agent", "human")
+    for _ in range(2):
+        for status, count, kind in product(statuses, tickets, kinds):
+            roots = {"customer": {"status": status, "open_tickets": count}, "agent": {"kind": kind}}
+            assert compiled.holds(roots) is (status != "churned" or count > 1 or kind == "human")
+
+
+def test_no_answer_is_taken_for_that_to_a_value_of_another_type(environment: Environment) -> None:
+    declared = environment.assumption("customer.open_tickets == 1")
+    dynamic = environment.assumption("ticket.x == true")
+    assert declared.holds({"customer": {"open_tickets": 1}})
+    with pytest.raises(ExpressionFailed):
+        declared.holds({"customer": {"open_tickets": True}})
+    assert [dynamic.holds({"ticket": {"x": value}}) for value in (1, True, 1, True)] == [False, True, False, True]
+
+
+def test_what_fails_fails_each_time(environment: Environment) -> None:
+    compiled = environment.assumption("9223372036854775807 + customer.open_tickets > 0")
+    for _ in range(2):
+        with pytest.raises(ExpressionFailed, match="overflow"):
+            compiled.holds({"customer": {"open_tickets": 1}})
+        assert compiled.holds({"customer": {"open_tickets": 0}})
+
+
+def test_two_expressions_keep_their_answers_apart(environment: Environment) -> None:
+    values = {"customer": {"open_tickets": 1}}
+    one, other = (
+        environment.assumption("customer.open_tickets == 1"),
+        environment.assumption("customer.open_tickets == 2"),
+    )
+    assert [one.holds(values), other.holds(values), one.holds(values)] == [True, False, True]

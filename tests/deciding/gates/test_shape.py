@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from comity import limits
+from comity.deciding import envelope
 from comity.deciding.case import Case
-from comity.deciding.gates import shape
 from comity.deciding.gates.shape import judge
 from comity.model.filters import Condition, Order, Query
 from comity.model.proposals import (
@@ -423,7 +423,7 @@ BOUND_CODES = {"shape.too_large", "shape.invalid_value", "shape.invalid"}
 def test_limit(name: str, bound: int, make: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     if name not in SMALL:
         monkeypatch.setattr(limits, name, bound)
-        monkeypatch.setattr(shape, "_FEW", 0)
+        monkeypatch.setattr(envelope, "_FEW", 0)
     assert free().codes(judge, **make(bound)) == []
     (finding,) = free().findings(judge, **make(bound + 1))
     assert finding.code in BOUND_CODES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import lru_cache, reduce
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +35,6 @@ class Binding(NamedTuple):
     ``key`` is None where the root as a whole is meant; ``steps`` lead on into an object.
     """
 
-    variable: str
     root: str
     key: str | None
     steps: tuple[str, ...]
@@ -47,17 +46,20 @@ def binding_of(leaf: Leaf, root: Root) -> Binding:
     """Return how a leaf is bound."""
     if len(leaf.path) == 1:
         convert = convert_of(leaf.type) if root.scalar is not None else _presence
-        return Binding(leaf.variable, root.name, None, (), convert, True)
+        return Binding(root.name, None, (), convert, True)
     steps = tuple(map(str, leaf.path[2:]))
     is_list = leaf.type.name == "list"
-    return Binding(leaf.variable, root.name, root.key(str(leaf.path[1])), steps, convert_of(leaf.type), not is_list)
+    return Binding(root.name, root.key(str(leaf.path[1])), steps, convert_of(leaf.type), not is_list)
 
 
-def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
-    """Return the values of all leaves by their variables; raises ExpressionFailed beyond a bound."""
-    data: dict[str, object] = {}
+def bind(bindings: Iterable[Binding], roots: Roots) -> tuple[list[object], int]:
+    """Return the values of all leaves, in their order, and how many bytes of text these are.
+
+    Raises ExpressionFailed beyond a bound.
+    """
+    values: list[object] = []
     size = 0
-    for variable, root, key, steps, convert, takes_null in bindings:
+    for root, key, steps, convert, takes_null in bindings:
         value: Any = roots.get(root)
         if key is not None and value is not None:
             value = value.get(key)
@@ -73,10 +75,10 @@ def bind(bindings: Iterable[Binding], roots: Roots) -> dict[str, object]:
                 size += len(value)
             elif kind is str or kind is list or kind is dict:
                 size += text_bytes(value)
-        data[variable] = value
+        values.append(value)
     if size > limits.EXPRESSION_TEXT_BYTES:
         raise ExpressionFailed(f"it would look at more than {limits.EXPRESSION_TEXT_BYTES} bytes of text")
-    return data
+    return values, size
 
 
 def _member(whole: object, key: str) -> object:
@@ -211,6 +213,10 @@ _CONVERTERS: Final[Mapping[str, Convert]] = {
     "duration": convert_duration,
     "map": convert_map,
 }
+
+
+EXACT: Final[Set[Convert]] = frozenset({convert_text, convert_integer, convert_boolean, _presence})
+"""What gives values of one type each, of which two are equal to Python only if they are the same to the runtime."""
 
 
 def text_bytes(value: object) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from cel_expr_python import cel
 
 from comity import limits
 from comity.clock import format_time
-from comity.deciding.expressions.binding import Binding, ExpressionFailed, Roots, bind, binding_of
+from comity.deciding.expressions.binding import EXACT, Binding, ExpressionFailed, Roots, bind, binding_of
 from comity.deciding.expressions.paths import Root, read_of
 from comity.deciding.expressions.rewriting import Leaf
 from comity.deciding.expressions.runtime import complaint_of, load, plain_of, tidy
@@ -20,6 +21,11 @@ from comity.deciding.expressions.types import FieldType
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+ANSWERS_CACHED: Final = 4_096
+"""Of answers, of all expressions together: the same few values come again and again, and running one costs most."""
+_ANSWER_TEXT_BYTES: Final = 256
+"""Of texts in what an answer is kept for."""
 
 
 class Expression:
@@ -30,7 +36,19 @@ class Expression:
     that an assumption or a rule names, as it names them (see :func:`variable_name`).
     """
 
-    __slots__ = ("_bindings", "_copied", "_program", "_target", "kinds", "parts", "reads", "roots", "source")
+    __slots__ = (
+        "_bindings",
+        "_copied",
+        "_is_exact",
+        "_program",
+        "_target",
+        "_variables",
+        "kinds",
+        "parts",
+        "reads",
+        "roots",
+        "source",
+    )
 
     def __init__(
         self,
@@ -51,7 +69,9 @@ class Expression:
         self.roots = frozenset(str(leaf.path[0]) for leaf in leaves)
         found = [(leaf, roots[str(leaf.path[0])]) for leaf in leaves]
         self.reads = frozenset(read_of(root, leaf.path) for leaf, root in found if root.scalar is None)
+        self._variables = tuple(leaf.variable for leaf in leaves)
         self._bindings = tuple(binding_of(leaf, root) for leaf, root in found)
+        self._is_exact = all(binding.convert in EXACT for binding in self._bindings)
         is_copy = isinstance(node, Name) and target is not None and target.name == "string"
         is_text = len(leaves) == 1 and leaves[0].type.name == "string" and len(leaves[0].path) == 2
         self._copied = self._bindings[0] if is_copy and is_text else None
@@ -64,7 +84,14 @@ class Expression:
 
         ``roots`` holds each root's values by its name; None stands for a record that isn't there.
         """
-        answer = self._run(roots)
+        values, size = bind(self._bindings, roots)
+        if self._is_exact and size <= _ANSWER_TEXT_BYTES:
+            return _known_answer(self, *values)
+        return self.answer(values)
+
+    def answer(self, values: Iterable[object]) -> bool:
+        """Tell whether it is true of values that are bound, in the order of its leaves; raises ExpressionFailed."""
+        answer = self._run(values)
         value = answer.value()
         # An error's value is a text, and any text counts as true: only the very objects will do.
         if value is True or value is False:
@@ -79,7 +106,7 @@ class Expression:
         """Return its value as JSON, with times as RFC 3339 in UTC; raises ExpressionFailed."""
         if self._copied is not None:
             return self._copy(self._copied, roots)
-        answer = self._run(roots)
+        answer = self._run(bind(self._bindings, roots)[0])
         complaint = complaint_of(answer)
         if complaint is not None:
             raise ExpressionFailed(complaint)
@@ -96,11 +123,17 @@ class Expression:
             return value
         raise ExpressionFailed(f"{self.source} is no text")
 
-    def _run(self, roots: Roots) -> cel.Value:
+    def _run(self, values: Iterable[object]) -> cel.Value:
         try:
-            return self._program.eval(data=bind(self._bindings, roots))
+            return self._program.eval(data=dict(zip(self._variables, values, strict=True)))
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(tidy(str(error))) from None
+
+
+@lru_cache(ANSWERS_CACHED)
+def _known_answer(expression: Expression, *values: object) -> bool:
+    """Return what an expression answers to exact values: it depends on nothing else, so that it is run but once."""
+    return expression.answer(values)
 
 
 def to_json(value: object) -> object:

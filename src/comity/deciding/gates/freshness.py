@@ -63,16 +63,16 @@ def _unsettled(case: Case) -> Iterator[Finding]:
 
 def _is_settled(case: Case) -> bool:
     """Tell at a glance that nothing moved: every record read or written is as it was when it was read."""
-    record, states = case.view.record, case.draft.states
-    settled: set[Ref] = set()
+    record, unread = case.view.record, {*case.draft.states}
     for read in case.reads:
         if type(read) is not Read:
             return False
-        ref = refs.parts(read.record)
-        if record(ref).revision > read.revision or (ref in states and not read.whole):
+        ref = refs.parse(read.record)
+        if ref is None or record(ref).revision > read.revision:
             return False
-        settled.add(ref)
-    return settled.issuperset(states)
+        if read.whole:
+            unread.discard(ref)
+    return not unread
 
 
 class _Sight:

@@ -16,7 +16,7 @@ from typing import Any
 from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.codes import code_of
-from comity.deciding.compile import CompiledGuard
+from comity.deciding.compile import CompiledGuard, CompiledKind
 from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
 from comity.deciding.subjects import Roots, shown_values, surroundings, values_of
 from comity.deciding.view import Ref
@@ -36,7 +36,11 @@ def judge(case: Case) -> Iterable[Finding]:
     for ref, state in case.draft.states.items():
         kind = kinds.get(ref[0])
         if kind is not None and kind.guards and state.life == "live":
-            found += _guards(kind.guards, state, case)
+            roots = _around(kind, case.view.record(ref), state, case)
+            for guard in kind.guards:
+                problem = _problem(guard, roots)
+                if problem is not None:
+                    found.append(_broken(guard, *problem, state.ref, roots))
     return found
 
 
@@ -102,34 +106,39 @@ def _fails(message: str, subject: str | None, remedy: str) -> Finding:
 # -- guards
 
 
-def _guards(guards: tuple[CompiledGuard, ...], state: RecordState, case: Case) -> Iterator[Finding]:
-    before = case.view.record((state.kind, state.id))
+def _around(kind: CompiledKind, before: RecordState, after: RecordState, case: Case) -> Roots:
+    """Return what the guards of a kind look at."""
+    defaults = kind.defaults
     roots: Roots = {
-        "before": values_of(before, case.compiled) if before.exists else None,
-        "after": values_of(state, case.compiled),
+        "before": {**defaults, **before.values, "$id": before.id} if before.exists else None,
+        "after": {**defaults, **after.values, "$id": after.id},
     }
-    for guard in guards:
-        if not guard.expression.roots <= roots.keys():
-            roots |= surroundings(case)
-        data: dict[str, Any] = {}
-        try:
-            if guard.expression.holds(roots):
-                continue
-            problem = guard.why.rstrip(".") if guard.why else f"{guard.expression.source} must hold"
-        except ExpressionFailed as error:
-            problem, data = f"it can't be judged: {error}", {"problem": str(error)}
-        shown = ", ".join(
-            f"{root}.{name} is {show(_at(roots, root, name))}"
-            for root, name in sorted(guard.expression.reads)[:4]
-            if name != LIFE
-        )
-        yield Finding(
-            f"guard.{code_of(guard.name)}",
-            f"{state.ref}: {guard.name}: {problem} ({shown}).",
-            state.ref,
-            remedy="Propose values with which it holds, or leave the record as it is.",
-            data=data,
-        )
+    return roots | surroundings(case) if kind.guards_look_around else roots
+
+
+def _problem(guard: CompiledGuard, roots: Roots) -> tuple[str, dict[str, Any]] | None:
+    """Return what is wrong where a guard doesn't hold or can't be judged, with the data of the finding."""
+    try:
+        if guard.expression.holds(roots):
+            return None
+    except ExpressionFailed as error:
+        return f"it can't be judged: {error}", {"problem": str(error)}
+    return guard.why.rstrip(".") if guard.why else f"{guard.expression.source} must hold", {}
+
+
+def _broken(guard: CompiledGuard, problem: str, data: dict[str, Any], record: str, roots: Roots) -> Finding:
+    shown = ", ".join(
+        f"{root}.{name} is {show(_at(roots, root, name))}"
+        for root, name in sorted(guard.expression.reads)[:4]
+        if name != LIFE
+    )
+    return Finding(
+        f"guard.{code_of(guard.name)}",
+        f"{record}: {guard.name}: {problem} ({shown}).",
+        record,
+        remedy="Propose values with which it holds, or leave the record as it is.",
+        data=data,
+    )
 
 
 def _at(roots: Mapping[str, Any], root: str, name: str) -> Any:

@@ -33,16 +33,17 @@ _GIVING: Final = frozenset({"granted", "ordered"})
 
 def judge(case: Case) -> Iterable[Finding]:
     """Return each field, event or life that isn't this agent's to change, and each that is lent to it."""
-    kinds, found = case.compiled.kinds, list[Finding]()
+    kinds = case.compiled.kinds
+    found: list[Finding] = []
     for event in case.draft.events:
         kind = kinds.get(event.ref[0])
-        if kind is None or event.derived or event.ref[0].startswith("$"):
+        if kind is None or event.derived or kind.is_built_in:
             if event.ref[0] == GRANT:
                 found += _lending(event, case)
             continue
         if event.named:
             found += _named(event, kind, case)
-        elif not (event.type.endswith(".reverted") and is_operator(case)):
+        elif not _owns_fields(case, kind, event) and not (event.type.endswith(".reverted") and is_operator(case)):
             found += _fields(event, kind, case)
     if case.emits:
         found += _too_many(case)
@@ -107,6 +108,18 @@ def _life_verb(event: DraftEvent) -> str:
     return {"created": "create it", "archived": "archive it", "deleted": "delete it", "reverted": "undo that"}.get(
         event.type.rpartition(".")[2], "restore it"
     )
+
+
+def _owns_fields(case: Case, kind: CompiledKind, event: DraftEvent) -> bool:
+    """Tell at a glance that whatever an event changes are declared fields of the agent's own."""
+    name, role, fields = case.agent.name, case.agent.role, kind.fields
+    for changed in event.payload.was:
+        if changed not in fields:
+            return False
+        owners = fields[changed].owners
+        if owners and name not in owners and role not in owners:
+            return False
+    return True
 
 
 def _owns(case: Case, owners: Set[str]) -> bool:
