@@ -33,8 +33,6 @@ class Coordinator:
         self._cache = RecordCache(limits.CACHE_BYTES)
         self._holding = Holding()
         self._head: Head | None = None
-        self.held: Head | None = None
-        """The head while it is held: nobody can move it, so a look into memory is as good as one into the store."""
         self._is_in_doubt = False
         self._time = StoreTime()
         self._telling = threading.Lock()
@@ -52,7 +50,6 @@ class Coordinator:
         except StoreUnavailable as error:  # The turn didn't come: nothing was begun.
             return [error] * len(submissions)
         except BaseException as error:
-            self.held = None
             # An interrupt may strike just between the taking of the head and the block that gives
             # it back; what was taken is then held by the frames that it passed, until they are cleared.
             clear_frames(error.__traceback__)
@@ -159,7 +156,6 @@ class Coordinator:
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
             self._catch_up(batch)
-            self.held = self._head
             round = self._open_round(batch)
             round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
@@ -167,7 +163,6 @@ class Coordinator:
             if is_acknowledging:
                 batch.append(head, round.entries, list(round.view.drafted.values()), round.answers)
                 self._is_in_doubt = True
-            self.held = None
         self._is_in_doubt = was_in_doubt
         if is_acknowledging:
             self._publish(round, head)
@@ -233,7 +228,6 @@ class Coordinator:
         self._kinds = {**self._kinds, **latest}
 
     def _forget(self) -> None:
-        self.held = None
         self._head = None
         self._cache.clear()
         self._holding.clear()

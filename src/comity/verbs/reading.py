@@ -49,7 +49,7 @@ def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
 def recall(engine: Engine, record: str, ref: Ref) -> RecordAnswer | None:
     """Return a record as it is now, if it is held in memory; no more is asked of the store than its head."""
     coordinator = engine.coordinator
-    head = coordinator.held or engine.store.head()
+    head = engine.store.recent_head()
     state = coordinator.recall(ref, head)
     if state is None:
         return None
