@@ -111,13 +111,13 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
     def get(self, record: str, *, at: Moment | None = None) -> Record:
         """Return a record, now or as of a revision or time. It isn't collected by any intent."""
         if at is None:
-            return Record(self._session.get(record), None)
-        return Record(self._session.call(Get(record=record, at=moment_of(at))), None)
+            return Record(self._session.get(record))
+        return Record(self._session.call(Get(record=record, at=moment_of(at))))
 
     def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot, in the order asked."""
         answer: RecordsAnswer = self._session.call(GetMany(records=tuple(records), at=moment_of(at)))
-        return [Record(one, None) for one in answer.records]
+        return [Record(one) for one in answer.records]
 
     def find(
         self,
@@ -298,7 +298,7 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
 
 
 def _page(answer: RecordsAnswer) -> Page:
-    return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)
+    return Page([Record(one) for one in answer.records], answer.revision, answer.after)
 
 
 def find_request(

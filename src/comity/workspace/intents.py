@@ -152,7 +152,7 @@ class IntentState(Writing[None], Informed, Wanting, Relying, Repairing):
         return self._awareness.tell(revision) if self._at is None else None
 
     def _peek(self, record: str) -> Record:
-        return Record(self._session.call(Get(record=record, at=self._moment())), None)
+        return Record(self._session.call(Get(record=record, at=self._moment())))
 
     def _find(
         self,
