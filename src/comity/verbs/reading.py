@@ -36,8 +36,10 @@ from comity.verbs.portions import find_states, states_of, values_of, within_resp
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
     """Return one record; one that never was comes back as absent."""
     ref = refs.split(request.record)
-    if request.at is None and (recalled := recall(engine, request.record, ref)) is not None:
+    if request.at is None and not request.fresh and (recalled := recall(engine, request.record, ref)) is not None:
         return recalled
+    if request.fresh and request.at is not None:
+        raise InvalidRequest("fresh: what is read as of a moment is no newer for it: leave one of the two out")
     with engine.store.snapshot() as snapshot:
         state, revision = _state(snapshot, ref, request.at)
         if request.at is None:

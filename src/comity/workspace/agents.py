@@ -224,9 +224,9 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
                 f" comity.operations, or 'await asyncio.to_thread(agent.ask.{name}, …)'"
             )
 
-    async def get(self, record: str, *, at: Moment | None = None) -> Record:
-        """Return a record, now or as of a revision or time."""
-        return self.ask.get(record, at=at)
+    async def get(self, record: str, *, at: Moment | None = None, fresh: bool = False) -> Record:
+        """Return a record, now or as of a revision or time, as :meth:`Agent.get` does."""
+        return self.ask.get(record, at=at, fresh=fresh)
 
     async def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot."""

@@ -108,11 +108,15 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
 
     # -- now
 
-    def get(self, record: str, *, at: Moment | None = None) -> Record:
-        """Return a record, now or as of a revision or time. It isn't collected by any intent."""
-        if at is None:
+    def get(self, record: str, *, at: Moment | None = None, fresh: bool = False) -> Record:
+        """Return a record, now or as of a revision or time. It isn't collected by any intent.
+
+        What another process has committed within the last ``limits.HEAD_AGE_S`` may be missing; with
+        ``fresh`` nothing is that was committed before.
+        """
+        if at is None and not fresh:
             return Record(self._session.get(record))
-        return Record(self._session.call(Get(record=record, at=moment_of(at))))
+        return Record(self._session.call(Get(record=record, at=moment_of(at), fresh=fresh)))
 
     def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot, in the order asked."""

@@ -23,7 +23,8 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 class _Seen(msgspec.Struct, eq=False, gc=False):
     """Be what was read of one record: per field the latest revision, and how far the whole was at hand.
 
-    ``revision`` is that of all of it, unless it ``is_mixed``; ``life`` that at which its existence alone was noted.
+    ``revision`` is the latest, and that of all of it unless it ``is_mixed``; ``life`` is the one at
+    which its existence alone was noted.
     """
 
     fields: dict[str, int] = {}
@@ -37,7 +38,7 @@ class _Seen(msgspec.Struct, eq=False, gc=False):
         """Note fields as seen at a revision; without any, existence."""
         if revision != self.revision:
             self.is_mixed = self.revision >= 0
-            self.revision = revision
+            self.revision = max(self.revision, revision)
         if not fields and self.life < revision:
             self.life = revision
         noted = self.fields
@@ -95,7 +96,9 @@ class Memory(msgspec.Struct, eq=False):
         """Note that a record was handed out, whole or as these fields, which then count: whoever hands it out knows."""
         seen = self._seen.get(record)
         if seen is None:
-            seen = self._seen[record] = _Seen()
+            whole = -1 if fields else revision
+            self._seen[record] = _Seen(dict.fromkeys(fields, revision), revision, whole, whole)
+            return
         seen.note(fields, revision)
         if not fields and seen.at_hand < revision:
             seen.at_hand = revision
@@ -114,7 +117,9 @@ class Memory(msgspec.Struct, eq=False):
         seen = self._seen.get(record) or self._meet(record)
         if whole and seen.at_hand < revision:
             seen.at_hand = revision
-        if revision != seen.revision or field not in seen.fields:
+        if seen.revision == revision:
+            seen.fields[field] = revision
+        else:
             seen.note((field,), revision)
         return self._pending.get(record, _NOTHING)
 

@@ -187,7 +187,7 @@ class Record(Changing[None], msgspec.Struct, eq=False):
         raise KeyError(self._unknown(field))
 
     def __setattr__(self, field: str, value: Any) -> None:
-        if field.startswith("_") or hasattr(type(self), field):
+        if field.startswith("_") or field in _NAMES:
             raise AttributeError(f"{field!r} is a name of the handle itself: write record[{field!r}] = …")
         self[field] = value
 
@@ -224,10 +224,8 @@ class Record(Changing[None], msgspec.Struct, eq=False):
     def __repr__(self) -> str:
         return f"<Record {self.ref} version {self.version} ({self.life})>"
 
-    def __rich_repr__(self) -> Iterator[Any]:
-        yield self.ref
-        yield "version", self.version
-        yield "life", self.life
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("ref", self.ref), ("version", self.version), ("life", self.life)]
 
     def __copy__(self) -> dict[str, Any]:
         return self._whole()
@@ -268,6 +266,9 @@ class Record(Changing[None], msgspec.Struct, eq=False):
         if not self._fields:  # It was shown as a whole, by a search too: changing it isn't blind.
             self._collector.note(self.ref, self.revision, ())
         self._collector.change(change, options)
+
+
+_NAMES: Final = frozenset(dir(Record))
 
 
 def _with_news(text: str, news: News | None) -> str:
