@@ -20,6 +20,7 @@ from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy
 from comity.model.records import RecordState
+from comity.operations import RecordAnswer
 from comity.store.contract import Batch, Head, Snapshot, Store
 
 
@@ -66,7 +67,7 @@ class Coordinator:
                     return [error]
             return [self._decide_alone(submission.as_repeat()) for submission in submissions]
 
-    def recall(self, ref: Ref, head: Head) -> RecordState | None:
+    def recall(self, record: str, ref: Ref, head: Head) -> RecordAnswer | None:
         """Return a record as of a head, if it is held in memory as of just that head.
 
         Any thread may ask, while another decides: the head is taken away before the memory
@@ -75,8 +76,19 @@ class Coordinator:
         known = self._head
         if known is not head and (known is None or not known.is_same_place(head)):
             return None
-        state = self._cache.states.get(ref)
-        return state if self._head is known else None
+        state, declared = self._cache.states.get(ref), self._compiled.kinds.get(ref[0])
+        if state is None or self._head is not known:
+            return None
+        return RecordAnswer(
+            record=record,
+            version=state.version,
+            life=state.life,
+            values=state.values,
+            revision=head.revision,
+            incarnation=head.incarnation,
+            changed=state.revision,
+            known=() if declared is None else declared.field_names,
+        )
 
     def recall_all(self, refs: Iterable[Ref], head: Head) -> list[RecordState | None]:
         """Return several records as of the very head that a glance has shown, as far as they are held in memory."""
@@ -112,17 +124,11 @@ class Coordinator:
             self._time = last.advance(self._clock)
             return self._time
 
-    def known_fields(self, kind: str) -> tuple[str, ...]:
-        """Return the fields that a kind declares, as of the head that records are recalled at."""
-        declared = self._compiled.kinds.get(kind)
-        return declared.field_names if declared is not None else ()
-
     def fields_at(self, snapshot: Snapshot, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares at a snapshot's head."""
         known = self._head
-        if known is not None and known.is_same_place(snapshot.head):
-            return self.known_fields(kind)
-        declared = self.definition(snapshot).kind(kind)
+        compiled = self._compiled if known is not None and known.is_same_place(snapshot.head) else None
+        declared = (compiled or self.definition(snapshot)).kinds.get(kind)
         return declared.field_names if declared is not None else ()
 
     def definition(self, snapshot: Snapshot) -> Compiled:

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from comity import limits
+from comity.clock import StoreTime
 from comity.store.contract import Head
 
 _AGE_NS: Final = round(limits.HEAD_AGE_S * 1e9)
@@ -29,17 +30,20 @@ class _Seen(msgspec.Struct, frozen=True, gc=False):
     answered_ns: int
 
 
+_NOTHING_SEEN: Final = _Seen(Head("", -1, b"", 0, StoreTime()), 0, 0)
+
+
 class RecentHead:
     """Know the head that a base had when this process looked at it last. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: _Seen | None = None
+        self._seen = _NOTHING_SEEN
 
     def recall(self) -> Head | None:
         """Return the head seen last, unless that is more than ``limits.HEAD_AGE_S`` ago."""
         seen = self._seen
-        return seen.head if seen is not None and monotonic_ns() < seen.until_ns else None
+        return seen.head if monotonic_ns() < seen.until_ns else None
 
     def take(self, head: Head, asked_ns: int) -> None:
         """Take a head that was asked for no earlier than at that time (``monotonic_ns``).
@@ -49,11 +53,10 @@ class RecentHead:
         """
         with self._lock:
             seen = self._seen
-            if seen is not None:
-                if head.revision < seen.head.revision and asked_ns <= seen.answered_ns:
-                    return
-                if seen.head.is_same_place(head):
-                    head = seen.head
+            if head.revision < seen.head.revision and asked_ns <= seen.answered_ns:
+                return
+            if seen.head.is_same_place(head):
+                head = seen.head
             self._seen = _Seen(head, asked_ns + _AGE_NS, monotonic_ns())
 
 

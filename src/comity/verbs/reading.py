@@ -49,22 +49,8 @@ def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
 
 
 def recall(engine: Engine, record: str, ref: Ref) -> RecordAnswer | None:
-    """Return a record as it is now, if it is held in memory; no more is asked of the store than its head."""
-    coordinator = engine.coordinator
-    head = engine.store.recent_head()
-    state = coordinator.recall(ref, head)
-    if state is None:
-        return None
-    return RecordAnswer(
-        record=record,
-        version=state.version,
-        life=state.life,
-        values=state.values,
-        revision=head.revision,
-        incarnation=head.incarnation,
-        changed=state.revision,
-        known=coordinator.known_fields(ref[0]),
-    )
+    """Return a record as it is now, if it is held in memory; no more is asked of the store than its recent head."""
+    return engine.coordinator.recall(record, ref, engine.store.recent_head())
 
 
 def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:
