@@ -12,7 +12,7 @@ from bench.by_hand import ByHand
 from bench.measuring import Pair, Row, Sizes, alternate, median, run_times
 from bench.scene import Scene, scene
 
-GET_AIM = 1.0
+GET_AIM = 5.0
 AS_OF_AIM = 0.5
 """At most twice the time of one seek by hand."""
 PAGE = 50

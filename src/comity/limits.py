@@ -362,6 +362,8 @@ LANE_TIMEOUT_S: Final = 60.0
 """How long a caller waits for its batch before the outcome is called unknown."""
 STORE_BUSY_S: Final = 30.0
 """How long one process waits for another that holds the file."""
+HEAD_AGE_S: Final = 0.001
+"""How long a plain read may go on from the head seen last, before it looks whether another process has moved it."""
 CACHE_BYTES: Final = 67_108_864
 """Of the records that a coordinator holds in memory, by their size as JSON."""
 CATCH_UP_EVENTS: Final = 10_000

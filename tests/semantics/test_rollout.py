@@ -148,7 +148,7 @@ def test_s26_a_definition_is_compiled_once_and_not_under_the_head(
     held: list[bool] = []
 
     def load(source: str, number: int, *, shadowed: tuple[str, ...]) -> Compiled:
-        held.append(ws._engine.coordinator.held is not None)
+        held.append(bool(ws._engine.store._batching))
         return compiling.load_definition(source, number, shadowed=shadowed)
 
     monkeypatch.setattr(definitions, "load_definition", load)

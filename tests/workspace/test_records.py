@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 import comity
@@ -97,6 +98,20 @@ def test_a_field_that_is_not_there(task: comity.Workspace) -> None:
     assert record.get("titel", "-") == "-"
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(record)
+
+
+def test_a_record_is_written_by_no_serialiser_behind_its_back(task: comity.Workspace) -> None:
+    ann = task.agent("ann")
+    for record in (ann.get("task/a"), ann.intent().get("task/a"), ann.intent().peek("task/a")):
+        for write in (msgspec.json.encode, msgspec.to_builtins, json.dumps):
+            with pytest.raises(TypeError):
+                write(record)
+
+
+def test_what_looks_into_a_record_reads_nothing(task: comity.Workspace) -> None:
+    intent = task.agent("ann").intent()
+    assert intent.get("task/a").__rich_repr__() == [("ref", "task/a"), ("version", 1), ("life", "live")]
+    assert [read.fields for read in intent._memory.reads() if isinstance(read, Read)] == [()]
 
 
 def test_what_is_set_is_seen_and_proposed(task: comity.Workspace) -> None:

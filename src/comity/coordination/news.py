@@ -149,11 +149,12 @@ def is_quiet(coordinator: Coordinator, presences: Presences, glance: Glance) -> 
     if (INTENT in kinds or OVERRIDE in kinds) and presences.may_concern(glance, kinds):
         return False
     since, known = glance.since, glance.known
-    moved = [record for record in known if kinds.get(refs.parts(record)[0], 0) > since] if known else ()
-    if not moved:
-        return True
-    for record, state in zip(moved, coordinator.recall_all(map(refs.parts, moved), head), strict=True):
-        if state is None or (state.revision > since and state.version != known[record]):
+    states = coordinator.recall_all(map(refs.parts, known), head)
+    for (record, version), state in zip(known.items(), states, strict=True):
+        if state is None:
+            if kinds.get(refs.parts(record)[0], 0) > since:
+                return False
+        elif state.revision > since and state.version != version:
             return False
     return True
 

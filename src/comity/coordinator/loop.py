@@ -20,6 +20,7 @@ from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy
 from comity.model.records import RecordState
+from comity.operations import RecordAnswer
 from comity.store.contract import Batch, Head, Snapshot, Store
 
 
@@ -33,8 +34,6 @@ class Coordinator:
         self._cache = RecordCache(limits.CACHE_BYTES)
         self._holding = Holding()
         self._head: Head | None = None
-        self.held: Head | None = None
-        """The head while it is held: nobody can move it, so a look into memory is as good as one into the store."""
         self._is_in_doubt = False
         self._time = StoreTime()
         self._telling = threading.Lock()
@@ -52,7 +51,6 @@ class Coordinator:
         except StoreUnavailable as error:  # The turn didn't come: nothing was begun.
             return [error] * len(submissions)
         except BaseException as error:
-            self.held = None
             # An interrupt may strike just between the taking of the head and the block that gives
             # it back; what was taken is then held by the frames that it passed, until they are cleared.
             clear_frames(error.__traceback__)
@@ -69,7 +67,7 @@ class Coordinator:
                     return [error]
             return [self._decide_alone(submission.as_repeat()) for submission in submissions]
 
-    def recall(self, ref: Ref, head: Head) -> RecordState | None:
+    def recall(self, record: str, ref: Ref, head: Head) -> RecordAnswer | None:
         """Return a record as of a head, if it is held in memory as of just that head.
 
         Any thread may ask, while another decides: the head is taken away before the memory
@@ -78,8 +76,19 @@ class Coordinator:
         known = self._head
         if known is not head and (known is None or not known.is_same_place(head)):
             return None
-        state = self._cache.states.get(ref)
-        return state if self._head is known else None
+        state, declared = self._cache.states.get(ref), self._compiled.kinds.get(ref[0])
+        if state is None or self._head is not known:
+            return None
+        return RecordAnswer(
+            record=record,
+            version=state.version,
+            life=state.life,
+            values=state.values,
+            revision=head.revision,
+            incarnation=head.incarnation,
+            changed=state.revision,
+            known=() if declared is None else declared.field_names,
+        )
 
     def recall_all(self, refs: Iterable[Ref], head: Head) -> list[RecordState | None]:
         """Return several records as of the very head that a glance has shown, as far as they are held in memory."""
@@ -115,17 +124,11 @@ class Coordinator:
             self._time = last.advance(self._clock)
             return self._time
 
-    def known_fields(self, kind: str) -> tuple[str, ...]:
-        """Return the fields that a kind declares, as of the head that records are recalled at."""
-        declared = self._compiled.kinds.get(kind)
-        return declared.field_names if declared is not None else ()
-
     def fields_at(self, snapshot: Snapshot, kind: str) -> tuple[str, ...]:
         """Return the fields that a kind declares at a snapshot's head."""
         known = self._head
-        if known is not None and known.is_same_place(snapshot.head):
-            return self.known_fields(kind)
-        declared = self.definition(snapshot).kind(kind)
+        compiled = self._compiled if known is not None and known.is_same_place(snapshot.head) else None
+        declared = (compiled or self.definition(snapshot)).kinds.get(kind)
         return declared.field_names if declared is not None else ()
 
     def definition(self, snapshot: Snapshot) -> Compiled:
@@ -159,7 +162,6 @@ class Coordinator:
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
             self._catch_up(batch)
-            self.held = self._head
             round = self._open_round(batch)
             round.prefetch(submissions)
             decisions = [round.decide(submission) for submission in submissions]
@@ -167,7 +169,6 @@ class Coordinator:
             if is_acknowledging:
                 batch.append(head, round.entries, list(round.view.drafted.values()), round.answers)
                 self._is_in_doubt = True
-            self.held = None
         self._is_in_doubt = was_in_doubt
         if is_acknowledging:
             self._publish(round, head)
@@ -233,7 +234,6 @@ class Coordinator:
         self._kinds = {**self._kinds, **latest}
 
     def _forget(self) -> None:
-        self.held = None
         self._head = None
         self._cache.clear()
         self._holding.clear()

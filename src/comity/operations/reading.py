@@ -20,6 +20,7 @@ class Get(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     record: Ref
     at: Moment = None
+    fresh: Annotated[bool, Meta(description="of the newest commit, whichever process made it")] = False
 
 
 class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -251,6 +251,14 @@ class Store(Protocol):
         """Return the head as it is now."""
         ...
 
+    def recent_head(self) -> Head:
+        """Return the head as it is now, or as it was ``limits.HEAD_AGE_S`` ago at most.
+
+        It is never older than one that this process has been shown, in whichever way, nor than
+        what this process has committed (S5). Its time, and the count of the judged, may be.
+        """
+        ...
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent read. Nested calls of one thread share the outer one."""
         ...

@@ -102,6 +102,11 @@ class FaultyStore:
         with self.at("head"):
             return self._store.head()
 
+    def recent_head(self) -> Head:
+        """Return the head as it is now, or was a moment ago."""
+        with self.at("head"):
+            return self._store.recent_head()
+
     @contextmanager
     def snapshot(self) -> Generator[Snapshot]:
         """Open a consistent read."""

@@ -37,8 +37,10 @@ from comity.verbs.portions import find_states, states_of, values_of, within_resp
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
     """Return one record; one that never was comes back as absent."""
     ref = refs.split(request.record)
-    if request.at is None and (recalled := recall(engine, request.record, ref)) is not None:
+    if request.at is None and not request.fresh and (recalled := recall(engine, request.record, ref)) is not None:
         return recalled
+    if request.fresh and request.at is not None:
+        raise InvalidRequest("fresh: what is read as of a moment is no newer for it: leave one of the two out")
     with engine.store.snapshot() as snapshot:
         state, revision = _state(snapshot, ref, request.at)
         if request.at is None:
@@ -48,22 +50,8 @@ def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
 
 
 def recall(engine: Engine, record: str, ref: Ref) -> RecordAnswer | None:
-    """Return a record as it is now, if it is held in memory; no more is asked of the store than its head."""
-    coordinator = engine.coordinator
-    head = coordinator.held or engine.store.head()
-    state = coordinator.recall(ref, head)
-    if state is None:
-        return None
-    return RecordAnswer(
-        record=record,
-        version=state.version,
-        life=state.life,
-        values=state.values,
-        revision=head.revision,
-        incarnation=head.incarnation,
-        changed=state.revision,
-        known=coordinator.known_fields(ref[0]),
-    )
+    """Return a record as it is now, if it is held in memory; no more is asked of the store than its recent head."""
+    return engine.coordinator.recall(record, ref, engine.store.recent_head())
 
 
 def get_many(engine: Engine, caller: Caller, request: GetMany) -> RecordsAnswer:

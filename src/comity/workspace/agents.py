@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from comity.errors import InvalidRequest, NotCommitted
 from comity.model.decisions import Decision
@@ -28,6 +28,7 @@ from comity.workspace.waiting import Ticket, Timeout, wait_async
 from comity.workspace.working import Starting, Workflow
 
 T = TypeVar("T")
+_ANNOUNCING: Final = frozenset({"plan", "ttl", "exclusive"})
 
 
 def _proposal(session: Session, change: AnyChange, options: Options) -> Proposal:
@@ -53,7 +54,9 @@ def _proposal(session: Session, change: AnyChange, options: Options) -> Proposal
 
 def _split_announcing(options: dict[str, Any], *, announce: bool) -> Announcing | None:
     """Take how an intent is to be announced out of its options; raise TypeError for what says so in vain."""
-    given = {name: options.pop(name) for name in ("plan", "ttl", "exclusive") if name in options}
+    if not announce and _ANNOUNCING.isdisjoint(options):
+        return None
+    given = {name: options.pop(name) for name in _ANNOUNCING if name in options}
     if given and not announce:
         raise TypeError(f"{', '.join(given)}: only goes with announce=True")
     return Announcing(**given) if announce else None
@@ -221,9 +224,9 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
                 f" comity.operations, or 'await asyncio.to_thread(agent.ask.{name}, …)'"
             )
 
-    async def get(self, record: str, *, at: Moment | None = None) -> Record:
-        """Return a record, now or as of a revision or time."""
-        return self.ask.get(record, at=at)
+    async def get(self, record: str, *, at: Moment | None = None, fresh: bool = False) -> Record:
+        """Return a record, now or as of a revision or time, as :meth:`Agent.get` does."""
+        return self.ask.get(record, at=at, fresh=fresh)
 
     async def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot."""

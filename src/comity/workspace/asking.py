@@ -108,16 +108,20 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
 
     # -- now
 
-    def get(self, record: str, *, at: Moment | None = None) -> Record:
-        """Return a record, now or as of a revision or time. It isn't collected by any intent."""
-        if at is None:
-            return Record(self._session.get(record), None)
-        return Record(self._session.call(Get(record=record, at=moment_of(at))), None)
+    def get(self, record: str, *, at: Moment | None = None, fresh: bool = False) -> Record:
+        """Return a record, now or as of a revision or time. It isn't collected by any intent.
+
+        What another process has committed within the last ``limits.HEAD_AGE_S`` may be missing; with
+        ``fresh`` nothing is that was committed before.
+        """
+        if at is None and not fresh:
+            return Record(self._session.get(record))
+        return Record(self._session.call(Get(record=record, at=moment_of(at), fresh=fresh)))
 
     def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot, in the order asked."""
         answer: RecordsAnswer = self._session.call(GetMany(records=tuple(records), at=moment_of(at)))
-        return [Record(one, None) for one in answer.records]
+        return [Record(one) for one in answer.records]
 
     def find(
         self,
@@ -298,7 +302,7 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
 
 
 def _page(answer: RecordsAnswer) -> Page:
-    return Page([Record(one, None) for one in answer.records], answer.revision, answer.after)
+    return Page([Record(one) for one in answer.records], answer.revision, answer.after)
 
 
 def find_request(

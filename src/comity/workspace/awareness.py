@@ -65,6 +65,7 @@ class Awareness:
     announcement: Announcement | None = None
     on_change: OnChange | None = None
     _lease: LeaseAnswer | None = None
+    _standing: Standing | None = None
     _heard = -1
     _told = -1
     """The revision up to which an answer has told of others."""
@@ -76,8 +77,14 @@ class Awareness:
         self._memory = memory
         self._about = about
         self._known: dict[str, int] = {}
-        self.standing = Standing(session)
         memory.arrived += about
+
+    @property
+    def standing(self) -> Standing:
+        """Return where it stands in line."""
+        if self._standing is None:
+            self._standing = Standing(self._session)
+        return self._standing
 
     # -- with each answer
 
@@ -105,10 +112,12 @@ class Awareness:
 
     def _look(self, revision: int, known: Mapping[str, int], arrived: Sequence[str]) -> News | None:
         session, since, news = self._session, self._told, None
+        is_attended = session.is_attended(revision) if revision > since else self._is_attended
         if revision > since:
-            news = session.news(known, arrived, max(since, 0), revision, self._memory.seen_fields)
-            self._told, self._is_attended = revision, session.is_attended(revision)
-        elif arrived:
+            if known or (arrived and is_attended):
+                news = session.news(known, arrived, max(since, 0), revision, self._memory.seen_fields)
+            self._told, self._is_attended = revision, is_attended
+        elif arrived and is_attended:
             news = session.news(_NOBODY, arrived, since, revision, self._memory.seen_fields)
         for record in arrived:
             self._known[record] = _UNSEEN
@@ -137,7 +146,8 @@ class Awareness:
 
     def is_to_let_go(self, decision: Decision | None) -> bool:
         """Tell whether anything is to be let go, now that the intent is over with this decision."""
-        return self.standing.place is not None or self._is_to_withdraw(decision)
+        stands = self._standing is not None and self._standing.place is not None
+        return stands or self._is_to_withdraw(decision)
 
     def _is_to_withdraw(self, decision: Decision | None) -> bool:
         """Tell whether anything of the announcement is to be let go."""
@@ -147,7 +157,8 @@ class Awareness:
 
     def let_go(self, decision: Decision | None) -> None:
         """Withdraw the announcement, unless a proposal has closed it or still waits, and give up places in line."""
-        self.standing.let_go()
+        if self._standing is not None:
+            self._standing.let_go()
         if not self._is_to_withdraw(decision) or self.announcement is None:
             return
         with suppress(ComityError):  # What can't be let go expires by itself.

@@ -79,7 +79,9 @@ def split_options(values: dict[str, Any]) -> tuple[dict[str, Any], Options]:
 
 def listed_leases(leases: Leases | Sequence[Leases] | None) -> tuple[Leases, ...]:
     """Return leases of which there may be one, several or none; raises InvalidRequest for what is none."""
-    given = () if leases is None else tuple(leases) if isinstance(leases, Sequence) else (leases,)
+    if leases is None or leases == ():
+        return ()
+    given = tuple(leases) if isinstance(leases, Sequence) else (leases,)
     for lease in given:
         if not isinstance(lease, Mapping) and not hasattr(type(lease), "tokens"):
             raise InvalidRequest(f"leases: {lease!r:.60} is no lease, and no fencing tokens by their subjects")

@@ -136,9 +136,10 @@ class IntentState(Writing[None], Informed, Wanting, Relying, Repairing):
             self._at = self._session.revision_at(self._at)
         return self._at
 
-    def _get(self, record: str, fields: Sequence[str]) -> Record:
-        is_now = self._at is None
-        answer = self._session.get(record) if is_now else self._session.call(Get(record=record, at=self._moment()))
+    def _get(self, record: str, fields: Sequence[str], fresh: bool) -> Record:
+        is_now, session = self._at is None, self._session
+        is_plain = is_now and not fresh
+        answer = session.get(record) if is_plain else session.call(Get(record=record, at=self._moment(), fresh=fresh))
         if fields:
             check_fields(answer, fields)
         revision = answer.revision
@@ -152,7 +153,7 @@ class IntentState(Writing[None], Informed, Wanting, Relying, Repairing):
         return self._awareness.tell(revision) if self._at is None else None
 
     def _peek(self, record: str) -> Record:
-        return Record(self._session.call(Get(record=record, at=self._moment())), None)
+        return Record(self._session.call(Get(record=record, at=self._moment())))
 
     def _find(
         self,
@@ -281,9 +282,13 @@ class Intent(IntentState):
     if changes were collected after it.
     """
 
-    def get(self, record: str, *fields: str) -> Record:
-        """Return a record; what is used of it counts as read, or exactly the fields named."""
-        return self._get(record, fields)
+    def get(self, record: str, *fields: str, fresh: bool = False) -> Record:
+        """Return a record; what is used of it counts as read, or exactly the fields named.
+
+        What another process has committed within the last ``limits.HEAD_AGE_S`` may be missing, and is a
+        conflict if it matters; with ``fresh`` nothing is that was committed before.
+        """
+        return self._get(record, fields, fresh)
 
     def peek(self, record: str) -> Record:
         """Return a record without noting anything."""
@@ -390,9 +395,9 @@ class AsyncIntent(IntentState):
         self._to_announce = given
         return self
 
-    async def get(self, record: str, *fields: str) -> Record:
-        """Return a record; what is used of it counts as read, or exactly the fields named."""
-        return self._get(record, fields)
+    async def get(self, record: str, *fields: str, fresh: bool = False) -> Record:
+        """Return a record, as :meth:`Intent.get` does."""
+        return self._get(record, fields, fresh)
 
     async def peek(self, record: str) -> Record:
         """Return a record without noting anything."""
@@ -472,7 +477,8 @@ class AsyncIntent(IntentState):
                 proposal, is_new = self._attempt(None)
                 raise_unless_committed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
         finally:
-            await self._let_go()
+            if self._awareness.is_to_let_go(self.decision):
+                await self._let_go()
 
 
 __all__ = ["AsyncIntent", "Intent", "IntentState", "ProposedDecision"]

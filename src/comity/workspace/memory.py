@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import KeysView, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 import msgspec
@@ -20,18 +20,44 @@ from comity.workspace.changes import NO_OPTIONS, Options
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class _Seen:
-    """Be what was read of one record: per field the latest revision, and how far the whole was at hand."""
+class _Seen(msgspec.Struct, eq=False, gc=False):
+    """Be what was read of one record: per field the latest revision, and how far the whole was at hand.
 
-    __slots__ = ("at_hand", "fields", "shown")
+    ``revision`` is the latest, and that of all of it unless it ``is_mixed``; ``life`` is the one at
+    which its existence alone was noted.
+    """
 
-    def __init__(self) -> None:
-        self.fields: dict[str, int] = {}
-        self.shown = -1
-        self.at_hand = -1
+    fields: dict[str, int] = {}
+    revision: int = -1
+    life: int = -1
+    at_hand: int = -1
+    shown: int = -1
+    is_mixed: bool = False
+
+    def note(self, fields: Sequence[str], revision: int) -> None:
+        """Note fields as seen at a revision; without any, existence."""
+        if revision != self.revision:
+            self.is_mixed = self.revision >= 0
+            self.revision = max(self.revision, revision)
+        if not fields and self.life < revision:
+            self.life = revision
+        noted = self.fields
+        for name in fields:
+            if noted.get(name, -1) < revision:
+                noted[name] = revision
+
+    def reads(self, record: str) -> Iterator[Read]:
+        """Yield what was seen at several revisions, or shown as a whole."""
+        by_revision: dict[int, list[str]] = {} if self.life < 0 else {self.life: []}
+        for name, revision in self.fields.items():
+            by_revision.setdefault(revision, []).append(name)
+        for revision, names in by_revision.items():
+            yield Read(record, revision, tuple(names), whole=revision <= self.at_hand, touched=True)
+        if self.shown >= 0:
+            yield Read(record, self.shown, None, whole=True)
 
 
-class Memory:
+class Memory(msgspec.Struct, eq=False):
     """Collect reads, changes and effects; be asked for the proposal that they make.
 
     It is what the handles of an intent report to (:class:`comity.workspace.records.Collector`).
@@ -41,17 +67,16 @@ class Memory:
     that were found or are going to be changed; whoever has taken notice of them clears it.
     """
 
-    def __init__(self) -> None:
-        self.ended: str | None = None
-        self.is_asked = False
-        self.is_proposed = False
-        self.changes: list[AnyChange] = []
-        self.effects: list[Effect] = []
-        self.arrived: list[str] = []
-        self._seen: dict[str, _Seen] = {}
-        self._queries: list[QueryRead] = []
-        self._was: dict[str, dict[str, Any]] = {}
-        self._pending: dict[str, dict[str, Any]] = {}
+    ended: str | None = None
+    is_asked: bool = False
+    is_proposed: bool = False
+    changes: list[AnyChange] = []
+    effects: list[Effect] = []
+    arrived: list[str] = []
+    _seen: dict[str, _Seen] = {}
+    _queries: list[QueryRead] = []
+    _was: dict[str, dict[str, Any]] = {}
+    _pending: dict[str, dict[str, Any]] = {}
 
     def __del__(self) -> None:
         if self.is_collecting and not self.is_asked and self.ended is None and not sys.is_finalizing():
@@ -71,12 +96,12 @@ class Memory:
         """Note that a record was handed out, whole or as these fields, which then count: whoever hands it out knows."""
         seen = self._seen.get(record)
         if seen is None:
-            seen = self._seen[record] = _Seen()
-        if fields:
-            seen.fields.update(dict.fromkeys(fields, revision))
-        else:
+            whole = -1 if fields else revision
+            self._seen[record] = _Seen(dict.fromkeys(fields, revision), revision, whole, whole)
+            return
+        seen.note(fields, revision)
+        if not fields and seen.at_hand < revision:
             seen.at_hand = revision
-            seen.fields[""] = revision
 
     def note(self, record: str, revision: int, fields: Sequence[str] | None, *, whole: bool = True) -> None:
         """Note that fields were used, or every one (None), of a record that was at hand as a ``whole`` or in part."""
@@ -85,18 +110,17 @@ class Memory:
             seen.at_hand = revision
         if fields is None:
             seen.shown = max(seen.shown, revision)
-        noted = seen.fields
-        for name in fields or ("",):
-            if noted.get(name, -1) < revision:
-                noted[name] = revision
+        seen.note(fields or (), revision)
 
     def use(self, record: str, revision: int, field: str, *, whole: bool) -> Mapping[str, Any]:
         """Note that one field of a record at hand was used; return the values that are going to be set there."""
         seen = self._seen.get(record) or self._meet(record)
         if whole and seen.at_hand < revision:
             seen.at_hand = revision
-        if seen.fields.get(field, -1) < revision:
+        if seen.revision == revision:
             seen.fields[field] = revision
+        else:
+            seen.note((field,), revision)
         return self._pending.get(record, _NOTHING)
 
     def _meet(self, record: str) -> _Seen:
@@ -117,8 +141,11 @@ class Memory:
         """Return per record the fields that were read, each with its revision; ``*`` for all. Any thread may ask."""
         found: dict[str, dict[str, int]] = {}
         for record, seen in dict(self._seen).items():
-            fields = {name or LIFE: revision for name, revision in dict(seen.fields).items()}
-            found[record] = {**fields, WHOLE: seen.shown} if seen.shown >= 0 else fields
+            found[record] = fields = dict(seen.fields)
+            if seen.life >= 0:
+                fields[LIFE] = seen.life
+            if seen.shown >= 0:
+                fields[WHOLE] = seen.shown
         return found
 
     def searched(self, query: Query, revision: int, members: Sequence[str]) -> None:
@@ -133,13 +160,10 @@ class Memory:
         """Return everything that was read: records, beliefs, searches."""
         reads: list[AnyRead] = []
         for record, seen in self._seen.items():
-            revisions = {*seen.fields.values()}
-            if seen.shown < 0 and len(revisions) == 1:
-                (revision,) = revisions
-                fields = tuple(filter(None, seen.fields))
-                reads.append(Read(record, revision, fields, revision <= seen.at_hand, True))
+            if seen.is_mixed or seen.shown >= 0:
+                reads += seen.reads(record)
             else:
-                reads += _reads(record, seen)
+                reads.append(Read(record, seen.revision, tuple(seen.fields), seen.revision <= seen.at_hand, True))
         if self._was:
             reads += [Was(record, values) for record, values in self._was.items()]
         return (*reads, *self._queries)
@@ -198,17 +222,3 @@ def _can_join(last: AnyChange, change: Put | Set) -> TypeGuard[Put | Set]:
     if last.record != change.record or type(last) is not type(change):
         return False
     return not (getattr(last, "replace", False) or getattr(change, "replace", False))
-
-
-def _reads(record: str, seen: _Seen) -> list[Read]:
-    """Return what was seen of a record at several revisions, or shown as a whole."""
-    reads: list[Read] = []
-    by_revision: dict[int, list[str]] = {}
-    for name, revision in seen.fields.items():
-        by_revision.setdefault(revision, []).append(name)
-    for revision, names in by_revision.items():
-        fields = tuple(name for name in names if name)
-        reads.append(Read(record, revision, fields, whole=revision <= seen.at_hand, touched=True))
-    if seen.shown >= 0:
-        reads.append(Read(record, seen.shown, None, whole=True))
-    return reads

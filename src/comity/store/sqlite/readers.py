@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import get_ident
+from time import monotonic_ns
 from types import TracebackType
 from typing import Final
 
@@ -12,6 +13,7 @@ import apsw
 
 from comity.errors import StoreError
 from comity.store.contract import Head
+from comity.store.recency import RecentHead
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate
 from comity.store.sqlite.rows import head_of
 from comity.store.sqlite.snapshot import SELECT_HEAD, SqliteSnapshot
@@ -69,8 +71,9 @@ class Readers:
     Connections are lent to threads, and kept for the next when they come back.
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, connect: Callable[[], apsw.Connection], recent: RecentHead) -> None:
         self._connect = connect
+        self._recent = recent
         self._idle: list[Reader] = []
         self._reading: dict[int, _Reading] = {}
         self._is_closed = False
@@ -80,7 +83,7 @@ class Readers:
         if reading is not None:
             reading.depth += 1
             return reading.snapshot
-        reader = self._take()
+        reader, asked_ns = self._take(), monotonic_ns()
         try:
             reader.connection.execute("BEGIN")
             snapshot = SqliteSnapshot.begun(reader.connection)
@@ -88,6 +91,7 @@ class Readers:
             reader.connection.close()
             raise translate(failure) if isinstance(failure, DRIVER_ERRORS) else failure from failure
         self._reading[get_ident()] = _Reading(reader, snapshot)
+        self._recent.take(snapshot.head, asked_ns)
         return snapshot
 
     def __exit__(

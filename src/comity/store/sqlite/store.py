@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from time import monotonic
+from time import monotonic, monotonic_ns
 from typing import Final
 
 import apsw
@@ -17,6 +17,7 @@ from comity.errors import StoreError
 from comity.model.events import Answered
 from comity.model.ids import Entropy
 from comity.store.contract import Head, KeyRow, Snapshot
+from comity.store.recency import RecentHead, recent_head_of
 from comity.store.sqlite import indexes, rows
 from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch, put_rows
 from comity.store.sqlite.doorbell import Doorbell, folder_for
@@ -66,7 +67,9 @@ class SqliteStore:
         self._writer = writer
         self._written = Reader(writer)
         self._keeper = keeper
-        self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB))
+        found = file.stat()
+        self._recent = recent_head_of((found.st_dev, found.st_ino))
+        self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB), self._recent)
         self._turn = turn
         self._writing = threading.Lock()
         self._batching = 0
@@ -139,8 +142,10 @@ class SqliteStore:
             finally:
                 batch.end()
             self._written.forget()
+            asked_ns = monotonic_ns()
             execute_translated(self._writer, "COMMIT")
             self._written.take(batch.head)
+            self._recent.take(batch.head, asked_ns)
             self._asked_writer = 0
         self._waiting.tell()
 
@@ -164,6 +169,12 @@ class SqliteStore:
 
     def head(self) -> Head:
         """Return the head as it is now."""
+        asked_ns = monotonic_ns()
+        head = self._look()
+        self._recent.take(head, asked_ns)
+        return head
+
+    def _look(self) -> Head:
         if self._asked_writer >= ASKED_WRITER or self._writing.locked():
             self._check()
             return self._readers.head()
@@ -174,6 +185,10 @@ class SqliteStore:
                 return self._written.head()
             except DRIVER_ERRORS as failure:
                 raise translate(failure) from failure
+
+    def recent_head(self) -> Head:
+        """Return the head as it is now, or as it was a moment ago, to the knowledge of this process."""
+        return self._recent.recall() or self.head()
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent read. Nested calls of one thread share the outer one."""
@@ -274,6 +289,7 @@ class SqliteStore:
             return
         self._check_free()
         self._is_open = False
+        self._recent = RecentHead()  # Whoever still asks is refused, not answered from memory.
         with self._turn.closing(), self._writing:
             self._waiting.close()
             self._readers.close()

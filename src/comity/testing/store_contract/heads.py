@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import threading
+from time import sleep
 
 import msgspec
 import pytest
 
+from comity import limits
 from comity.clock import StoreTime
 from comity.errors import StoreError
 from comity.model.events import Answered
@@ -72,6 +74,23 @@ class HeadContract(StoreHandles):
             head = append(other, entry(1))
             assert store.head() == head
             assert snapshot.head.revision == 0
+
+    def test_recent_head_is_no_older_than_what_was_shown_or_committed(self, store: Store, other: Store) -> None:
+        head = append(store, entry(1))
+        assert store.recent_head().is_same_place(head)
+        head = append(other, entry(2))
+        with store.snapshot() as snapshot:
+            assert snapshot.head == head
+        assert store.recent_head().is_same_place(head)
+        head = append(other, entry(3))
+        assert store.head() == head
+        assert store.recent_head().is_same_place(head)
+
+    def test_recent_head_is_looked_for_after_a_while(self, store: Store, other: Store) -> None:
+        store.recent_head()
+        head = append(other, entry(1))
+        sleep(limits.HEAD_AGE_S)
+        assert store.recent_head().is_same_place(head)
 
     def test_batch_reads_what_it_appended(self, store: Store) -> None:
         given = entry(1, state("customer/acme"))
