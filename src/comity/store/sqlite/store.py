@@ -72,7 +72,6 @@ class SqliteStore:
         self._batching = 0
         self._waiting = Waiting(Doorbell(folder_for(file)))
         self._asked_writer = 0
-        self._pid = os.getpid()
         self._is_open = True
 
     @classmethod
@@ -100,10 +99,10 @@ class SqliteStore:
             return store
 
     def _check(self) -> None:
-        if self._pid != os.getpid():
-            raise StoreError("this base was opened before a fork: open it anew in the new process")
         if not self._is_open:
             raise StoreError("this base is closed")
+        if not self._turn.is_open:
+            raise StoreError("this base was opened before a fork: open it anew in the new process")
 
     def _check_free(self) -> None:
         if self._batching == threading.get_ident():
@@ -270,7 +269,7 @@ class SqliteStore:
     @translating
     def close(self) -> None:
         """Release everything, once no thread writes; one that waits to is refused. A second call does nothing."""
-        if not self._is_open or self._pid != os.getpid():
+        if not self._is_open or not self._turn.is_open:
             return
         self._check_free()
         self._is_open = False
