@@ -16,9 +16,10 @@ from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.snapshot import SqliteSnapshot
+from comity.store.sqlite.stretches import COLUMNS, Named, Names
 
 MOST_ROWS: Final = 64
-"""That a statement puts at once, in a step in which other threads of the process can run; others put powers of two."""
+"""That a statement puts at once, in a step in which other threads of the process can run."""
 
 Statements = dict[int, str]
 """The statement for so many rows at once."""
@@ -30,23 +31,22 @@ def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT", then
     row = f"({', '.join('?' * (names.count(',') + 1))})"
     return {
         count: f"{verb} INTO {table} ({names}) VALUES {', '.join([row] * count)}{then}"
-        for count in (1, 2, 4, 8, 16, 32, MOST_ROWS)
+        for count in (1, 2, 3, 4, 8, 16, 32, MOST_ROWS)  # Powers of two, and what a lone commit has of names.
     }
 
 
 def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequence[rows.Row]) -> None:
     """Put rows into a table, many in one step."""
     start, left = 0, len(lines)
-    while left > 1:
-        count = min(1 << left.bit_length() - 1, MOST_ROWS)
+    while left:
+        count = left if left in statements else min(1 << left.bit_length() - 1, MOST_ROWS)
         connection.execute(statements[count], tuple(chain.from_iterable(lines[start : start + count])))
         start, left = start + count, left - count
-    if left:
-        connection.execute(statements[1], lines[start])
 
 
 INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
 INSERT_EVENT: Final = _inserting("events", rows.EVENT, "e.")
+INSERT_STRETCH: Final = _inserting("stretches", COLUMNS, "s.", verb="INSERT OR IGNORE")
 INSERT_ANSWER: Final = _inserting(
     "answers",
     rows.ANSWER,
@@ -82,9 +82,12 @@ def check_order(revision: int, entries: Sequence[Entry]) -> None:
 class SqliteBatch(SqliteSnapshot):
     """Hold the head, through the connection that writes."""
 
-    def __init__(self, connection: apsw.Connection, head: Head) -> None:
+    def __init__(self, connection: apsw.Connection, head: Head, named: Named) -> None:
         super().__init__(connection)
         self._head = head
+        self._named = named
+        self.names: Names = set()
+        """Those that its commits brought into the last stretches of the log."""
         self._has_appended = False
 
     @translating
@@ -102,6 +105,8 @@ class SqliteBatch(SqliteSnapshot):
         check_order(self.head.revision, entries)
         put_rows(self._connection, INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
         put_rows(self._connection, INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
+        self.names = self._named.missing(entries)
+        put_rows(self._connection, INSERT_STRETCH, list(self.names))
         put_rows(self._connection, PUT_RECORD, [rows.record_row(state) for state in records])
         put_rows(self._connection, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
         if answers:

@@ -22,6 +22,7 @@ ORDINALS: Final = 65_536
 """Of events in one commit: the place of an event is revision * ORDINALS + ordinal."""
 LAST_REVISION: Final = 2**47 - 1
 """The last one whose events have a place within 64 bits."""
+LAST_PLACE: Final = 2**63 - 1
 
 HEAD: Final = "incarnation, revision, chain, judged, now_us, boot_id, boot_us, offset_us"
 RECORD: Final = 'r.kind, r.id, r.version, r.life, r.born, r.revision, r."values", r.blame'

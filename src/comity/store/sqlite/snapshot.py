@@ -18,20 +18,8 @@ from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.indexes import index_for_order
 from comity.store.sqlite.queries import Statement, choose_at, choose_now, ordering, page
-from comity.store.sqlite.searching import events_passing
-
-
-def leap_over(table: str, column: str) -> str:
-    """Return the beginning of a statement in which ``known`` holds each ``name`` that a column has.
-
-    A seek for each, by leaps over the column's index: most names stand in many rows.
-    """
-    return (
-        f"WITH RECURSIVE known (name) AS (SELECT min({column}) FROM {table}"
-        f" UNION ALL SELECT (SELECT min({column}) FROM {table} AS t WHERE t.{column} > known.name)"
-        " FROM known WHERE name IS NOT NULL)"
-    )
-
+from comity.store.sqlite.searching import events_chosen, events_passing
+from comity.store.sqlite.stretches import AGENT, KIND, TYPE, all_names, last_places, leap_over
 
 SELECT_HEAD: Final = f"SELECT {rows.HEAD} FROM head"
 SELECT_RECORD: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id = ?"
@@ -42,14 +30,12 @@ SELECT_RECORD_AT: Final = (
 SELECT_ALL: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE (r.kind, r.id) > (?, ?) ORDER BY r.kind, r.id LIMIT ?"
 )
-SELECT_KINDS: Final = (
-    f"{leap_over('events', 'kind')}"
-    " SELECT name, (SELECT max(place) FROM events AS e WHERE e.kind = known.name) FROM known WHERE name IS NOT NULL"
+SELECT_KINDS: Final = last_places(KIND, "kind")
+SELECT_AGENTS: Final = (
+    all_names(AGENT),
+    f"{leap_over('answers', 'agent')} SELECT name FROM known WHERE name IS NOT NULL",
 )
-SELECT_AGENTS: Final = tuple(
-    f"{leap_over(table, 'agent')} SELECT name FROM known WHERE name IS NOT NULL" for table in ("commits", "answers")
-)
-SELECT_EVENT_TYPES: Final = f"{leap_over('events', 'type')} SELECT name FROM known WHERE name IS NOT NULL"
+SELECT_EVENT_TYPES: Final = all_names(TYPE)
 SELECT_ALL_OF_KIND: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 )
@@ -62,7 +48,6 @@ SELECT_COMMITS: Final = f"SELECT {rows.COMMIT} FROM commits AS c"
 SELECT_EVENTS: Final = f"SELECT {rows.EVENT} FROM events AS e"
 SELECT_ANSWERS: Final = f"SELECT {rows.ANSWER} FROM answers AS a"
 SELECT_KEYS: Final = f"SELECT {rows.KEY} FROM keys"
-LAST_PLACE: Final = 2**63 - 1
 RECORDS_AT_ONCE: Final = 500
 """Of records that are in memory at once while all are read."""
 EVENTS_AT_ONCE: Final = 256
@@ -214,7 +199,7 @@ class SqliteSnapshot:
     @translating
     def events(self, chosen: EventFilter) -> list[Event]:
         """Return the events chosen, in order of revision and ordinal."""
-        sql, values = _events_chosen(chosen)
+        sql, values = events_chosen(chosen)
         return [rows.event_of(row) for row in self._rows(sql, values)]
 
     @translating
@@ -256,7 +241,7 @@ class SqliteSnapshot:
         """Yield the events chosen of the commits behind one revision, up to another, in order."""
         sql, values = events_passing(chosen)
         place, last = rows.last_place(after), rows.last_place(upto)
-        while page := self._search_log(sql, (*values, place, last, EVENTS_AT_ONCE)):
+        while page := self._search_log(sql, (place + 1, last, EVENTS_AT_ONCE, *values)):
             yield from map(rows.event_of, page)
             if len(page) < EVENTS_AT_ONCE:
                 return
@@ -338,42 +323,3 @@ class SqliteSnapshot:
         counts = "SELECT (SELECT count(*) FROM commits), (SELECT count(*) FROM events), (SELECT count(*) FROM answers)"
         sizes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
         return Statistics(dict(there), *next(iter(self._rows(counts))), *next(iter(self._rows(sizes))))
-
-
-def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that follows the index of the narrowest thing asked for.
-
-    Events of one record, one type or one kind are found by their own index, and their
-    agent is looked up; those of an agent alone are found by way of the agent's commits.
-    """
-    wanted = (("kind", chosen.kind), ("id", chosen.id), ("type", chosen.type))
-    narrow = [(column, value) for column, value in wanted if value is not None]
-    if chosen.agent is not None and chosen.but_agent is None and not narrow:
-        return _events_of_agent(chosen)
-    terms = [f"e.{column} = ?" for column, _ in narrow] + ["e.place BETWEEN ? AND ?"]
-    values: list[Any] = [value for _, value in narrow]
-    values += [rows.first_place(chosen.after + 1), LAST_PLACE if chosen.upto is None else rows.last_place(chosen.upto)]
-    if chosen.agent is not None:
-        terms.append("EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
-        values.append(chosen.agent)
-    if chosen.but_agent is not None:
-        terms.append("NOT EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
-        values.append(chosen.but_agent)
-    sql = f"{SELECT_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.place {_direction(chosen)} LIMIT ?"
-    return sql, (*values, chosen.limit)
-
-
-def _events_of_agent(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
-    direction = _direction(chosen)
-    sql = (
-        f"SELECT {rows.EVENT} FROM commits AS c CROSS JOIN events AS e"
-        " ON e.place BETWEEN c.revision << 16 AND (c.revision << 16) + 65535"
-        " WHERE c.agent = ? AND c.revision > ? AND c.revision <= ?"
-        f" ORDER BY c.revision {direction}, e.place {direction} LIMIT ?"
-    )
-    upto = rows.LAST_REVISION if chosen.upto is None else rows.bounded(chosen.upto)
-    return sql, (chosen.agent, rows.bounded(chosen.after), upto, chosen.limit)
-
-
-def _direction(chosen: EventFilter) -> str:
-    return "DESC" if chosen.newest_first else "ASC"

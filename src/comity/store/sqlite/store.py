@@ -34,6 +34,7 @@ from comity.store.sqlite.opening import (
 )
 from comity.store.sqlite.readers import Reader, Readers
 from comity.store.sqlite.retention import drop_old_answers
+from comity.store.sqlite.stretches import Named
 from comity.store.sqlite.turn import Turn
 from comity.store.sqlite.waiting import Waiting
 
@@ -65,6 +66,7 @@ class SqliteStore:
         self._path = file
         self._writer = writer
         self._written = Reader(writer)
+        self._named = Named()
         self._keeper = keeper
         self._readers = Readers(lambda: connect(file, "FULL", READER_CACHE_KIB))
         self._turn = turn
@@ -132,7 +134,9 @@ class SqliteStore:
     @contextmanager
     def _batch(self) -> Generator[SqliteBatch]:
         with self._write(self._writer):
-            batch = SqliteBatch(self._writer, self._written.head())
+            head = self._written.head()
+            self._named.begin(head)
+            batch = SqliteBatch(self._writer, head, self._named)
             try:
                 yield batch
             finally:
@@ -140,6 +144,7 @@ class SqliteStore:
             self._written.forget()
             execute_translated(self._writer, "COMMIT")
             self._written.take(batch.head)
+            self._named.take(batch.head, batch.names)
             self._asked_writer = 0
         self._waiting.tell()
 
