@@ -9,6 +9,7 @@ several things are looked for at once, only the stretches that have them all are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 from comity.store.contract import Entry, Head
@@ -23,7 +24,6 @@ COLUMNS: Final = "s.what, s.name, s.stretch"
 KIND: Final = "kind"
 TYPE: Final = "type"
 AGENT: Final = "agent"
-
 
 Names = set[rows.Row]
 """Rows of COLUMNS."""
@@ -55,12 +55,11 @@ class Named:
 def names_in(entries: Iterable[Entry]) -> Names:
     """Return the names that some commits have, by the stretches that they lie in."""
     names: Names = set()
-    for entry in entries:
-        stretch = entry.commit.revision >> STRETCH_BITS
-        names.add((AGENT, entry.commit.agent, stretch))
-        for event in entry.events:
-            names.add((KIND, event.kind, stretch))
-            names.add((TYPE, event.type, stretch))
+    for stretch, run in groupby(entries, lambda entry: entry.commit.revision >> STRETCH_BITS):
+        commits = list(run)
+        names.update((AGENT, agent, stretch) for agent in {entry.commit.agent for entry in commits})
+        names.update((KIND, kind, stretch) for kind in {event.kind for entry in commits for event in entry.events})
+        names.update((TYPE, type_, stretch) for type_ in {event.type for entry in commits for event in entry.events})
     return names
 
 
