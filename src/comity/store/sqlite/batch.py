@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
 import apsw
+from msgspec.structs import astuple
 
 from comity.errors import StoreError
 from comity.model.events import Answered
@@ -25,14 +26,21 @@ Statements = dict[int, str]
 """The statement for so many rows at once."""
 
 
-def _inserting(table: str, columns: str, prefix: str, verb: str = "INSERT", then: str = "") -> Statements:
-    """Return the statements that put rows of columns, written ``prefix.column, …``, into a table."""
-    names = columns.replace(prefix, "")
-    row = f"({', '.join('?' * (names.count(',') + 1))})"
+TEXT: Final = "CAST(? AS TEXT)"
+"""Of JSON, which comes as bytes."""
+
+
+def _inserting(table: str, marks: Mapping[str, str], verb: str = "INSERT", then: str = "") -> Statements:
+    """Return the statements that put rows into a table, of whose columns each has the marks for what is bound."""
+    names, row = ", ".join(marks), f"({', '.join(marks.values())})"
     return {
         count: f"{verb} INTO {table} ({names}) VALUES {', '.join([row] * count)}{then}"
         for count in (1, 2, 3, 4, 8, 16, 32, MOST_ROWS)  # Powers of two, and what a lone commit has of names.
     }
+
+
+def _marks(columns: Iterable[str]) -> dict[str, str]:
+    return {name: TEXT if name == "payload" else "?" for name in columns}
 
 
 def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequence[rows.Row]) -> None:
@@ -44,21 +52,19 @@ def put_rows(connection: apsw.Connection, statements: Statements, lines: Sequenc
         start, left = start + count, left - count
 
 
-INSERT_COMMIT: Final = _inserting("commits", rows.COMMIT, "c.")
-INSERT_EVENT: Final = _inserting("events", rows.EVENT, "e.")
-INSERT_STRETCH: Final = _inserting("stretches", COLUMNS, "s.", verb="INSERT OR IGNORE")
+INSERT_COMMIT: Final = _inserting("commits", _marks(rows.COMMIT_COLUMNS))
+INSERT_EVENT: Final = _inserting("events", {"place": f"? * {rows.ORDINALS} + ?", **_marks(rows.EVENT_COLUMNS[2:])})
+INSERT_STRETCH: Final = _inserting("stretches", _marks(COLUMNS), verb="INSERT OR IGNORE")
 INSERT_ANSWER: Final = _inserting(
     "answers",
-    rows.ANSWER,
-    "a.",
+    _marks(rows.ANSWER_COLUMNS),
     then=" ON CONFLICT (proposal) DO UPDATE SET revision = excluded.revision, ordinal = excluded.ordinal,"
     " at = excluded.at, definition = excluded.definition, outcome = excluded.outcome, salt = excluded.salt,"
     " payload = excluded.payload WHERE answers.outcome = 'pending'",
 )
 PUT_RECORD: Final = _inserting(
     "records",
-    rows.RECORD,
-    "r.",
+    {**_marks(("kind", "id", "version", "life", "born", "revision")), '"values"': TEXT, "blame": TEXT},
     then=" ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version,"
     " life = excluded.life, born = excluded.born, revision = excluded.revision,"
     ' "values" = excluded."values", blame = excluded.blame',
@@ -103,12 +109,12 @@ class SqliteBatch(SqliteSnapshot):
             raise StoreError("a batch appends once; open another one")
         self._has_appended = True
         check_order(self.head.revision, entries)
-        put_rows(self._connection, INSERT_COMMIT, [rows.commit_row(entry.commit) for entry in entries])
-        put_rows(self._connection, INSERT_EVENT, [rows.event_row(event) for entry in entries for event in entry.events])
+        put_rows(self._connection, INSERT_COMMIT, [astuple(entry.commit) for entry in entries])
+        put_rows(self._connection, INSERT_EVENT, [astuple(event) for entry in entries for event in entry.events])
         self.names = self._named.missing(entries)
         put_rows(self._connection, INSERT_STRETCH, list(self.names))
         put_rows(self._connection, PUT_RECORD, [rows.record_row(state) for state in records])
-        put_rows(self._connection, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+        put_rows(self._connection, INSERT_ANSWER, [astuple(answer) for answer in answers])
         if answers:
             drop_old_answers(self._connection, head.time.now_us, len(answers))
         self._move(head, len(entries))

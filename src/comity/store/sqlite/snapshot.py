@@ -180,13 +180,13 @@ class SqliteSnapshot:
     def commit(self, revision: int) -> Commit | None:
         """Return one commit, or None."""
         row = self._row(f"{SELECT_COMMITS} WHERE c.revision = ?", (rows.bounded(revision),))
-        return None if row is None else rows.commit_of(row)
+        return None if row is None else Commit(*row)
 
     @translating
     def commits(self, after: int, limit: int) -> list[Commit]:
         """Return the commits after a revision, in order."""
         sql = f"{SELECT_COMMITS} WHERE c.revision > ? ORDER BY c.revision LIMIT ?"
-        return [rows.commit_of(row) for row in self._rows(sql, (rows.bounded(after), limit))]
+        return [Commit(*row) for row in self._rows(sql, (rows.bounded(after), limit))]
 
     @translating
     def revision_at(self, at_us: int) -> int:
@@ -200,14 +200,14 @@ class SqliteSnapshot:
     def events(self, chosen: EventFilter) -> list[Event]:
         """Return the events chosen, in order of revision and ordinal."""
         sql, values = events_chosen(chosen)
-        return [rows.event_of(row) for row in self._rows(sql, values)]
+        return [Event(*row) for row in self._rows(sql, values)]
 
     @translating
     def commits_of(self, revisions: Sequence[int]) -> dict[int, Commit]:
         """Return the commits of these revisions, without those that aren't there."""
         sql = f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.revision = asked.value"
         asked = str(_encode([rows.bounded(revision) for revision in revisions]), "utf-8")
-        return {row[0]: rows.commit_of(row) for row in self._rows(sql, (asked,))}
+        return {row[0]: Commit(*row) for row in self._rows(sql, (asked,))}
 
     @translating
     def event(self, revision: int, ordinal: int) -> Event | None:
@@ -215,7 +215,7 @@ class SqliteSnapshot:
         if not 0 <= ordinal < rows.ORDINALS:
             return None
         row = self._row(f"{SELECT_EVENTS} WHERE e.place = ?", (rows.first_place(revision) + ordinal,))
-        return None if row is None else rows.event_of(row)
+        return None if row is None else Event(*row)
 
     @translating
     def events_of(self, revision: int) -> list[Event]:
@@ -224,7 +224,7 @@ class SqliteSnapshot:
 
     def _events_between(self, first: int, last: int) -> list[Event]:
         sql = f"{SELECT_EVENTS} WHERE e.place BETWEEN ? AND ? ORDER BY e.place"
-        return [rows.event_of(row) for row in self._rows(sql, (rows.first_place(first), rows.last_place(last)))]
+        return [Event(*row) for row in self._rows(sql, (rows.first_place(first), rows.last_place(last)))]
 
     @translating
     def log(self, after: int, limit: int) -> list[tuple[Commit, list[Event]]]:
@@ -240,16 +240,16 @@ class SqliteSnapshot:
     def search_log(self, chosen: LogFilter, after: int, upto: int) -> Iterator[Event]:
         """Yield the events chosen of the commits behind one revision, up to another, in order."""
         sql, values = events_passing(chosen)
-        place, last = rows.last_place(after), rows.last_place(upto)
-        while page := self._search_log(sql, (place + 1, last, EVENTS_AT_ONCE, *values)):
-            yield from map(rows.event_of, page)
+        first, last = rows.first_place(after + 1), rows.last_place(upto)
+        while page := self._search_log(sql, (first, last, EVENTS_AT_ONCE, *values)):
+            yield from page
             if len(page) < EVENTS_AT_ONCE:
                 return
-            place = page[-1][0]
+            first = rows.first_place(page[-1].revision) + page[-1].ordinal + 1
 
     @translating
-    def _search_log(self, sql: str, values: Sequence[Any]) -> list[rows.Row]:
-        return list(self._rows(sql, values))
+    def _search_log(self, sql: str, values: Sequence[Any]) -> list[Event]:
+        return [Event(*row) for row in self._rows(sql, values)]
 
     @translating
     def caused_by(self, revision: int, ordinal: int | None, limit: int) -> list[Commit]:
@@ -257,7 +257,7 @@ class SqliteSnapshot:
         term = "c.cause = ?" if ordinal is not None else "c.cause > ? AND c.cause < ?"
         named = (f"{revision}.{ordinal}",) if ordinal is not None else (f"{revision}.", f"{revision}/")
         sql = f"{SELECT_COMMITS} WHERE {term} ORDER BY c.revision LIMIT ?"
-        return [rows.commit_of(row) for row in self._rows(sql, (*named, limit))]
+        return [Commit(*row) for row in self._rows(sql, (*named, limit))]
 
     # Answers and keys
 
@@ -272,10 +272,8 @@ class SqliteSnapshot:
             f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.proposal = asked.value"
         )
         found: dict[str, Commit | Answered] = {}
-        for answer in map(rows.answer_of, self._rows(answered, asked)):
-            found[answer.proposal] = answer
-        for commit in map(rows.commit_of, self._rows(committed, asked)):
-            found[commit.proposal] = commit
+        for sql, made in ((answered, Answered), (committed, Commit)):
+            found.update((answer.proposal, answer) for answer in (made(*row) for row in self._rows(sql, asked)))
         return found
 
     @translating
@@ -291,7 +289,7 @@ class SqliteSnapshot:
         terms = " AND ".join(term for term, _ in wanted)
         way = "ASC" if chosen.oldest_first else "DESC"
         sql = f"{SELECT_ANSWERS} WHERE {terms} ORDER BY a.at {way}, a.ordinal {way}, a.rowid {way} LIMIT ?"
-        return [rows.answer_of(row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
+        return [Answered(*row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
 
     @translating
     def keys(self, agent: str | None = None) -> list[KeyRow]:

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Final
 
 import apsw
+from msgspec.structs import astuple
 
 from comity.clock import Clock
 from comity.errors import StoreError
@@ -197,7 +198,7 @@ class SqliteStore:
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         with self._write_in_turn(self._keeper):
-            put_rows(self._keeper, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+            put_rows(self._keeper, INSERT_ANSWER, [astuple(answer) for answer in answers])
             drop_old_answers(self._keeper, head.time.now_us, len(answers))
             self._keeper.execute(KEEP_TIME, (*rows.time_row(head.time), head.time.now_us))
             self._keeper.execute(KEEP_JUDGED, (head.judged,))

@@ -20,7 +20,7 @@ STRETCH_BITS: Final = 6
 PLACE_BITS: Final = STRETCH_BITS + 16
 """Of the number of a place, those that tell the places of one stretch from one another."""
 
-COLUMNS: Final = "s.what, s.name, s.stretch"
+COLUMNS: Final = ("what", "name", "stretch")
 KIND: Final = "kind"
 TYPE: Final = "type"
 AGENT: Final = "agent"
@@ -47,9 +47,10 @@ class Named:
 
     def take(self, head: Head, names: Names) -> None:
         """Take the head that the log has got by commits, and what was missing for these."""
-        last = head.revision >> STRETCH_BITS
-        self._names = {row for row in self._names | names if row[2] == last}
         self._head = head
+        if names:  # Where a stretch begins they are all missing.
+            last = head.revision >> STRETCH_BITS
+            self._names = {row for row in self._names | names if row[2] == last}
 
 
 def names_in(entries: Iterable[Entry]) -> Names:
@@ -57,9 +58,9 @@ def names_in(entries: Iterable[Entry]) -> Names:
     names: Names = set()
     for stretch, run in groupby(entries, lambda entry: entry.commit.revision >> STRETCH_BITS):
         commits = list(run)
-        names.update((AGENT, agent, stretch) for agent in {entry.commit.agent for entry in commits})
-        names.update((KIND, kind, stretch) for kind in {event.kind for entry in commits for event in entry.events})
-        names.update((TYPE, type_, stretch) for type_ in {event.type for entry in commits for event in entry.events})
+        names |= {(AGENT, agent, stretch) for agent in {entry.commit.agent for entry in commits}}
+        names |= {(KIND, kind, stretch) for kind in {event.kind for entry in commits for event in entry.events}}
+        names |= {(TYPE, type_, stretch) for type_ in {event.type for entry in commits for event in entry.events}}
     return names
 
 
