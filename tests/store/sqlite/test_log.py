@@ -30,6 +30,7 @@ def raw(tmp_path: Path) -> Iterator[apsw.Connection]:
     connection.close()
 
 
+TABLES = ("commits", "events", "stretches")
 REFUSED = [
     "DELETE FROM commits WHERE revision = 4",
     "DELETE FROM events WHERE revision = 4",
@@ -47,6 +48,8 @@ REFUSED = [
     "UPDATE events SET payload = NULL, salt = NULL WHERE revision = 4",
     "UPDATE events SET payload = NULL, salt = NULL, type = 'x' WHERE revision = 1",
     "UPDATE events SET salt = NULL WHERE revision = 1",
+    "DELETE FROM stretches WHERE what = 'agent'",
+    "UPDATE stretches SET stretch = 9 WHERE what = 'agent'",
     "INSERT OR REPLACE INTO commits SELECT * FROM commits WHERE revision = 4",
     "INSERT OR REPLACE INTO commits SELECT revision + 4, at, 'p1', content, agent, agent_kind, role, known, key,"
     " action, cause, definition, ordinal, digest, chain, salt, payload FROM commits WHERE revision = 1",
@@ -61,10 +64,10 @@ REFUSED = [
 
 @pytest.mark.parametrize("statement", REFUSED)
 def test_s37_log_is_append_only(raw: apsw.Connection, statement: str) -> None:
-    before = [list(raw.execute(f"SELECT * FROM {table}")) for table in ("commits", "events")]
+    before = [list(raw.execute(f"SELECT * FROM {table}")) for table in TABLES]
     with pytest.raises(apsw.ConstraintError, match="append-only"):
         raw.execute(statement)
-    assert [list(raw.execute(f"SELECT * FROM {table}")) for table in ("commits", "events")] == before
+    assert [list(raw.execute(f"SELECT * FROM {table}")) for table in TABLES] == before
 
 
 @pytest.mark.parametrize("table", ["commits", "events"])

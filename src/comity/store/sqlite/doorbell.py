@@ -135,7 +135,7 @@ class Doorbell:
                 self._ring(f"{self._folder}/{name}")
 
     def _listeners(self) -> tuple[str, ...]:
-        if self._folder is None:
+        if self._folder is None or not os.access(self._folder, os.F_OK):
             return ()
         try:
             found = os.lstat(self._folder)

@@ -32,6 +32,16 @@ _TO_THE_END: Final = 0
 """As a length: every byte from the start on."""
 
 
+def _flock(kind: int, start: int, length: int = 1) -> bytes:
+    """Return what tells the system which bytes to lock, and how."""
+    return _FLOCK.pack(kind, os.SEEK_SET, start, length, 0)
+
+
+_TAKE_TURN: Final = _flock(fcntl.F_WRLCK, _TURN)
+_END_TURN: Final = _flock(fcntl.F_UNLCK, _TURN)
+_ALL_TICKETS: Final = _flock(fcntl.F_RDLCK, _FIRST, _TO_THE_END)
+
+
 class TicketLine:
     """Be a line in order of tickets, on open-file-description locks."""
 
@@ -41,61 +51,62 @@ class TicketLine:
         """Draw a ticket, wait until all earlier ones are done, and return it."""
         if self._is_free(file):
             return _NO_TICKET
-        left_s = wait_until(lambda: _takes(file, 0), patience_s)
+        left_s = wait_until(lambda: _takes(file, _flock(fcntl.F_WRLCK, 0)), patience_s)
         ticket = self._draw(file)
         left_s = wait_until(lambda: self._are_done(file, ticket - 1), left_s, SELDOM_S)
-        wait_until(lambda: self._are_done(file, ticket) and _takes(file, _TURN), left_s)
+        wait_until(lambda: self._are_done(file, ticket) and _takes(file, _TAKE_TURN), left_s)
         return ticket
 
     def _is_free(self, file: int) -> bool:
         """Take the turn if nobody has it and nobody waits for it; those who wait are never overtaken."""
-        if not _takes(file, _TURN):
+        if not _takes(file, _TAKE_TURN):
             return False
-        if self._is_unlocked(file, _TO_THE_END):
+        if _is_unlocked(file, _ALL_TICKETS):
             return True
-        _lock(file, fcntl.F_UNLCK, _TURN)
+        _lock(file, _END_TURN)
         return False
 
     def _draw(self, file: int) -> int:
         """Return the next number, its ticket locked; the counter is ours, and free for the next one afterwards."""
         drawn = os.pread(file, _COUNTER.size, 0)
         ticket = int(_COUNTER.unpack(drawn)[0]) if len(drawn) == _COUNTER.size else 0
-        _lock(file, fcntl.F_WRLCK, _FIRST + ticket)
+        _lock(file, _flock(fcntl.F_WRLCK, _FIRST + ticket))
         os.pwrite(file, _COUNTER.pack(ticket + 1), 0)
-        _lock(file, fcntl.F_UNLCK, 0)
+        _lock(file, _flock(fcntl.F_UNLCK, 0))
         return ticket
 
     def _are_done(self, file: int, ticket: int) -> bool:
         """Tell whether all tickets before this one are done."""
-        return ticket <= 0 or self._is_unlocked(file, ticket)
-
-    def _is_unlocked(self, file: int, length: int) -> bool:
-        """Tell whether nobody holds one of so many tickets: the usual case, for one call to the system."""
-        first = _lock(file, fcntl.F_RDLCK, _FIRST, length, command=fcntl.F_OFD_GETLK)
-        return bool(_FLOCK.unpack(first)[0] == fcntl.F_UNLCK)
+        return ticket <= 0 or _is_unlocked(file, _flock(fcntl.F_RDLCK, _FIRST, ticket))
 
     def end(self, file: int, ticket: int) -> None:
         """End one's turn."""
-        _lock(file, fcntl.F_UNLCK, _TURN)
+        _lock(file, _END_TURN)
         if ticket != _NO_TICKET:
-            _lock(file, fcntl.F_UNLCK, _FIRST + ticket)
+            _lock(file, _flock(fcntl.F_UNLCK, _FIRST + ticket))
 
     def leave(self, file: int) -> None:
         """Give every lock back, wherever the drawing or the waiting was broken off (Ctrl-C, say)."""
-        _lock(file, fcntl.F_UNLCK, 0, _TO_THE_END)
+        _lock(file, _flock(fcntl.F_UNLCK, 0, _TO_THE_END))
 
 
-def _takes(file: int, start: int) -> bool:
-    """Take the lock of a byte if nobody has it; tell whether it was taken."""
+def _takes(file: int, flock: bytes) -> bool:
+    """Take a lock if nobody has it; tell whether it was taken."""
     try:
-        _lock(file, fcntl.F_WRLCK, start)
+        _lock(file, flock)
     except BlockingIOError:
         return False
     return True
 
 
-def _lock(file: int, kind: int, start: int, length: int = 1, *, command: int = fcntl.F_OFD_SETLK) -> bytes:
-    return fcntl.fcntl(file, command, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+def _is_unlocked(file: int, flock: bytes) -> bool:
+    """Tell whether nobody else holds a lock that would exclude this one."""
+    first = fcntl.fcntl(file, fcntl.F_OFD_GETLK, flock)
+    return bool(_FLOCK.unpack(first)[0] == fcntl.F_UNLCK)
+
+
+def _lock(file: int, flock: bytes) -> None:
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, flock)
 
 
 class PlainLine:

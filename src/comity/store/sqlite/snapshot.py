@@ -18,20 +18,8 @@ from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.indexes import index_for_order
 from comity.store.sqlite.queries import Statement, choose_at, choose_now, ordering, page
-from comity.store.sqlite.searching import events_passing
-
-
-def leap_over(table: str, column: str) -> str:
-    """Return the beginning of a statement in which ``known`` holds each ``name`` that a column has.
-
-    A seek for each, by leaps over the column's index: most names stand in many rows.
-    """
-    return (
-        f"WITH RECURSIVE known (name) AS (SELECT min({column}) FROM {table}"
-        f" UNION ALL SELECT (SELECT min({column}) FROM {table} AS t WHERE t.{column} > known.name)"
-        " FROM known WHERE name IS NOT NULL)"
-    )
-
+from comity.store.sqlite.searching import events_chosen, events_passing
+from comity.store.sqlite.stretches import AGENT, KIND, TYPE, all_names, last_places, leap_over
 
 SELECT_HEAD: Final = f"SELECT {rows.HEAD} FROM head"
 SELECT_RECORD: Final = f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id = ?"
@@ -42,14 +30,12 @@ SELECT_RECORD_AT: Final = (
 SELECT_ALL: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE (r.kind, r.id) > (?, ?) ORDER BY r.kind, r.id LIMIT ?"
 )
-SELECT_KINDS: Final = (
-    f"{leap_over('events', 'kind')}"
-    " SELECT name, (SELECT max(place) FROM events AS e WHERE e.kind = known.name) FROM known WHERE name IS NOT NULL"
+SELECT_KINDS: Final = last_places(KIND, "kind")
+SELECT_AGENTS: Final = (
+    all_names(AGENT),
+    f"{leap_over('answers', 'agent')} SELECT name FROM known WHERE name IS NOT NULL",
 )
-SELECT_AGENTS: Final = tuple(
-    f"{leap_over(table, 'agent')} SELECT name FROM known WHERE name IS NOT NULL" for table in ("commits", "answers")
-)
-SELECT_EVENT_TYPES: Final = f"{leap_over('events', 'type')} SELECT name FROM known WHERE name IS NOT NULL"
+SELECT_EVENT_TYPES: Final = all_names(TYPE)
 SELECT_ALL_OF_KIND: Final = (
     f"SELECT {rows.RECORD} FROM records AS r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 )
@@ -62,7 +48,6 @@ SELECT_COMMITS: Final = f"SELECT {rows.COMMIT} FROM commits AS c"
 SELECT_EVENTS: Final = f"SELECT {rows.EVENT} FROM events AS e"
 SELECT_ANSWERS: Final = f"SELECT {rows.ANSWER} FROM answers AS a"
 SELECT_KEYS: Final = f"SELECT {rows.KEY} FROM keys"
-LAST_PLACE: Final = 2**63 - 1
 RECORDS_AT_ONCE: Final = 500
 """Of records that are in memory at once while all are read."""
 EVENTS_AT_ONCE: Final = 256
@@ -195,13 +180,13 @@ class SqliteSnapshot:
     def commit(self, revision: int) -> Commit | None:
         """Return one commit, or None."""
         row = self._row(f"{SELECT_COMMITS} WHERE c.revision = ?", (rows.bounded(revision),))
-        return None if row is None else rows.commit_of(row)
+        return None if row is None else Commit(*row)
 
     @translating
     def commits(self, after: int, limit: int) -> list[Commit]:
         """Return the commits after a revision, in order."""
         sql = f"{SELECT_COMMITS} WHERE c.revision > ? ORDER BY c.revision LIMIT ?"
-        return [rows.commit_of(row) for row in self._rows(sql, (rows.bounded(after), limit))]
+        return [Commit(*row) for row in self._rows(sql, (rows.bounded(after), limit))]
 
     @translating
     def revision_at(self, at_us: int) -> int:
@@ -214,15 +199,15 @@ class SqliteSnapshot:
     @translating
     def events(self, chosen: EventFilter) -> list[Event]:
         """Return the events chosen, in order of revision and ordinal."""
-        sql, values = _events_chosen(chosen)
-        return [rows.event_of(row) for row in self._rows(sql, values)]
+        sql, values = events_chosen(chosen)
+        return [Event(*row) for row in self._rows(sql, values)]
 
     @translating
     def commits_of(self, revisions: Sequence[int]) -> dict[int, Commit]:
         """Return the commits of these revisions, without those that aren't there."""
         sql = f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.revision = asked.value"
         asked = str(_encode([rows.bounded(revision) for revision in revisions]), "utf-8")
-        return {row[0]: rows.commit_of(row) for row in self._rows(sql, (asked,))}
+        return {row[0]: Commit(*row) for row in self._rows(sql, (asked,))}
 
     @translating
     def event(self, revision: int, ordinal: int) -> Event | None:
@@ -230,7 +215,7 @@ class SqliteSnapshot:
         if not 0 <= ordinal < rows.ORDINALS:
             return None
         row = self._row(f"{SELECT_EVENTS} WHERE e.place = ?", (rows.first_place(revision) + ordinal,))
-        return None if row is None else rows.event_of(row)
+        return None if row is None else Event(*row)
 
     @translating
     def events_of(self, revision: int) -> list[Event]:
@@ -239,7 +224,7 @@ class SqliteSnapshot:
 
     def _events_between(self, first: int, last: int) -> list[Event]:
         sql = f"{SELECT_EVENTS} WHERE e.place BETWEEN ? AND ? ORDER BY e.place"
-        return [rows.event_of(row) for row in self._rows(sql, (rows.first_place(first), rows.last_place(last)))]
+        return [Event(*row) for row in self._rows(sql, (rows.first_place(first), rows.last_place(last)))]
 
     @translating
     def log(self, after: int, limit: int) -> list[tuple[Commit, list[Event]]]:
@@ -255,16 +240,16 @@ class SqliteSnapshot:
     def search_log(self, chosen: LogFilter, after: int, upto: int) -> Iterator[Event]:
         """Yield the events chosen of the commits behind one revision, up to another, in order."""
         sql, values = events_passing(chosen)
-        place, last = rows.last_place(after), rows.last_place(upto)
-        while page := self._search_log(sql, (*values, place, last, EVENTS_AT_ONCE)):
-            yield from map(rows.event_of, page)
+        first, last = rows.first_place(after + 1), rows.last_place(upto)
+        while page := self._search_log(sql, (first, last, EVENTS_AT_ONCE, *values)):
+            yield from page
             if len(page) < EVENTS_AT_ONCE:
                 return
-            place = page[-1][0]
+            first = rows.first_place(page[-1].revision) + page[-1].ordinal + 1
 
     @translating
-    def _search_log(self, sql: str, values: Sequence[Any]) -> list[rows.Row]:
-        return list(self._rows(sql, values))
+    def _search_log(self, sql: str, values: Sequence[Any]) -> list[Event]:
+        return [Event(*row) for row in self._rows(sql, values)]
 
     @translating
     def caused_by(self, revision: int, ordinal: int | None, limit: int) -> list[Commit]:
@@ -272,7 +257,7 @@ class SqliteSnapshot:
         term = "c.cause = ?" if ordinal is not None else "c.cause > ? AND c.cause < ?"
         named = (f"{revision}.{ordinal}",) if ordinal is not None else (f"{revision}.", f"{revision}/")
         sql = f"{SELECT_COMMITS} WHERE {term} ORDER BY c.revision LIMIT ?"
-        return [rows.commit_of(row) for row in self._rows(sql, (*named, limit))]
+        return [Commit(*row) for row in self._rows(sql, (*named, limit))]
 
     # Answers and keys
 
@@ -287,10 +272,8 @@ class SqliteSnapshot:
             f"SELECT {rows.COMMIT} FROM json_each(?) AS asked CROSS JOIN commits AS c ON c.proposal = asked.value"
         )
         found: dict[str, Commit | Answered] = {}
-        for answer in map(rows.answer_of, self._rows(answered, asked)):
-            found[answer.proposal] = answer
-        for commit in map(rows.commit_of, self._rows(committed, asked)):
-            found[commit.proposal] = commit
+        for sql, made in ((answered, Answered), (committed, Commit)):
+            found.update((answer.proposal, answer) for answer in (made(*row) for row in self._rows(sql, asked)))
         return found
 
     @translating
@@ -306,7 +289,7 @@ class SqliteSnapshot:
         terms = " AND ".join(term for term, _ in wanted)
         way = "ASC" if chosen.oldest_first else "DESC"
         sql = f"{SELECT_ANSWERS} WHERE {terms} ORDER BY a.at {way}, a.ordinal {way}, a.rowid {way} LIMIT ?"
-        return [rows.answer_of(row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
+        return [Answered(*row) for row in self._rows(sql, (*(value for _, value in wanted), chosen.limit))]
 
     @translating
     def keys(self, agent: str | None = None) -> list[KeyRow]:
@@ -343,42 +326,3 @@ class SqliteSnapshot:
         counts = "SELECT (SELECT count(*) FROM commits), (SELECT count(*) FROM events), (SELECT count(*) FROM answers)"
         sizes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
         return Statistics(dict(there), *next(iter(self._rows(counts))), *next(iter(self._rows(sizes))))
-
-
-def _events_chosen(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that follows the index of the narrowest thing asked for.
-
-    Events of one record, one type or one kind are found by their own index, and their
-    agent is looked up; those of an agent alone are found by way of the agent's commits.
-    """
-    wanted = (("kind", chosen.kind), ("id", chosen.id), ("type", chosen.type))
-    narrow = [(column, value) for column, value in wanted if value is not None]
-    if chosen.agent is not None and chosen.but_agent is None and not narrow:
-        return _events_of_agent(chosen)
-    terms = [f"e.{column} = ?" for column, _ in narrow] + ["e.place BETWEEN ? AND ?"]
-    values: list[Any] = [value for _, value in narrow]
-    values += [rows.first_place(chosen.after + 1), LAST_PLACE if chosen.upto is None else rows.last_place(chosen.upto)]
-    if chosen.agent is not None:
-        terms.append("EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
-        values.append(chosen.agent)
-    if chosen.but_agent is not None:
-        terms.append("NOT EXISTS (SELECT 1 FROM commits AS c WHERE c.revision = e.place >> 16 AND c.agent = ?)")
-        values.append(chosen.but_agent)
-    sql = f"{SELECT_EVENTS} WHERE {' AND '.join(terms)} ORDER BY e.place {_direction(chosen)} LIMIT ?"
-    return sql, (*values, chosen.limit)
-
-
-def _events_of_agent(chosen: EventFilter) -> tuple[str, tuple[Any, ...]]:
-    direction = _direction(chosen)
-    sql = (
-        f"SELECT {rows.EVENT} FROM commits AS c CROSS JOIN events AS e"
-        " ON e.place BETWEEN c.revision << 16 AND (c.revision << 16) + 65535"
-        " WHERE c.agent = ? AND c.revision > ? AND c.revision <= ?"
-        f" ORDER BY c.revision {direction}, e.place {direction} LIMIT ?"
-    )
-    upto = rows.LAST_REVISION if chosen.upto is None else rows.bounded(chosen.upto)
-    return sql, (chosen.agent, rows.bounded(chosen.after), upto, chosen.limit)
-
-
-def _direction(chosen: EventFilter) -> str:
-    return "DESC" if chosen.newest_first else "ASC"

@@ -11,6 +11,7 @@ from time import monotonic, monotonic_ns
 from typing import Final
 
 import apsw
+from msgspec.structs import astuple
 
 from comity.clock import Clock
 from comity.errors import StoreError
@@ -35,6 +36,7 @@ from comity.store.sqlite.opening import (
 )
 from comity.store.sqlite.readers import Reader, Readers
 from comity.store.sqlite.retention import drop_old_answers
+from comity.store.sqlite.stretches import Named
 from comity.store.sqlite.turn import Turn
 from comity.store.sqlite.waiting import Waiting
 
@@ -66,6 +68,7 @@ class SqliteStore:
         self._path = file
         self._writer = writer
         self._written = Reader(writer)
+        self._named = Named()
         self._keeper = keeper
         found = file.stat()
         self._recent = recent_head_of((found.st_dev, found.st_ino))
@@ -75,7 +78,6 @@ class SqliteStore:
         self._batching = 0
         self._waiting = Waiting(Doorbell(folder_for(file)))
         self._asked_writer = 0
-        self._pid = os.getpid()
         self._is_open = True
 
     @classmethod
@@ -103,10 +105,10 @@ class SqliteStore:
             return store
 
     def _check(self) -> None:
-        if self._pid != os.getpid():
-            raise StoreError("this base was opened before a fork: open it anew in the new process")
         if not self._is_open:
             raise StoreError("this base is closed")
+        if not self._turn.is_open:
+            raise StoreError("this base was opened before a fork: open it anew in the new process")
 
     def _check_free(self) -> None:
         if self._batching == threading.get_ident():
@@ -136,7 +138,9 @@ class SqliteStore:
     @contextmanager
     def _batch(self) -> Generator[SqliteBatch]:
         with self._write(self._writer):
-            batch = SqliteBatch(self._writer, self._written.head())
+            head = self._written.head()
+            self._named.begin(head)
+            batch = SqliteBatch(self._writer, head, self._named)
             try:
                 yield batch
             finally:
@@ -146,6 +150,7 @@ class SqliteStore:
             execute_translated(self._writer, "COMMIT")
             self._written.take(batch.head)
             self._recent.take(batch.head, asked_ns)
+            self._named.take(batch.head, batch.names)
             self._asked_writer = 0
         self._waiting.tell()
 
@@ -208,7 +213,7 @@ class SqliteStore:
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         with self._write_in_turn(self._keeper):
-            put_rows(self._keeper, INSERT_ANSWER, [rows.answer_row(answer) for answer in answers])
+            put_rows(self._keeper, INSERT_ANSWER, [astuple(answer) for answer in answers])
             drop_old_answers(self._keeper, head.time.now_us, len(answers))
             self._keeper.execute(KEEP_TIME, (*rows.time_row(head.time), head.time.now_us))
             self._keeper.execute(KEEP_JUDGED, (head.judged,))
@@ -285,7 +290,7 @@ class SqliteStore:
     @translating
     def close(self) -> None:
         """Release everything, once no thread writes; one that waits to is refused. A second call does nothing."""
-        if not self._is_open or self._pid != os.getpid():
+        if not self._is_open or not self._turn.is_open:
             return
         self._check_free()
         self._is_open = False

@@ -60,6 +60,11 @@ class Turn:
         return self._line.is_fair
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether a turn can be got: it can't once this was closed, or copied into another process by a fork."""
+        return self._file >= 0
+
+    @property
     def is_mine(self) -> bool:
         """Tell whether the calling thread is in its turn."""
         return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]

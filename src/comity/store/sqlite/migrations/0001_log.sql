@@ -35,7 +35,6 @@ CREATE TABLE commits (
     payload     TEXT
 ) STRICT;
 
-CREATE INDEX commits_agent ON commits (agent, revision);
 CREATE INDEX commits_cause ON commits (cause, revision) WHERE cause IS NOT NULL;
 
 -- `place` is revision * 65536 + ordinal, so that the table itself is in the order of the log
@@ -57,8 +56,16 @@ CREATE TABLE events (
 ) STRICT;
 
 CREATE INDEX events_record ON events (kind, id, place);
-CREATE INDEX events_kind ON events (kind, place);
-CREATE INDEX events_type ON events (type, place);
+
+-- Which stretches of the log, of 64 commits each, have events of a kind or a type, or commits of
+-- an agent. It takes a row for the first commit of a stretch that has a name and none for the
+-- others, where an index would take one, and a page to write, for each commit.
+CREATE TABLE stretches (
+    what        TEXT    NOT NULL,
+    name        TEXT    NOT NULL,
+    stretch     INTEGER NOT NULL,
+    PRIMARY KEY (what, name, stretch)
+) STRICT, WITHOUT ROWID;
 
 -- What the log folds to. What has changed since a revision is asked of the log.
 CREATE TABLE records (
@@ -124,6 +131,16 @@ END;
 CREATE TRIGGER events_stay BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the log is append-only: an event is never removed');
+END;
+
+CREATE TRIGGER stretches_stay BEFORE DELETE ON stretches
+BEGIN
+    SELECT RAISE(ABORT, 'the log is append-only: where a name stands is never forgotten');
+END;
+
+CREATE TRIGGER stretches_last BEFORE UPDATE ON stretches
+BEGIN
+    SELECT RAISE(ABORT, 'the log is append-only: where a name stands is never changed');
 END;
 
 -- Erasure is the one change: payload and salt become empty once a later `$erased` event says so.
