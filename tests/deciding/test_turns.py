@@ -140,7 +140,7 @@ def test_s32_whoever_is_ahead_is_reached_by_those_next_ahead(drawn: list[dict[st
         is_free = given.ask(lambda view, place=place: is_waited_for(place, {place.agent}, view, "task/a"), view)
         ahead = () if is_free else ahead_of(place, view, "task/a")
         all_ones[place.ticket] = {other.ticket for other in ahead}
-    next_ones = {name: set(found) for name, found in next_ahead(places, lambda agent: {agent}).items()}
+    next_ones = {name: set(found) for name, found in next_ahead(places, lambda place: {place.agent}).items()}
     assert all(next_ones[name] <= found for name, found in all_ones.items())
     assert reached(next_ones) == reached(all_ones)
 

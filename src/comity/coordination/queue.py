@@ -19,7 +19,7 @@ from comity.deciding.gates.rule import holds_until
 from comity.deciding.lines import key_of, line_of
 from comity.deciding.overrides import in_force, is_paused
 from comity.deciding.queues import Order, Place, Queue
-from comity.deciding.turns import names_of
+from comity.deciding.turns import names_in
 from comity.deciding.view import TooBroad, View
 from comity.model import refs
 from comity.model.built_in import DEFINITION, LEASE
@@ -128,7 +128,7 @@ class Looking:
 
     def _passing(self, place: Place, queue: Queue) -> set[str]:
         """Return the subjects on which somebody ahead of a place waits for its agent, so that it isn't kept there."""
-        names = names_of(self._view.agent(place.agent))
+        names = names_in(place, self._view)
         found: set[str] = set()
         for subject in place.subjects:
             first = self._first_waiting(subject, queue)

@@ -26,6 +26,7 @@ from comity.deciding.turns import (
     is_anyone_behind,
     is_anyone_waiting_for,
     line_of,
+    names_in,
     names_of,
     next_ahead,
     place_count,
@@ -99,7 +100,7 @@ class Edges:
             if coming is not None and subject in coming.subjects:
                 others = (place for place in places if place.ticket != coming.ticket)
                 places = merge(others, [coming], key=lambda place: place.order)
-            known = self._lines[subject] = next_ahead(places, lambda agent: names_of(self._view.agent(agent)))
+            known = self._lines[subject] = next_ahead(places, lambda place: names_in(place, self._view))
         return known
 
     def _is_waited_for(self, agent: str) -> bool:

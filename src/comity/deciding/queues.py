@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from comity.clock import parse_time
+from comity.model.flows import address_of, run_of
 from comity.model.records import LIFE, RecordState
 
 Order = tuple[int, int, str]
@@ -56,7 +57,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     """Be a proposal that waits, with what tells whether another one competes with it.
 
     ``writes`` is what it would change, ``causes`` what stands in its way. ``to`` names those
-    whom it waits for: agents or roles.
+    whom it waits for: agents or roles, or runs of workflows; ``run`` is the one whose step it is.
     """
 
     ticket: str
@@ -68,6 +69,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     subjects: tuple[str, ...] = ()
     writes: Writes = Writes()
     causes: frozenset[str] = frozenset()
+    run: str | None = None
 
     def competes(self, other: Place) -> bool:
         """Tell whether the two want the same: by action, by what stands in their way, or by what they change."""
@@ -91,7 +93,18 @@ def place_of(ticket: RecordState) -> Place:
         subjects=tuple(values.get("subjects", ())),
         causes=frozenset(map(cause_of, _keys(values))),
         writes=writes_of(values.get("writes", ())),
+        run=run_behind(values["proposal"]),
     )
+
+
+def run_behind(proposal: str) -> str | None:
+    """Return the address of the run that a proposal is a step of; None for any other.
+
+    >>> run_behind("flow~offboard~1f~step0~2")
+    '$workflow/offboard~1f'
+    """
+    run = run_of(proposal)
+    return None if run is None else address_of(run)
 
 
 def same_terms(terms: Mapping[str, Any], former: Mapping[str, Any]) -> bool:

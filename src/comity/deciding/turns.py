@@ -10,7 +10,7 @@ from typing import Any, Final
 from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.overrides import in_force, is_paused
-from comity.deciding.queues import BEHIND, Order, Place, Queue, is_in_line, place_of, writes_of
+from comity.deciding.queues import BEHIND, Order, Place, Queue, is_in_line, place_of, run_behind, writes_of
 from comity.deciding.tickets import addressees, ticket_id
 from comity.deciding.view import View
 from comity.model import refs
@@ -103,7 +103,7 @@ def is_waited_for(place: Place, names: Set[str], view: View, subject: str) -> bo
     return False
 
 
-def next_ahead(line: Iterable[Place], names_of: Callable[[str], Set[str]]) -> dict[str, list[str]]:
+def next_ahead(line: Iterable[Place], names_in: Callable[[Place], Set[str]]) -> dict[str, list[str]]:
     """Return for each place of a line, by its ticket, the next ones ahead of it that want the same.
 
     Behind whom these are, it is too, so that a long line has few such pairs. One whose
@@ -113,7 +113,7 @@ def next_ahead(line: Iterable[Place], names_of: Callable[[str], Set[str]]) -> di
     waited: set[str] = set()
     ends = _Ends()
     for place in line:
-        is_kept = waited.isdisjoint(names_of(place.agent))
+        is_kept = waited.isdisjoint(names_in(place))
         found[place.ticket] = ends.before(place) if is_kept else []
         ends.append(place, is_kept=is_kept)
         waited.update(place.to)
@@ -169,6 +169,12 @@ def names_of(agent: AgentDefinition) -> frozenset[str]:
     return frozenset({agent.name, agent.role})
 
 
+def names_in(place: Place, view: View) -> frozenset[str]:
+    """Return the names by which others wait for whoever has a place: for a step of a workflow also for its run."""
+    names = names_of(view.agent(place.agent))
+    return names if place.run is None else names | {place.run}
+
+
 def place_in(case: Case) -> Place:
     """Return where a proposal stands: where its ticket has it, or behind all of its priority who wait."""
     ticket = (QUEUE, ticket_id(case.proposal.id))
@@ -183,6 +189,7 @@ def place_in(case: Case) -> Place:
         expires=limits.INTEGER_MAX,
         action=case.proposal.action,
         writes=writes_of(fields_of(case)),
+        run=run_behind(case.proposal.id) if case.caller.known == "workflow" else None,
     )
 
 
