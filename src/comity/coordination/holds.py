@@ -109,7 +109,7 @@ def _nobody_left(held: InForce, errand: Errand, scene: Scene) -> list[Override]:
 
 
 def _is_met(override: Override, record: str, work: Work | None) -> bool:
-    """Tell whether a pin of a record holds up a step: one of a field only where the step writes something else to it."""
+    """Tell whether a pin of a record holds up a step: one of a field only if that is written, and not as pinned."""
     if override.holds == "record":
         return True
     changes = work.changes if work is not None else ()
@@ -118,7 +118,8 @@ def _is_met(override: Override, record: str, work: Work | None) -> bool:
 
 def _writes(change: AnyChange, override: Override) -> bool:
     fields: Mapping[str, Any] = getattr(change, "fields", {})
-    if override.field not in fields:
+    name = override.field
+    if name is None or name not in fields:
         return False
-    is_plain = isinstance(change, Create | Put | Set)
-    return override.holds == "field" or not (is_plain and same(fields[override.field], override.value))
+    is_as_pinned = isinstance(change, Create | Put | Set) and same(fields[name], override.value)
+    return override.holds == "field" or not is_as_pinned

@@ -249,7 +249,10 @@ def places_of(values: Mapping[str, Any]) -> list[Place]:
 
 
 class LeaseEdge(msgspec.Struct, frozen=True, gc=False):
-    """Be one wait: ``agent`` waits for ``waits_for``, an agent or a run, who holds ``subject`` or is next before it, under ``hold``."""
+    """Be one wait under ``hold``: ``agent`` waits for ``waits_for``, who has ``subject``, or is next before it.
+
+    Who has it may be a run of a workflow.
+    """
 
     agent: str
     waits_for: str
