@@ -129,4 +129,4 @@ def test_s32_the_run_that_holds_a_lease_passes_those_who_wait_for_it(staging: St
     stage.later(60)
     assert run.state == "done"
     stage.go()
-    assert stage.ws.queue().places == ()
+    assert stage.ws.queue().queued == ()

@@ -34,6 +34,11 @@ def line_of(view: View, subject: str) -> Iterator[Place]:
     if drafted.tickets:
         kept = (place for place in places if place.ticket not in drafted.tickets)
         places = merge(kept, drafted.queue.on(subject), key=_order)
+    return _counting(places, view)
+
+
+def _counting(places: Iterable[Place], view: View) -> Iterator[Place]:
+    """Yield those of some places that count: whose time isn't over, and who aren't paused."""
     waiting = (place for place in places if place.expires > view.now_us)
     if not in_force(view).has_pauses:
         return waiting
@@ -84,10 +89,12 @@ def is_anyone_behind(place: Place, view: View) -> bool:
 
 def ahead_of(place: Place, view: View, subject: str) -> Iterator[Place]:
     """Yield who is ahead of a place on a subject and wants the same, in order."""
-    for other in line_of(view, subject):
+    drafted = _drafted(view)
+    kept = (one for one in _stored(view).competing(place, subject) if one.ticket not in drafted.tickets)
+    for other in _counting(merge(kept, drafted.queue.competing(place, subject), key=_order), view):
         if other.order >= place.order:
             return
-        if other.ticket != place.ticket and other.competes(place):
+        if other.ticket != place.ticket:
             yield other
 
 
