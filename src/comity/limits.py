@@ -278,6 +278,8 @@ WORKFLOW_ATTEMPTS: Final = 3
 WORKFLOW_ATTEMPTS_MOST: Final = 100
 WORKFLOWS_LIVE: Final = 10_000
 """Of runs that aren't over; another one can't be started."""
+WORKFLOWS_PER_AGENT: Final = 2_000
+"""Of runs that one agent has started and that aren't over, so that it leaves room for others'."""
 WORKFLOW_EVENTS: Final = 500
 """Of the events of a run that end a step, of each type, that are looked at."""
 WORKFLOW_LEASE_S: Final = 86_400

@@ -115,3 +115,19 @@ def test_bounds(
         made.sales.start("w", c="acme")
     assert limits.WORKFLOW_LEASE_S <= 86_400
     assert limits.WORKFLOW_EVENTS >= limits.WORKFLOW_STEPS * 2
+
+
+def test_no_agent_takes_up_the_room_of_others(
+    tmp_path: Path, clock: ManualClock, opened: list[comity.Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stage(tmp_path, clock, opened, workflow(step("a", 'wait = "1d"')))
+    assert limits.WORKFLOWS_PER_AGENT * 5 <= limits.WORKFLOWS_LIVE
+    monkeypatch.setattr(limits, "WORKFLOWS_PER_AGENT", 2)
+    runs = [made.sales.start("w", c="acme") for _ in range(2)]
+    with pytest.raises(comity.Refused, match=r"2 workflows that sales has started run already"):
+        made.sales.start("w", c="acme")
+    assert made.support.start("w", c="acme").state == "running"
+    assert [made.ops.start("w", c="acme").state for _ in range(3)] == ["running"] * 3
+    runs[0].cancel(reason="enough")
+    made.go()
+    assert made.sales.start("w", c="acme").state == "running"

@@ -102,6 +102,69 @@ def test_a_place_is_read_off_its_ticket_once_however_often_a_batch_looks(monkeyp
     assert len(made) == 20
 
 
+TICKETS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "agent": st.sampled_from("abc"),
+            "action": st.sampled_from([None, "s", "t"]),
+            "to": st.sampled_from([[], [], ["a"], ["b"]]),
+            "writes": st.lists(st.sampled_from(["task/a.x", "task/a.y", "task/a.$life"]), max_size=2),
+            "findings": st.sampled_from([[], ["rule.r|task/a|1"]]),
+        }
+    ),
+    max_size=9,
+)
+
+
+SPREAD = st.lists(
+    st.fixed_dictionaries(
+        {
+            "action": st.sampled_from([None, None, "s"]),
+            "subjects": st.sampled_from([["task/a"], ["task/b"], ["task/a", "task/b"]]),
+            "writes": st.lists(st.sampled_from(["task/a.x", "task/a.$life", "task/b.x", "task/b.$life"]), max_size=2),
+            "findings": st.sampled_from([[], ["rule.r|task/a|1"], ["rule.r||1"]]),
+        }
+    ),
+    max_size=9,
+)
+
+
+def in_place(drawn: dict[str, Any], number: int) -> RecordState:
+    """Return a ticket that waits on all that it writes, or is held up on, as tickets do."""
+    found = [one.partition("|")[2].partition("|")[0] for one in drawn["findings"]]
+    named = [*drawn["subjects"], *(field.rpartition(".")[0] for field in drawn["writes"]), *filter(None, found)]
+    return ticket(f"t{number}", number + 1, **drawn | {"subjects": list(dict.fromkeys(named))})
+
+
+def test_s32_those_who_do_not_compete_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = World(*(ticket(f"t{number}", number, writes=[f"task/a.f{number}"]) for number in range(500)))
+    view = given.view()
+    place = replace(place_of(ticket("x", 600, writes=["task/a.f7"])), ticket="$queue/x")
+    looked: list[str] = []
+    drafted = given.ask(lambda view: [one.ticket for one in ahead_of(place, view, "task/a")], view)
+    assert drafted == ["$queue/t7"]
+    monkeypatch.setattr(queues.Place, "competes", lambda one, other: looked.append(one.ticket))
+    free = replace(place, writes=queues.writes_of(["task/a.free"]))
+    assert given.ask(lambda view: [*ahead_of(free, view, "task/a")], view) == []
+    assert looked == []
+
+
+@given(SPREAD)
+def test_s32_those_ahead_are_those_who_compete(drawn: list[dict[str, Any]]) -> None:
+    """What is indexed by what one wants is what comparing each with each finds, in the lines where it matters."""
+    states = [in_place(one, number) for number, one in enumerate(drawn)]
+    given, places = World(*states), [place_of(state) for state in states]
+    view = given.view()
+    for place in places:
+        found = {
+            one.ticket
+            for subject in place.subjects
+            for one in given.ask(lambda view, at=place, on=subject: [*ahead_of(at, view, on)], view)
+        }
+        ahead = (one for one in places if one.order < place.order and set(one.subjects) & set(place.subjects))
+        assert found == {one.ticket for one in ahead if one.competes(place)}
+
+
 def test_who_is_waited_for_is_found_without_walking_along_the_line() -> None:
     first = ticket("a", 1, to=["kim"])
     given = World(first, ticket("b", 2))
@@ -116,20 +179,6 @@ def test_who_is_waited_for_is_found_without_walking_along_the_line() -> None:
     assert not is_waited_for(last, {"kim"}, view, "task/a")
 
 
-TICKETS = st.lists(
-    st.fixed_dictionaries(
-        {
-            "agent": st.sampled_from("abc"),
-            "action": st.sampled_from([None, "s", "t"]),
-            "to": st.sampled_from([[], [], ["a"], ["b"]]),
-            "writes": st.lists(st.sampled_from(["r/1.x", "r/1.y", "r/1.$life", "r/2.x", "r/2.$life"]), max_size=2),
-            "findings": st.sampled_from([[], ["rule.r|task/a|1"]]),
-        }
-    ),
-    max_size=9,
-)
-
-
 @given(TICKETS)
 def test_s32_whoever_is_ahead_is_reached_by_those_next_ahead(drawn: list[dict[str, Any]]) -> None:
     states = [ticket(f"p{number}", number + 1, **values) for number, values in enumerate(drawn)]
@@ -140,7 +189,7 @@ def test_s32_whoever_is_ahead_is_reached_by_those_next_ahead(drawn: list[dict[st
         is_free = given.ask(lambda view, place=place: is_waited_for(place, {place.agent}, view, "task/a"), view)
         ahead = () if is_free else ahead_of(place, view, "task/a")
         all_ones[place.ticket] = {other.ticket for other in ahead}
-    next_ones = {name: set(found) for name, found in next_ahead(places, lambda agent: {agent}).items()}
+    next_ones = {name: set(found) for name, found in next_ahead(places, lambda place: {place.agent}).items()}
     assert all(next_ones[name] <= found for name, found in all_ones.items())
     assert reached(next_ones) == reached(all_ones)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from comity import limits
 from comity.clock import SECOND_US
 from comity.coordination import leases
 from comity.coordination.runs import Run, Scene
 from comity.deciding.lines import Place, key_of, token_of
-from comity.deciding.overrides import in_force
+from comity.deciding.overrides import InForce, Override, in_force
 from comity.deciding.plans import records_of
 from comity.model import refs
 from comity.model.built_in import LEASE
-from comity.model.definition import AgentDefinition
 from comity.model.flows import Phase
-from comity.model.proposals import Emit
-from comity.model.workflows import Work
+from comity.model.proposals import AnyChange, Create, Emit, Put, Set
+from comity.model.values import same
+from comity.model.workflows import Errand, Work
 from comity.store.contract import EventFilter
 
 
@@ -74,31 +77,49 @@ def is_disturbed(run: Run, subject: str, token: str, scene: Scene) -> bool:
 # -- what humans hold
 
 
-def held_by(run: Run, scene: Scene) -> str | None:
-    """Return what a human holds that the present step needs, or None (S24)."""
-    held, step = in_force(scene.view), run.step
+def held_by(run: Run, scene: Scene) -> list[Override]:
+    """Return what humans hold that the present step needs (S24), or that it was paused for and hasn't ended since."""
+    held = in_force(scene.view)
+    found = holding(held, run, run.place, scene)
+    return found or [one for one in map(held.find, run.state.values.get("overrides", ())) if one is not None]
+
+
+def holding(held: InForce, run: Run, place: int, scene: Scene) -> list[Override]:
+    """Return which overrides hold what a run needs at one of its steps."""
+    step = run.plan.steps[place] if place < len(run.plan.steps) else None
+    work = step.work if step is not None else None
     found = [*held.freezes]
-    records = {refs.split(record): frozenset[str]() for record in run.plan.about} if held.has_pins else {}
-    if step is not None and step.work is not None:
-        work = step.work
+    if work is not None:
         found += held.under(work.action)
-        found += held.of(_agent(work.agent, scene))
-        for record in records_of(work) if held.has_pins else ():
-            records[refs.split(record)] = _fields_of(work, record)
-    for ref, fields in records.items():
-        found += [
-            one for one in held.on(ref) if one.holds == "record" or (one.holds == "field" and one.field in fields)
-        ]
-    return found[0].told() if found else None
+        found += held.of(scene.view.agent(work.agent))
+    elif step is not None and step.errand is not None and held.has_pauses:
+        found += _nobody_left(held, step.errand, scene)
+    if held.has_pins:
+        for record in dict.fromkeys((*run.plan.about, *(records_of(work) if work is not None else ()))):
+            found += [one for one in held.on(refs.split(record)) if _is_met(one, record, work)]
+    return found
 
 
-def _agent(name: str, scene: Scene) -> AgentDefinition:
-    return scene.view.compiled.agents.get(name) or AgentDefinition(name=name, role=name)
+def _nobody_left(held: InForce, errand: Errand, scene: Scene) -> list[Override]:
+    """Return what pauses those whom an errand is put to; nothing where one of them may still answer."""
+    declared = scene.view.compiled.agents.values()
+    asked = [agent for agent in declared if agent.name in errand.to or agent.role in errand.to]
+    pauses = [held.of(agent) if agent.kind != "human" else [] for agent in asked]
+    return [one for found in pauses for one in found] if all(pauses) else []
 
 
-def _fields_of(work: Work, record: str) -> frozenset[str]:
-    names: set[str] = set()
-    for change in work.changes:
-        if change.record == record:
-            names |= set(getattr(change, "fields", ()))
-    return frozenset(names)
+def _is_met(override: Override, record: str, work: Work | None) -> bool:
+    """Tell whether a pin of a record holds up a step: one of a field only if that is written, and not as pinned."""
+    if override.holds == "record":
+        return True
+    changes = work.changes if work is not None else ()
+    return any(change.record == record and _writes(change, override) for change in changes)
+
+
+def _writes(change: AnyChange, override: Override) -> bool:
+    fields: Mapping[str, Any] = getattr(change, "fields", {})
+    name = override.field
+    if name is None or name not in fields:
+        return False
+    is_as_pinned = isinstance(change, Create | Put | Set) and same(fields[name], override.value)
+    return override.holds == "field" or not is_as_pinned

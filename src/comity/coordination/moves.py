@@ -7,7 +7,7 @@ so that every process makes the same one under the same id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Literal
 
@@ -15,7 +15,7 @@ import msgspec
 
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
-from comity.coordination import leases
+from comity.coordination import deadlines, leases
 from comity.coordination.holds import held_by, is_disturbed, places_of, releasing, tokens_of
 from comity.coordination.outbox import SYSTEM
 from comity.coordination.runs import Run, Scene, own_reads
@@ -23,13 +23,14 @@ from comity.coordination.tickets import look_at
 from comity.coordination.written import changed_by, put_back
 from comity.deciding.effects import LIFTED, why_not
 from comity.deciding.lines import token_of
+from comity.deciding.waits import CYCLE
 from comity.errors import NotFound
 from comity.model import refs
-from comity.model.built_in import EFFECT, TASK, WORKFLOW
+from comity.model.built_in import EFFECT, OVERRIDE, TASK, WORKFLOW
 from comity.model.codec import encode
 from comity.model.decisions import Decision, Finding
 from comity.model.filters import Condition, Query
-from comity.model.flows import prefix_of, proposal_id, task_id
+from comity.model.flows import address_of, prefix_of, proposal_id, task_id
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.workflows import Errand, Purpose, StepDefinition, Work
 from comity.outbound import delay_s
@@ -39,6 +40,7 @@ Moving = Literal["step", "undo"]
 Sort = Literal["step", "undo", "lease", "until", "duty"]
 
 LATE: Final = "It was not done in time."
+FOR_A_TIME: Final = "It waits for a time."
 UNTOUCHED: Final = "It had changed nothing."
 
 
@@ -67,14 +69,11 @@ def next_move(run: Run, scene: Scene) -> Move | None:
             return None if held_by(run, scene) else _continue(run, scene)
         case _:
             pass
-    held = held_by(run, scene)
     if "deadline" not in values:
         return _continue(run, scene)  # It was paused, and went on by itself with what was waited for.
-    if held is not None:
-        return pause(run, held, run.attempt, scene)
-    if scene.is_over(values.get("deadline")):
-        return turn(run, LATE, "deadline")
-    return _hold(run, scene) or _forward(run, scene)
+    if held := held_by(run, scene):
+        return pause(run, held[0].told(), run.attempt, scene, (one.ref for one in held))
+    return _late(run, scene) or _hold(run, scene) or _forward(run, scene)
 
 
 def duty(run: Run, event: str, data: Mapping[str, Any], *more: Emit, salt: str = "") -> Move:
@@ -97,8 +96,6 @@ def _forward(run: Run, scene: Scene) -> Move | None:
     values, step = run.state.values, run.step
     if step is None:
         return _complete(run, scene)
-    if run.step_due_us is not None and run.step_due_us <= scene.now_us:
-        return give_up(run, LATE)
     if values.get("ticket") is not None:
         return _ticket(run, values["ticket"], scene)
     if values.get("task") is not None:
@@ -189,7 +186,7 @@ def _rest(run: Run, step: StepDefinition, scene: Scene) -> Move | None:
         return _own(run, (_advancing(run, step),))
     if is_waiting:
         return None
-    return duty(run, "waited", _waiting(run, "It waits for a time.") | {"next_at": format_time(end_us)})
+    return duty(run, "waited", _waiting(run, FOR_A_TIME) | {"next_at": format_time(end_us)})
 
 
 def _waiting(run: Run, why: str) -> dict[str, Any]:
@@ -203,8 +200,7 @@ def _ask(run: Run, errand: Errand) -> Move:
     task = f"{TASK}/{task_id(run.state.id, run.attempt)}"
     due_us = run.step_due_us
     opening = _opening(run, task, errand.purpose, errand.to, errand.text, due_us)
-    whom = ", ".join(errand.to) or "a human"
-    return duty(run, "waited", _waiting(run, f"It waits for {whom}.") | {"task": task}, opening)
+    return duty(run, "waited", _waiting(run, _waiting_for(errand.to)) | {"task": task}, opening)
 
 
 def _opening(run: Run, task: str, purpose: Purpose, to: Iterable[str], text: str, due_us: int | None) -> Emit:
@@ -239,7 +235,7 @@ def _answered(run: Run, task: str, step: StepDefinition, scene: Scene) -> Move |
         case "open":
             return None
         case "done" if values["purpose"] == "question":
-            return _let_go_on(run)
+            return _let_go_on(run, scene)
         case "done":
             return _own(run, (_advancing(run, step, who=who, answer=answer),))
         case "failed":
@@ -275,17 +271,32 @@ def _hold(run: Run, scene: Scene) -> Move | None:
     return msgspec.structs.replace(move, tentative=True)
 
 
-# -- overrides
+# -- deadlines, and the overrides that stop them
 
 
-def pause(run: Run, why: str, attempt: int, scene: Scene) -> Move:
+def _late(run: Run, scene: Scene) -> Move | None:
+    """Return what follows where a deadline has come: nothing is left of it, or overrides have put it off."""
+    told_us = parse_time(run.state.values["deadline"]), run.step_due_us
+    if not any(time is not None and time <= scene.now_us for time in told_us):
+        return None
+    due_us, step_us = deadlines.due_us(run, scene), deadlines.step_due_us(run, scene)
+    if due_us <= scene.now_us:
+        return turn(run, LATE, "deadline")
+    if step_us is not None and step_us <= scene.now_us:
+        return give_up(run, LATE)
+    is_waiting = run.state.values["state"] == "waiting"
+    return _going_on(run, due_us, step_us, run.state.values.get("why"), is_waiting=is_waiting)
+
+
+def pause(run: Run, why: str, attempt: int, scene: Scene, overrides: Iterable[str]) -> Move:
     """Return what stops a run and its deadlines; ``attempt`` is the number of the next try."""
-    due_us = run.step_due_us
+    due_us, step_us = deadlines.due_us(run, scene), deadlines.step_due_us(run, scene)
     data = {
         "attempt": attempt,
         "why": why[: limits.REASON_CHARS],
-        "left_s": _left_s(parse_time(run.state.values["deadline"]), scene),
-        "step_left_s": None if due_us is None else _left_s(due_us, scene),
+        "left_s": _left_s(due_us, scene),
+        "step_left_s": None if step_us is None else _left_s(step_us, scene),
+        "overrides": list(dict.fromkeys(overrides))[: limits.TICKET_SUBJECTS],
     }
     return duty(run, "paused", data)
 
@@ -295,26 +306,46 @@ def _left_s(due_us: int, scene: Scene) -> int:
 
 
 def _continue(run: Run, scene: Scene) -> Move:
-    values = run.state.values
-    due = format_time(scene.now_us + values["left_s"] * SECOND_US)
-    left_s: int | None = values.get("step_left_s")
-    step_due = None if left_s is None else format_time(scene.now_us + left_s * SECOND_US)
-    is_waiting = "ticket" in values or "task" in values or "next_at" in values
-    data = {"attempt": run.attempt, "deadline": due, "step_deadline": step_due, "is_waiting": is_waiting}
-    return duty(run, "continued", data, salt=str(scene.view.kind_revisions.get("$override", 0)))
+    why = _waited_for(run, scene)
+    due_us, step_us = deadlines.due_us(run, scene), deadlines.step_due_us(run, scene)
+    salt = str(scene.view.kind_revisions.get(OVERRIDE, 0))
+    return _going_on(run, due_us, step_us, why, is_waiting=why is not None, salt=salt)
 
 
-def _let_go_on(run: Run) -> Move:
-    """Return what has a run try its step again, as somebody said who was asked."""
-    values = run.state.values
-    due_us = run.step_due_us
+def _going_on(run: Run, due_us: int, step_us: int | None, why: str | None, *, is_waiting: bool, salt: str = "") -> Move:
     data = {
         "attempt": run.attempt,
-        "deadline": values["deadline"],
-        "step_deadline": None if due_us is None else format_time(due_us),
-        "is_waiting": False,
+        "deadline": format_time(due_us),
+        "step_deadline": None if step_us is None else format_time(step_us),
+        "is_waiting": is_waiting,
+        "why": why,
+        "behind": run.state.values.get("behind") if is_waiting else None,
     }
-    return duty(run, "continued", data)
+    return duty(run, "continued", data, salt=salt)
+
+
+def _waited_for(run: Run, scene: Scene) -> str | None:
+    """Return what a run waits for that goes on after a pause, or None where it has its next try at once."""
+    values = run.state.values
+    if (ticket := values.get("ticket")) is not None:
+        decision = _looked_at(run, ticket, scene)
+        return decision.next if decision is not None and decision.is_pending else f"It waits for {ticket}."
+    if (task := values.get("task")) is not None:
+        return _waiting_for(scene.view.record(refs.split(task)).values.get("to", ()))
+    if (next_at := values.get("next_at")) is not None:
+        is_rest = run.step is not None and run.step.rest is not None
+        return FOR_A_TIME if is_rest else f"It is tried again at {next_at}."
+    return None
+
+
+def _waiting_for(to: Iterable[str]) -> str:
+    return f"It waits for {', '.join(to) or 'a human'}."
+
+
+def _let_go_on(run: Run, scene: Scene) -> Move:
+    """Return what has a run try its step again, as somebody said who was asked."""
+    due_us, step_us = deadlines.due_us(run, scene), deadlines.step_due_us(run, scene)
+    return _going_on(run, due_us, step_us, None, is_waiting=False)
 
 
 # -- refusals
@@ -331,14 +362,46 @@ def after_refusal(run: Run, sort: Sort, decision: Decision, scene: Scene) -> Mov
         return None  # What goes with it, such as a lease, is not as it was: it is looked at again.
     why = why_not(findings)[: limits.REASON_CHARS] or decision.next
     if sort == "lease" or sort == "until":
-        is_told = run.state.values["state"] == "waiting"
-        return None if is_told else duty(run, "waited", _waiting(run, why))
+        behind = _in_the_way(findings)
+        is_told = run.state.values["state"] == "waiting" and run.state.values.get("behind", []) == behind
+        return None if is_told else duty(run, "waited", _waiting(run, why) | {"behind": behind or None})
     if sort == "undo":
         event = "refused" if _is_lifted(findings) else "stuck"
         return duty(run, event, {"attempt": run.attempt, "why": why})
     if _is_lifted(findings):
-        return pause(run, why, run.attempt + 1, scene)
-    return _refused(run, why, scene)
+        overrides = (finding.data["override"] for finding in findings)
+        return pause(run, why, run.attempt + 1, scene, overrides)
+    return _refused(run, why, findings, scene)
+
+
+def is_known(run: Run, move: Move, decision: Decision) -> bool:
+    """Tell whether a refusal says nothing that the one before it hasn't said: a run waits on, in its turn."""
+    if not move.tentative or move.sort not in ("step", "undo") or decision.outcome != "refused":
+        return False
+    findings = [finding for finding in decision.findings if finding.severity != "warn"]
+    if move.sort == "undo" or _is_lifted(findings):
+        return move.sort == "undo" and _is_lifted(findings)
+    return not _closes_cycle(findings) and run.state.values.get("behind", []) == _in_the_way(findings)
+
+
+def after_cycle(run: Run, decision: Decision) -> Move | None:
+    """Return what follows where a run may not even wait: nobody would ever go on, so that it goes backwards (S31)."""
+    return turn(run, why_not(decision.refusals), "refused") if _closes_cycle(decision.refusals) else None
+
+
+def _closes_cycle(findings: Iterable[Finding]) -> bool:
+    return any(finding.code == CYCLE for finding in findings)
+
+
+def _in_the_way(findings: Iterable[Finding]) -> list[str]:
+    """Return who has what a step needs: runs that have written it, runs and agents that hold it."""
+    names: dict[str, None] = {}
+    for finding in findings:
+        if finding.code == "workflow.in_use":
+            names[address_of(finding.data["run"])] = None
+        elif finding.code == "lease.held":
+            names |= dict.fromkeys(finding.data["to"])
+    return [*names][: limits.TICKET_SUBJECTS]
 
 
 def _is_lifted(findings: Iterable[Finding]) -> bool:
@@ -347,11 +410,11 @@ def _is_lifted(findings: Iterable[Finding]) -> bool:
     return bool(codes) and all(code in LIFTED for code in codes)
 
 
-def _refused(run: Run, why: str, scene: Scene) -> Move:
+def _refused(run: Run, why: str, findings: Sequence[Finding], scene: Scene) -> Move:
     step, tries = run.step, run.state.values["tries"] + 1
     data: dict[str, Any] = {"attempt": run.attempt, "why": why}
-    if step is not None and step.on_refusal == "wait":
-        return duty(run, "refused", data)
+    if step is not None and step.on_refusal == "wait" and not _closes_cycle(findings):
+        return duty(run, "refused", data | {"behind": _in_the_way(findings) or None})
     if step is not None and step.on_refusal == "retry" and tries < step.attempts:
         next_us = scene.now_us + round(delay_s(tries, run.state.id) * SECOND_US)
         return duty(run, "refused", data | {"next_at": format_time(next_us)})

@@ -18,8 +18,8 @@ from comity.clock import SECOND_US, parse_time
 from comity.deciding.gates.rule import holds_until
 from comity.deciding.lines import key_of, line_of
 from comity.deciding.overrides import in_force, is_paused
-from comity.deciding.queues import Order, Place, Queue
-from comity.deciding.turns import names_of
+from comity.deciding.queues import Order, Place, Queue, run_behind
+from comity.deciding.turns import names_in
 from comity.deciding.view import TooBroad, View
 from comity.model import refs
 from comity.model.built_in import DEFINITION, LEASE
@@ -128,7 +128,7 @@ class Looking:
 
     def _passing(self, place: Place, queue: Queue) -> set[str]:
         """Return the subjects on which somebody ahead of a place waits for its agent, so that it isn't kept there."""
-        names = names_of(self._view.agent(place.agent))
+        names = names_in(place, self._view)
         found: set[str] = set()
         for subject in place.subjects:
             first = self._first_waiting(subject, queue)
@@ -212,7 +212,8 @@ class Looking:
         written = (field.rpartition(".") for field in ticket.values.get("writes", ()))
         fields = frozenset(name for record, _, name in written if record == subject)
         line = line_of(state, self._view.now_us, self._view.renewal)
-        others = {place.agent for place in line.holders if place.covers(fields)} - {ticket.values["agent"]}
+        own = ticket.values["agent"], run_behind(ticket.values["proposal"])
+        others = {place.whose for place in line.holders if place.covers(fields)}.difference(own)
         return bool(others) and others.issubset(ticket.values.get("to", ()))
 
 

@@ -17,7 +17,7 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, parse_time
 from comity.coordination.holds import renewals
-from comity.coordination.moves import Move, after_refusal, next_move
+from comity.coordination.moves import Move, after_cycle, after_refusal, is_known, next_move
 from comity.coordination.runs import RUNS, Plans, Run, Scene
 from comity.coordination.tickets import look_at
 from comity.coordinator import Coordinator
@@ -173,12 +173,19 @@ class Workflows:
             scene = self._scene(snapshot)
             told = [self._told(move, answer, scene) for _, move, answer in refused]
             follow = [
-                after_refusal(run, move.sort, decision, scene)
+                (run, after_refusal(run, move.sort, decision, scene))
                 for (run, move, answer), decision in zip(refused, told, strict=True)
-                if not (move.tentative and move.sort in ("step", "undo") and answer.outcome == "refused")
+                if not is_known(run, move, answer)
             ]
-        answers = self._host.propose_each([(move.proposal, move.caller) for move in follow if move is not None])
-        return done + sum(map(is_committed, answers))
+        return done + self._follow([(run, move) for run, move in follow if move is not None])
+
+    def _follow(self, moves: Sequence[tuple[Run, Move]]) -> int:
+        """Make moves; where a run may not even wait, have it go backwards. Return how many were committed."""
+        answers = self._host.propose_each([(move.proposal, move.caller) for _, move in moves])
+        heard = zip(moves, answers, strict=True)
+        back = [after_cycle(run, answer) for (run, _), answer in heard if isinstance(answer, Decision)]
+        turned = self._host.propose_each([(move.proposal, move.caller) for move in back if move is not None])
+        return sum(map(is_committed, (*answers, *turned)))
 
     def _told(self, move: Move, decision: Decision, scene: Scene) -> Decision:
         """Return the answer to a move; of one that was made before, on other reads, what became of that."""

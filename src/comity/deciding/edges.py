@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
+from typing import Final
 
 import msgspec
 
@@ -19,13 +20,14 @@ from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.case import Case
 from comity.deciding.gates import rule
 from comity.deciding.lines import lease_edges
-from comity.deciding.queues import Place, is_in_line, same_terms
+from comity.deciding.queues import Place, is_in_line, run_behind, same_terms
 from comity.deciding.rulebook import CompiledRule
 from comity.deciding.tickets import addressees, is_waiting
 from comity.deciding.turns import (
     is_anyone_behind,
     is_anyone_waiting_for,
     line_of,
+    names_in,
     names_of,
     next_ahead,
     place_count,
@@ -36,20 +38,29 @@ from comity.deciding.turns import (
     waiting_count,
 )
 from comity.deciding.view import View
-from comity.deciding.waits import Group, Step, TooManyWaits, Wait, explain, find_cycle
+from comity.deciding.waits import CYCLE, Group, Step, TooManyWaits, Wait, explain, find_cycle
 from comity.model import refs
-from comity.model.built_in import APPROVAL, HANDOFF, INTENT, LEASE
+from comity.model.built_in import APPROVAL, HANDOFF, INTENT, LEASE, TASK, WORKFLOW
 from comity.model.decisions import Finding, Severity
 from comity.model.filters import Condition, Query
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.records import RecordState
+
+_RUN: Final = f"{WORKFLOW}/"
+_WAITING: Final = frozenset({"waited", "refused"})
+"""The transitions with which a run begins to wait."""
+_ASKED: Final = ((HANDOFF, "to"), (APPROVAL, "to"), (TASK, "to"), (WORKFLOW, "behind"))
+"""The kinds whose open records name whom they wait for, and where."""
 
 
 class Edges:
     """Know the waits of a view; of the deferrals those that are about the same ``subjects``.
 
     ``coming`` is a place that somebody is about to take, and ``joining`` are lines of leases
-    as they are about to be: they count as if they were so already.
+    as they are about to be: they count as if they were so already. ``step`` is the run of a
+    workflow whose step is about to wait, and what it waits under.
+
+    Runs wait like agents, and are waited for, under their addresses.
     """
 
     def __init__(
@@ -58,11 +69,13 @@ class Edges:
         subjects: Iterable[str] = (),
         coming: Place | None = None,
         joining: Mapping[str, RecordState] | None = None,
+        step: tuple[str, str] | None = None,
     ) -> None:
         self._view = view
         self._subjects = frozenset(subjects)
         self._coming = coming
         self._joining = joining or {}
+        self._step = step
         self._lines: dict[str, dict[str, list[str]]] = {}
 
     def find_cycle(self, start: Wait | Place) -> tuple[Step, ...]:
@@ -72,7 +85,12 @@ class Edges:
         return find_cycle(self.place(start) if isinstance(start, Place) else start, self)
 
     def of(self, agent: str) -> list[Wait]:
-        """Return the waits of an agent; none of a human. Raises TooManyWaits for more than the graph may have."""
+        """Return the waits of an agent or a run; none of a human.
+
+        Raises TooManyWaits for more than the graph may have.
+        """
+        if agent.startswith(_RUN):
+            return self._run(agent)
         if self._view.agent(agent).kind == "human":
             return []
         places = places_of(self._view, agent)
@@ -90,6 +108,34 @@ class Edges:
         ahead = (name for subject in place.subjects for name in self._line(subject).get(place.ticket, ()))
         return Wait(place.agent, place.ticket, self.each(place.to, place.agent), tuple(dict.fromkeys(ahead)))
 
+    def _run(self, run: str) -> list[Wait]:
+        """Return what a run waits for: those that have what its step needs, its ticket, its task."""
+        state = self._view.record(refs.split(run))
+        if not state.is_live:
+            return []
+        groups, ahead = [*self.each(state.values.get("behind", ()), run)], list[str]()
+        if (ticket := state.values.get("ticket")) is not None:
+            groups += self._ticket(ticket)
+            ahead.append(ticket)
+        if (task := state.values.get("task")) is not None:
+            asked = self._view.record(refs.split(task))
+            groups += [group] if asked.is_live and (group := self.asked(asked.values.get("to", ()))) else []
+        if self._step is not None and self._step[0] == run:
+            ahead.append(self._step[1])
+        by = f"{run}, step {state.values.get('step_name')}"
+        return [Wait(run, by, tuple(groups), tuple(ahead))] if groups or ahead else []
+
+    def _ticket(self, ticket: str) -> Iterator[Group]:
+        """Yield who may answer what waits under a ticket; a place in line is a wait of its own."""
+        state = self._view.record(refs.split(ticket))
+        if state.kind in (HANDOFF, APPROVAL) and is_waiting(state, self._view.now_us):
+            group = self.answering(state.kind, state.values.get("to", ()), state.values["agent"])
+            yield from (group,) if group else ()
+
+    def asked(self, to: Sequence[str]) -> Group:
+        """Return those of whom any may answer a task."""
+        return self.any(to, "") if to else self.humans("")
+
     def _line(self, subject: str) -> dict[str, list[str]]:
         """Return whom each of those who wait on a subject is next behind, by their tickets."""
         known = self._lines.get(subject)
@@ -99,28 +145,29 @@ class Edges:
             if coming is not None and subject in coming.subjects:
                 others = (place for place in places if place.ticket != coming.ticket)
                 places = merge(others, [coming], key=lambda place: place.order)
-            known = self._lines[subject] = next_ahead(places, lambda agent: names_of(self._view.agent(agent)))
+            known = self._lines[subject] = next_ahead(places, lambda place: names_in(place, self._view))
         return known
 
     def _is_waited_for(self, agent: str) -> bool:
         """Tell whether anybody may wait for an agent; that nobody does is certain."""
         view, names = self._view, names_of(self._view.agent(agent))
+        if self._step is not None:
+            names |= {self._step[0]}
         return (
             is_anyone_waiting_for(view, names)
             or (self._coming is not None and is_anyone_behind(self._coming, view))
-            or any(agent in group for waits in self._lease_waits.values() for wait in waits for group in wait.groups)
+            or any(not names.isdisjoint(group) for wait in self._in_lines() for group in wait.groups)
             or (
                 INTENT in view.kind_revisions
                 and any(names & _deferred_to(one) for one in view.compiled.rules.rules.values())
             )
-            or any(self._is_asked(kind, names) for kind in (HANDOFF, APPROVAL) if kind in view.kind_revisions)
+            or any(self._is_named(*asked, names) for asked in _ASKED if asked[0] in view.kind_revisions)
         )
 
-    def _is_asked(self, kind: str, names: Iterable[str]) -> bool:
-        waiting = Condition("state", "=", "waiting")
-        return any(
-            self._view.find(Query(kind, (waiting, Condition("to", "has", name)), limit=1)) for name in sorted(names)
-        )
+    def _is_named(self, kind: str, field: str, names: Iterable[str]) -> bool:
+        """Tell whether an open record of a kind names somebody as whom it waits for."""
+        found = (Query(kind, (Condition(field, "has", name),), limit=1) for name in sorted(names))
+        return any(map(self._view.find, found))
 
     def each(self, names: Iterable[str], waiter: str) -> tuple[Group, ...]:
         """Return a group for each of several agents or roles, all of whom one waits for."""
@@ -139,6 +186,10 @@ class Edges:
         """Return all humans who are declared."""
         declared = self._view.compiled.agents.values()
         return frozenset(agent.name for agent in declared if agent.kind == "human") - {waiter}
+
+    def _in_lines(self) -> Iterator[Wait]:
+        for waits in self._lease_waits.values():
+            yield from waits
 
     def joined(self, agent: str) -> list[Wait]:
         """Return the places of an agent in the lines of leases, one wait for all that is taken together."""
@@ -233,10 +284,28 @@ def settle(case: Case, findings: list[Finding], severity: Severity) -> list[Find
     return [*findings, *more]
 
 
-def judge_joining(case: Case) -> Iterator[Finding]:
-    """Yield the cycles that places in the lines of leases would close, if any are taken."""
-    if not any(type(change) is Emit and change.event == "joined" for change in case.changes):
+def judge_waits(case: Case) -> Iterator[Finding]:
+    """Yield the cycles that are closed by a run which begins to wait, or by places taken in the lines of leases."""
+    if not case.emits:
         return
+    for change in case.changes:
+        if type(change) is Emit and change.record.startswith(_RUN) and change.event in _WAITING:
+            yield from _run_behind(change, case)
+    if any(type(change) is Emit and change.event == "joined" for change in case.changes):
+        yield from _joining(case)
+
+
+def _run_behind(change: Emit, case: Case) -> Iterator[Finding]:
+    """Yield the cycle that a run closes which waits for what others have."""
+    edges, run = Edges(case.view), change.record
+    groups = edges.each(change.data.get("behind", ()), run)
+    try:
+        yield from _refused(edges.find_cycle(Wait(run, f"{run}, its step", groups)))
+    except TooManyWaits:
+        yield _too_many()
+
+
+def _joining(case: Case) -> Iterator[Finding]:
     joining = {ref[1]: state for ref, state in case.draft.states.items() if ref[0] == LEASE and state.is_live}
     edges = Edges(case.view, map("/".join, case.subjects), joining=joining)
     try:
@@ -261,10 +330,11 @@ def _cycle(case: Case, findings: Sequence[Finding], severity: Severity) -> tuple
         if _waits_already(case, findings):
             return ()
         place = _coming(case, findings)
-        edges = Edges(case.view, subjects, place)
+        edges = Edges(case.view, subjects, place, step=None if place.run is None else (place.run, place.ticket))
         return edges.find_cycle(place)
-    edges = Edges(case.view, subjects)
     first = next(finding for finding in findings if finding.severity == severity)
+    run = run_behind(case.proposal.id) if case.caller.known == "workflow" else None
+    edges = Edges(case.view, subjects, step=None if run is None else (run, first.code))
     group = edges.answering(HANDOFF if severity == "offer" else APPROVAL, addressees(first), agent)
     return edges.find_cycle(Wait(agent, first.code, (group,) if group else ()))
 
@@ -336,7 +406,7 @@ def _staying(finding: Finding, cycle: Sequence[Step], since: int | None) -> Find
 def _refused(cycle: Sequence[Step]) -> Iterator[Finding]:
     if cycle:
         yield Finding(
-            "queue.cycle",
+            CYCLE,
             f"Nobody would ever go on: {explain(cycle)}.",
             subject=cycle[0].wait.agent,
             remedy=f"Don't wait: {_way_out(cycle)}",

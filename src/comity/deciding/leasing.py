@@ -200,7 +200,7 @@ def held(subject: str, places: list[Place], line: Line) -> Finding:
         subject,
         remedy="Take a place in line (lease with wait=…), or try again later.",
         data={
-            "to": list(dict.fromkeys(place.agent for place in holders or places)),
+            "to": list(dict.fromkeys(place.whose for place in holders or places)),
             "until": format_time(max(map(line.end_of, holders or places))),
         },
     )

@@ -18,6 +18,7 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, parse_time
 from comity.model import refs
+from comity.model.flows import address_of
 from comity.model.records import RecordState
 
 NAMED: Final = "name:"
@@ -65,6 +66,11 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     def renewal(self) -> str:
         """Return the name under which renewals are noted: of this lease, not of another one of the same hold."""
         return f"{self.hold}@{self.claimed}"
+
+    @property
+    def whose(self) -> str:
+        """Return for whom one waits who waits for this to end: its agent, or the run of a workflow that holds it."""
+        return address_of(self.hold) if self.agent == refs.SYSTEM_AGENT else self.agent
 
     def covers(self, changed: Set[str] | None) -> bool:
         """Tell whether it blocks one of these fields; None stands for all there are."""
@@ -125,7 +131,7 @@ class Line:
         return [other for other in before if other.excludes(place) and self._until(other, self._turns) > self.now_us]
 
     def next_ahead(self) -> Iterator[tuple[Place, list[str]]]:
-        """Yield each who waits, in order, with the agents whom it waits for: of those in its way the nearest.
+        """Yield each who waits, in order, with whom it waits for, agents or runs: of those in its way the nearest.
 
         For whom these wait in turn, it waits too: so a long line has few of them.
         """
@@ -135,8 +141,8 @@ class Line:
             ways: dict[str, None] = {}
             for other in nearest:
                 if other.excludes(place) and self._until(other, self._turns) > self.now_us:
-                    is_own = other.agent == place.agent
-                    ways |= found.get(other.hold, {}) if is_own else {other.agent: None}
+                    is_own = other.whose == place.whose
+                    ways |= found.get(other.hold, {}) if is_own else {other.whose: None}
             found[place.hold] = ways
             if self._until(place, self._turns) <= self.now_us:
                 continue
@@ -243,7 +249,10 @@ def places_of(values: Mapping[str, Any]) -> list[Place]:
 
 
 class LeaseEdge(msgspec.Struct, frozen=True, gc=False):
-    """Be one wait: ``agent`` waits for ``waits_for``, who holds ``subject`` or is next before it, under ``hold``."""
+    """Be one wait under ``hold``: ``agent`` waits for ``waits_for``, who has ``subject``, or is next before it.
+
+    Who has it may be a run of a workflow.
+    """
 
     agent: str
     waits_for: str

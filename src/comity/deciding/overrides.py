@@ -104,6 +104,10 @@ class Overrides:
     def __len__(self) -> int:
         return len(self._all)
 
+    def find(self, ref: str) -> Override | None:
+        """Return the override of an address, or None."""
+        return self._all.get(ref)
+
     def take(self, state: RecordState) -> None:
         """Take what became of an override."""
         former = self._all.pop(state.ref, None)
@@ -160,6 +164,11 @@ class InForce:
     def count(self) -> int:
         """Return how many there are, with those that are over but haven't been told so: they take up room."""
         return len(self._held)
+
+    def find(self, ref: str) -> Override | None:
+        """Return the override of an address, or None where it is over."""
+        found = self._held.find(ref)
+        return found if found is not None and found.expires > self._now_us else None
 
     @property
     def freezes(self) -> list[Override]:

@@ -18,7 +18,6 @@ from comity.deciding.tickets import Waiting
 from comity.deciding.view import Missing, Ref, TooBroad, View
 from comity.errors import StoreError
 from comity.model import refs
-from comity.model.built_in import LEASE
 from comity.model.codec import encode
 from comity.model.decisions import CONFLICTS, NOTHING_NEXT, Finding, Outcome, Severity
 from comity.model.definition import AgentDefinition
@@ -113,7 +112,7 @@ def _settled(findings: list[Finding], evidence: frozenset[str], case: Case) -> l
         findings = [finding for finding in findings if not evidence.issuperset(tickets.keys_of(finding))]
     severity = tickets.strongest(findings) if findings else "warn"
     if severity == "warn":
-        return [*findings, *edges.judge_joining(case)] if LEASE in case.view.kind_revisions else findings
+        return [*findings, *edges.judge_waits(case)] if case.emits else findings
     return findings if severity == "refuse" else edges.settle(case, findings, severity)
 
 

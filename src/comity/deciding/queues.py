@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby, product
 from typing import Any, Final
 
 import msgspec
 
 from comity.clock import parse_time
+from comity.model.flows import address_of, run_of
 from comity.model.records import LIFE, RecordState
 
 Order = tuple[int, int, str]
@@ -56,7 +59,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     """Be a proposal that waits, with what tells whether another one competes with it.
 
     ``writes`` is what it would change, ``causes`` what stands in its way. ``to`` names those
-    whom it waits for: agents or roles.
+    whom it waits for: agents or roles, or runs of workflows; ``run`` is the one whose step it is.
     """
 
     ticket: str
@@ -68,6 +71,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     subjects: tuple[str, ...] = ()
     writes: Writes = Writes()
     causes: frozenset[str] = frozenset()
+    run: str | None = None
 
     def competes(self, other: Place) -> bool:
         """Tell whether the two want the same: by action, by what stands in their way, or by what they change."""
@@ -76,6 +80,32 @@ class Place(msgspec.Struct, frozen=True, gc=False):
             or not self.causes.isdisjoint(other.causes)
             or self.writes.overlap(other.writes)
         )
+
+    def wants(self) -> Iterator[tuple[str, str]]:
+        """Yield names of all that it wants, each with the subject in whose line it matters.
+
+        Who competes with it has one of its :meth:`rivals` there. A field, or what stands in the way of one
+        subject, matters in the line of that one alone, as whoever wants it waits there.
+        """
+        yield from ((field, field.rpartition(".")[0]) for field in self.writes.fields)
+        yield from ((f"part {record}", record) for record in self.writes.records)
+        yield from ((f"whole {record}", record) for record in self.writes.whole)
+        if self.action is not None:
+            yield from ((f"action {self.action}", subject) for subject in self.subjects)
+        for cause in self.causes:
+            about = cause.partition("|")[2]
+            yield from ((cause, subject) for subject in ((about,) if about in self.subjects else self.subjects))
+
+    def rivals(self, subject: str) -> Iterator[str]:
+        """Yield names of what those want in the line of a subject who compete with it."""
+        yield from (field for field in self.writes.fields if field.rpartition(".")[0] == subject)
+        yield from self.causes
+        if self.action is not None:
+            yield f"action {self.action}"
+        if subject in self.writes.records:
+            yield f"whole {subject}"
+        if subject in self.writes.whole:
+            yield f"part {subject}"
 
 
 def place_of(ticket: RecordState) -> Place:
@@ -91,7 +121,18 @@ def place_of(ticket: RecordState) -> Place:
         subjects=tuple(values.get("subjects", ())),
         causes=frozenset(map(cause_of, _keys(values))),
         writes=writes_of(values.get("writes", ())),
+        run=run_behind(values["proposal"]),
     )
+
+
+def run_behind(proposal: str) -> str | None:
+    """Return the address of the run that a proposal is a step of; None for any other.
+
+    >>> run_behind("flow~offboard~1f~step0~2")
+    '$workflow/offboard~1f'
+    """
+    run = run_of(proposal)
+    return None if run is None else address_of(run)
 
 
 def same_terms(terms: Mapping[str, Any], former: Mapping[str, Any]) -> bool:
@@ -126,6 +167,7 @@ class Queue:
         self._by_subject: dict[str, list[Place]] = {}
         self._by_agent: dict[str, dict[str, Place]] = {}
         self._by_name: dict[str, dict[str, list[Place]]] = {}
+        self._by_want: dict[str, dict[str, list[Place]]] = {}
         for ticket in tickets:
             self.take(ticket)
 
@@ -139,6 +181,11 @@ class Queue:
     def of(self, agent: str) -> Mapping[str, Place]:
         """Return the places of an agent, by their tickets."""
         return self._by_agent.get(agent, {})
+
+    def competing(self, place: Place, subject: str) -> Iterator[Place]:
+        """Yield those who wait on a subject and want the same as a place, in order, however many others wait."""
+        lines = (self._by_want.get(name, _NOWHERE).get(subject, ()) for name in place.rivals(subject))
+        return (one for one, _ in groupby(merge(*lines, key=_order)))
 
     def waiting_for(self, name: str, subject: str) -> Sequence[Place]:
         """Return who waits on a subject for an agent or a role of that name, in order."""
@@ -160,10 +207,10 @@ class Queue:
             self._by_agent.setdefault(place.agent, {})[place.ticket] = place
             for subject in place.subjects:
                 insort(self._by_subject.setdefault(subject, []), place, key=_order)
-            for name in place.to:
-                lines = self._by_name.setdefault(name, {})
-                for subject in place.subjects:
-                    insort(lines.setdefault(subject, []), place, key=_order)
+            for name, subject in _lines_of(place):
+                insort(self._by_name.setdefault(name, {}).setdefault(subject, []), place, key=_order)
+            for name, subject in place.wants():
+                insort(self._by_want.setdefault(name, {}).setdefault(subject, []), place, key=_order)
 
     def drop(self, ticket: str) -> None:
         """Forget a ticket, if it is known."""
@@ -174,16 +221,27 @@ class Queue:
         del of_agent[place.ticket]
         if not of_agent:
             del self._by_agent[place.agent]
-        _take_out(place, self._by_subject)
-        for name in place.to:
-            _take_out(place, self._by_name[name])
-            if not self._by_name[name]:
-                del self._by_name[name]
+        _take_out(place, self._by_subject, place.subjects)
+        for name, subject in _lines_of(place):
+            _take_out_of(place, self._by_name, name, subject)
+        for name, subject in place.wants():
+            _take_out_of(place, self._by_want, name, subject)
 
 
-def _take_out(place: Place, lines: dict[str, list[Place]]) -> None:
-    """Take a place out of the line of each of its subjects."""
-    for subject in place.subjects:
+def _lines_of(place: Place) -> Iterable[tuple[str, str]]:
+    """Yield each of those whom a place waits for with each of its subjects."""
+    return product(place.to, place.subjects)
+
+
+def _take_out_of(place: Place, lines: dict[str, dict[str, list[Place]]], name: str, subject: str) -> None:
+    _take_out(place, lines[name], (subject,))
+    if not lines[name]:
+        del lines[name]
+
+
+def _take_out(place: Place, lines: dict[str, list[Place]], subjects: Iterable[str]) -> None:
+    """Take a place out of the line of each of these subjects."""
+    for subject in subjects:
         line = lines[subject]
         del line[bisect_left(line, place.order, key=_order)]
         if not line:

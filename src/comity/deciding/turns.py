@@ -10,7 +10,7 @@ from typing import Any, Final
 from comity import limits
 from comity.deciding.case import Case
 from comity.deciding.overrides import in_force, is_paused
-from comity.deciding.queues import BEHIND, Order, Place, Queue, is_in_line, place_of, writes_of
+from comity.deciding.queues import BEHIND, Order, Place, Queue, is_in_line, place_of, run_behind, writes_of
 from comity.deciding.tickets import addressees, ticket_id
 from comity.deciding.view import View
 from comity.model import refs
@@ -34,6 +34,11 @@ def line_of(view: View, subject: str) -> Iterator[Place]:
     if drafted.tickets:
         kept = (place for place in places if place.ticket not in drafted.tickets)
         places = merge(kept, drafted.queue.on(subject), key=_order)
+    return _counting(places, view)
+
+
+def _counting(places: Iterable[Place], view: View) -> Iterator[Place]:
+    """Yield those of some places that count: whose time isn't over, and who aren't paused."""
     waiting = (place for place in places if place.expires > view.now_us)
     if not in_force(view).has_pauses:
         return waiting
@@ -84,10 +89,12 @@ def is_anyone_behind(place: Place, view: View) -> bool:
 
 def ahead_of(place: Place, view: View, subject: str) -> Iterator[Place]:
     """Yield who is ahead of a place on a subject and wants the same, in order."""
-    for other in line_of(view, subject):
+    drafted = _drafted(view)
+    kept = (one for one in _stored(view).competing(place, subject) if one.ticket not in drafted.tickets)
+    for other in _counting(merge(kept, drafted.queue.competing(place, subject), key=_order), view):
         if other.order >= place.order:
             return
-        if other.ticket != place.ticket and other.competes(place):
+        if other.ticket != place.ticket:
             yield other
 
 
@@ -103,7 +110,7 @@ def is_waited_for(place: Place, names: Set[str], view: View, subject: str) -> bo
     return False
 
 
-def next_ahead(line: Iterable[Place], names_of: Callable[[str], Set[str]]) -> dict[str, list[str]]:
+def next_ahead(line: Iterable[Place], names_in: Callable[[Place], Set[str]]) -> dict[str, list[str]]:
     """Return for each place of a line, by its ticket, the next ones ahead of it that want the same.
 
     Behind whom these are, it is too, so that a long line has few such pairs. One whose
@@ -113,7 +120,7 @@ def next_ahead(line: Iterable[Place], names_of: Callable[[str], Set[str]]) -> di
     waited: set[str] = set()
     ends = _Ends()
     for place in line:
-        is_kept = waited.isdisjoint(names_of(place.agent))
+        is_kept = waited.isdisjoint(names_in(place))
         found[place.ticket] = ends.before(place) if is_kept else []
         ends.append(place, is_kept=is_kept)
         waited.update(place.to)
@@ -169,6 +176,12 @@ def names_of(agent: AgentDefinition) -> frozenset[str]:
     return frozenset({agent.name, agent.role})
 
 
+def names_in(place: Place, view: View) -> frozenset[str]:
+    """Return the names by which others wait for whoever has a place: for a step of a workflow also for its run."""
+    names = names_of(view.agent(place.agent))
+    return names if place.run is None else names | {place.run}
+
+
 def place_in(case: Case) -> Place:
     """Return where a proposal stands: where its ticket has it, or behind all of its priority who wait."""
     ticket = (QUEUE, ticket_id(case.proposal.id))
@@ -183,6 +196,7 @@ def place_in(case: Case) -> Place:
         expires=limits.INTEGER_MAX,
         action=case.proposal.action,
         writes=writes_of(fields_of(case)),
+        run=run_behind(case.proposal.id) if case.caller.known == "workflow" else None,
     )
 
 

@@ -21,6 +21,9 @@ import msgspec
 
 from comity import limits
 
+CYCLE: Final = "queue.cycle"
+"""The code of the finding that a wait would never end."""
+
 _TOLD: Final = 6
 """Of the steps of a cycle."""
 

@@ -11,6 +11,8 @@ import re
 from hashlib import sha256
 from typing import Final, Literal
 
+from comity.model.built_in import WORKFLOW
+
 Phase = Literal["step", "undo", "withdraw"]
 
 _PROPOSAL: Final = re.compile(r"flow~(.+)~(?:step|undo|withdraw)[0-9]+~[0-9]+\Z")
@@ -75,6 +77,15 @@ def run_of(proposal: str) -> str | None:
     """
     found = _PROPOSAL.match(proposal)
     return found[1] if found is not None else None
+
+
+def address_of(run: str) -> str:
+    """Return the address of a run, under which others wait for it as for an agent.
+
+    >>> address_of("offboard~1f")
+    '$workflow/offboard~1f'
+    """
+    return f"{WORKFLOW}/{run}"
 
 
 def once_of(run: str, phase: Phase, step: str, once: str | None) -> str:

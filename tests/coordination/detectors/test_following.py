@@ -185,6 +185,38 @@ def test_an_effect_is_stuck_when_it_is_held_up_or_put_aside() -> None:
     assert signal.message == "$effect/e was put aside after its last try: 410 gone."
 
 
+def run(at_s: float, state: str, *, live: bool = True, **more: Any) -> Judged:
+    """Return a run of a workflow whose step is next since 0 s, and which has 100 s, as it is at a moment."""
+    values = {"state": state, "step_at": format_time(0), "deadline": format_time(100 * SECOND_US), **more}
+    return commit("comity", event("$workflow/w", {}, values, live=live), at_s=at_s)
+
+
+def test_a_run_is_stuck_when_it_can_not_be_undone_or_waits_for_too_long() -> None:
+    [stuck, over] = signals("stuck_pending", [run(0, "stuck", why="Somebody changed it."), run(5, "compensating")])
+    assert stuck.message == "$workflow/w is stuck going backwards: Somebody changed it."
+    assert over.is_over
+    assert subjects("stuck_pending", [run(0, "waiting", task="$task/t"), other(50)]) == ["$workflow/w"]
+    assert subjects("stuck_pending", [run(0, "waiting", tries=2, next_at="soon"), other(50)]) == ["$workflow/w"]
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "compensating"])
+def test_a_run_that_goes_on_or_is_held_by_a_human_is_not_stuck(state: str) -> None:
+    assert subjects("stuck_pending", [run(0, "waiting"), run(40, state), other(90)]) == []
+    said = signals("stuck_pending", [run(0, "waiting"), run(60, state), other(90)])
+    assert [signal.is_over for signal in said] == [False, True]
+
+
+def test_a_run_that_rests_as_declared_is_not_stuck() -> None:
+    assert subjects("stuck_pending", [run(0, "waiting", next_at=format_time(99 * SECOND_US)), other(99)]) == []
+
+
+def test_a_run_that_was_stuck_before_is_over_once_it_goes_on() -> None:
+    detector = StuckPending(DEFAULTS["stuck_pending"])
+    detector.begin([RecordState("$workflow", "w", values={"state": "stuck"})], 0)
+    assert list(detector.pass_time(50 * SECOND_US)) == []
+    assert [signal.is_over for signal in detector.take(run(60, "compensating"))] == [True]
+
+
 def test_what_came_and_went_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ALERT_SUBJECTS", 10)
     detector = StuckPending(DEFAULTS["stuck_pending"])

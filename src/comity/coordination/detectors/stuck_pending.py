@@ -1,24 +1,24 @@
-"""Does something wait for too much of its life, or is an effect put aside?"""
+"""Does something wait for too much of its life, is an effect put aside, or a workflow stuck?"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from comity import limits
 from comity.clock import format_age, parse_time
 from comity.coordination.detectors.detector import Detector, Signal
-from comity.coordination.judged import Judged
+from comity.coordination.judged import Judged, Seen
 from comity.model.alerting import DetectorDefinition
-from comity.model.built_in import APPROVAL, EFFECT, HANDOFF, QUEUE
+from comity.model.built_in import APPROVAL, EFFECT, HANDOFF, QUEUE, WORKFLOW
 from comity.model.records import RecordState
 
-WAITING: Final = (HANDOFF, APPROVAL, QUEUE, EFFECT)
+WAITING: Final = (HANDOFF, APPROVAL, QUEUE, EFFECT, WORKFLOW)
 """The kinds of Comity's own whose open records are something that waits."""
 
-_SINCE: Final = {EFFECT: "release_at"}
-"""What a record of a kind waits from, where that isn't ``opened_at``."""
+_SPANS: Final = {EFFECT: ("release_at", "expires_at"), WORKFLOW: ("step_at", "deadline")}
+"""From when until when a record of a kind waits, where that isn't from ``opened_at`` until ``expires_at``."""
 
 
 class StuckPending(Detector):
@@ -33,20 +33,35 @@ class StuckPending(Detector):
     def begin(self, tickets: Iterable[RecordState], now_us: int) -> None:
         """Take what was waiting at the moment at which looking begins."""
         for ticket in tickets:
-            self._follow(ticket.ref, ticket.kind, ticket.values)
+            if ticket.kind != WORKFLOW or _is_kept_waiting(ticket.values):
+                self._follow(ticket.ref, ticket.kind, ticket.values)
+            elif ticket.values["state"] == "stuck":
+                self._told.add(ticket.ref)
 
     def take(self, judged: Judged) -> Iterator[Signal]:
         """Look at what was judged next."""
         for event in judged.events:
             if event.kind not in WAITING:
                 continue
-            if event.is_live and event.values.get("state") == "aside":
+            if event.kind == WORKFLOW:
+                yield from self._take_run(event, judged.at)
+            elif event.is_live and event.values.get("state") == "aside":
                 error = event.values.get("error") or "no reason was kept"
                 yield self._stuck(event.record, judged.at, f"{event.record} was put aside after its last try: {error}.")
             elif event.is_live and event.values.get("state") != "sending":
                 self._follow(event.record, event.kind, event.values)
             else:
                 yield from self._over(event.record, judged.at)
+
+    def _take_run(self, event: Seen, at: int) -> Iterator[Signal]:
+        """Look at what became of a run: one that is stuck is told at once, one that is kept waiting in time."""
+        if event.is_live and event.values.get("state") == "stuck":
+            why = event.values.get("why") or "no reason was kept"
+            yield self._stuck(event.record, at, f"{event.record} is stuck going backwards: {why}")
+        elif event.is_live and _is_kept_waiting(event.values):
+            self._follow(event.record, WORKFLOW, event.values)
+        else:
+            yield from self._over(event.record, at)
 
     def pass_time(self, now_us: int) -> Iterator[Signal]:
         """Look at what has waited for too long by now."""
@@ -58,7 +73,7 @@ class StuckPending(Detector):
                 yield self._stuck(ticket, at, f"{ticket} has waited {age}, {self.definition.share} % of its time.")
 
     def _follow(self, ticket: str, kind: str, values: dict[str, Any]) -> None:
-        since, expires = values.get(_SINCE.get(kind, "opened_at")), values.get("expires_at")
+        since, expires = map(values.get, _SPANS.get(kind, ("opened_at", "expires_at")))
         if since is None or expires is None or len(self._waiting) >= limits.ALERT_SUBJECTS:
             return
         since_us = parse_time(since)
@@ -84,3 +99,9 @@ class StuckPending(Detector):
         if ticket in self._told:
             self._told.discard(ticket)
             yield Signal(self.definition.name, ticket, at, is_over=True)
+
+
+def _is_kept_waiting(run: Mapping[str, Any]) -> bool:
+    """Tell whether a run waits for others: not for a time that its step is to take."""
+    is_resting = run.get("next_at") is not None and run.get("task") is None and run.get("ticket") is None
+    return run.get("state") == "waiting" and not (is_resting and not run.get("tries"))

@@ -21,8 +21,8 @@ from comity.deciding.lines import Place as LeasePlace
 from comity.deciding.lines import key_of
 from comity.deciding.lines import line_of as lease_line_of
 from comity.deciding.operators import is_inner
-from comity.deciding.queues import BEHIND, Place
-from comity.deciding.turns import ahead_of, is_waited_for, line_of, names_of, place_in
+from comity.deciding.queues import BEHIND, Place, run_behind
+from comity.deciding.turns import ahead_of, is_waited_for, line_of, names_in, place_in
 from comity.model import refs
 from comity.model.built_in import LEASE, QUEUE
 from comity.model.decisions import Finding
@@ -37,7 +37,6 @@ def _judge(case: Case) -> Iterator[Finding]:
     if case.agent.kind == "human" or is_inner(case):
         return
     mine: Place | None = None
-    names = names_of(case.agent)
     told: set[str] = set()
     for subject in map("/".join, case.subjects):
         if next(line_of(case.view, subject), None) is None:
@@ -46,7 +45,7 @@ def _judge(case: Case) -> Iterator[Finding]:
         first = _first_ahead(mine, subject, case)
         if first is None or first.ticket in told:
             continue
-        if not is_waited_for(mine, names, case.view, subject):
+        if not is_waited_for(mine, names_in(mine, case.view), case.view, subject):
             told.add(first.ticket)
             yield _behind(first, subject, case)
 
@@ -59,9 +58,10 @@ def _first_ahead(mine: Place, subject: str, case: Case) -> Place | None:
 
 
 def _lease_on(subject: str, case: Case) -> LeasePlace | None:
-    """Return the lease that the proposer holds on a subject, or None."""
+    """Return the lease that the proposer, or the run whose step it does, holds on a subject; or None."""
     line = lease_line_of(case.view.record((LEASE, key_of(subject))), case.view.now_us, case.view.renewal)
-    return next((place for place in line.holders if place.agent == case.agent.name), None)
+    own = run_behind(case.proposal.id) if case.caller.known == "workflow" else None
+    return next((place for place in line.holders if place.whose == (own or case.agent.name)), None)
 
 
 def _came_after(one: Place, lease: LeasePlace, case: Case) -> bool:

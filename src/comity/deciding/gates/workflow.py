@@ -25,7 +25,7 @@ from comity.deciding.view import Ref
 from comity.model import refs
 from comity.model.built_in import APPROVAL, TASK, WORKFLOW
 from comity.model.decisions import Finding
-from comity.model.filters import Query
+from comity.model.filters import Condition, Query
 from comity.model.flows import is_run_of, prefix_of, run_of
 from comity.model.proposals import Emit
 from comity.model.texts import field_name, listed, suggestion
@@ -81,9 +81,20 @@ def _started(change: Emit, case: Case) -> Iterator[Finding]:
     yield from (_wrong(problem, change.record) for problem in problems)
     if not problems:
         yield from _terms(change, workflow, case)
+    yield from _room(change, case)
+
+
+def _room(change: Emit, case: Case) -> Iterator[Finding]:
+    """Yield that as many runs as may be aren't over, of one agent or of all; humans have all the room there is."""
     if case.view.has_more_than(limits.WORKFLOWS_LIVE - 1, Query(WORKFLOW)):
         message = f"{limits.WORKFLOWS_LIVE} workflows run already."
         yield Finding("workflow.too_many", message, change.record, remedy="Try again once some are over.")
+        return
+    own = Query(WORKFLOW, (Condition("started_by", "=", case.agent.name),))
+    if case.agent.kind != "human" and case.view.has_more_than(limits.WORKFLOWS_PER_AGENT - 1, own):
+        message = f"{limits.WORKFLOWS_PER_AGENT} workflows that {case.agent.name} has started run already."
+        remedy = "Cancel those that are no longer meant, or try again once some are over."
+        yield Finding("workflow.too_many", message, change.record, remedy=remedy)
 
 
 def _may_start(starters: Iterable[str], case: Case) -> bool:
