@@ -231,7 +231,9 @@ EFFECT_OVERDUE_S: Final = 5
 EFFECT_CLOSE_S: Final = 10.0
 """How long closing waits for what is being delivered; what takes longer is found out, and tried again elsewhere."""
 EFFECTS_AT_ONCE: Final = 8
-"""Of effects that one process delivers at the same time."""
+"""Of tries of one effect that one process makes at the same time, those included that have outlasted their time."""
+EFFECTS_IN_FLIGHT: Final = 64
+"""Of tries of all effects together that one process makes at the same time, those left out that have."""
 
 # The feed
 FEED_PAGE: Final = 1_000
