@@ -184,11 +184,15 @@ async def _later(delivery: comity.Delivery) -> None:
     raise AssertionError(delivery)
 
 
+def _handing_back(delivery: comity.Delivery) -> object:
+    return _later(delivery)
+
+
 def test_a_handler_that_hands_back_a_coroutine_has_delivered_nothing(
     opened: Callable[[str], comity.Workspace], clock: ManualClock
 ) -> None:
     ws = opened("[effects.email]\n")
-    ws.handle("email", lambda delivery: _later(delivery))
+    ws.handle("email", _handing_back)
     decision = ws.agent("sales").effect("email")
     assert ws.run_effects() == RunAnswer(failed=1, next_at=ws.effect(decision).release_at)
     effect = ws.effect(decision)

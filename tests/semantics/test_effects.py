@@ -237,11 +237,77 @@ def test_s21_what_was_approved_is_approved_at_its_release_too(stage: Stage) -> N
     assert stage.after(2) == ["VIP"]
 
 
-def test_s21_a_rule_that_asks_only_at_the_release_holds_it_up(stage: Stage) -> None:
-    decision = stage.sales.effect("email", ACME, subject="Hi", action="upsell")
+@pytest.fixture
+def asked(stage: Stage) -> Decision:
+    """Return an e-mail whose customer became a VIP before its release: a human is asked."""
+    decision = stage.sales.effect("email", ACME, subject="Hi", action="upsell", reason="Q4")
     stage.support.put(ACME, plan="vip", was={"plan": None}, action="serve")
     assert stage.after(2) == []
-    assert "calls to VIPs are asked for" in (stage.ws.effect(decision).held_up or "")
+    return decision
+
+
+def test_s21_a_rule_that_asks_only_at_the_release_puts_it_to_a_human(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals(to="ops").tickets
+    assert (question.agent, question.effects[0].data, question.reason) == ("sales", {"subject": "Hi"}, "Q4")
+    held_up = stage.ws.effect(asked).held_up or ""
+    assert "calls to VIPs are asked for" in held_up
+    assert held_up.endswith(f"A human is asked, by {question.ticket}.")
+    assert [item.text for item in stage.ops.inbox().items] == [
+        'sales asks whether it may effect email to customer/acme: "Q4"'
+    ]
+    revision = stage.ws.revision
+    assert stage.after(60) == []
+    assert stage.ws.revision == revision, "it is asked once"
+    with pytest.raises(InvalidRequest, match="asks about the release of"):
+        stage.sales.wait(question.ticket, timeout="0s")
+    assert stage.ops.approve(question.ticket, reason="they agreed").is_committed
+    assert stage.after(0) == ["Hi"]
+    assert "want done (effect email to customer/acme) was approved by ops" in stage.sales.inbox().items[0].text
+    assert stage.ws.verify().is_clean
+
+
+def test_s21_what_is_denied_at_the_release_is_cancelled_with_the_reason(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals().tickets
+    with pytest.raises(Refused):
+        stage.sales.approve(question.ticket)
+    stage.ops.deny(question.ticket, reason="not in December")
+    assert stage.after(0) == []
+    effect = stage.ws.effect(asked)
+    assert effect.state == "cancelled"
+    assert 'denied by ops: "not in December"' in (effect.answer or "")
+
+
+def test_s21_nobody_answers_about_a_release_and_it_is_cancelled(stage: Stage, asked: Decision) -> None:
+    assert stage.after(limits.WAIT_S + 1) == []
+    effect = stage.ws.effect(asked)
+    assert effect.state == "cancelled"
+    assert "expired unanswered" in (effect.answer or "")
+
+
+def test_s21_an_approval_of_one_release_is_none_of_another(stage: Stage, asked: Decision) -> None:
+    """The same agent, the same words, another e-mail: it is asked about anew. And what was approved is judged."""
+    (question,) = stage.ops.approvals().tickets
+    stage.ops.approve(question.ticket)
+    assert stage.after(0) == ["Hi"]
+    stage.support.put(ACME, plan="free", was={"plan": "vip"}, action="serve")
+    again = stage.sales.effect("email", ACME, subject="Hi", action="upsell", reason="Q4")
+    stage.support.put(ACME, plan="vip", was={"plan": "free"}, action="serve")
+    assert stage.after(2) == ["Hi"]
+    (second,) = stage.ops.approvals().tickets
+    assert second.ticket != question.ticket
+    stage.ops.approve(second.ticket)
+    stage.support.put(ACME, status="churned", was={"status": "active"}, action="serve")
+    assert stage.after(60) == ["Hi"]
+    assert "not to the churned" in (stage.ws.effect(again).answer or "")
+
+
+def test_s21_an_approved_release_whose_try_fails_is_not_asked_about_again(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals().tickets
+    stage.ops.approve(question.ticket)
+    stage.fails = [ValueError("engaged")]
+    assert stage.after(0) == []
+    assert stage.after(limits.RETRY_MOST_S) == ["Hi"]
+    assert not stage.ops.approvals().tickets
 
 
 def test_s32_what_waits_in_line_wants_its_effects_once_it_is_committed(stage: Stage) -> None:

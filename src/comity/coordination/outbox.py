@@ -35,12 +35,12 @@ from comity.coordinator import Coordinator
 from comity.coordinator.holding import Holding
 from comity.deciding.compile import Compiled
 from comity.deciding.compiled import CompiledEffect
-from comity.deciding.effects import declared
+from comity.deciding.effects import declared, released_under
 from comity.deciding.lines import subject_of
 from comity.errors import ComityError, InvalidRequest
 from comity.lane import Answer, is_committed
 from comity.model import refs
-from comity.model.built_in import EFFECT, LEASE, OVERRIDE
+from comity.model.built_in import APPROVAL, EFFECT, LEASE, OVERRIDE
 from comity.model.definition import WebhookDefinition
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller, Emit, Proposal
@@ -105,7 +105,7 @@ class Outbox:
         self._handlers: dict[str, Handler] = {}
         self._holding = Holding()
         self._looking = threading.Lock()
-        self._overridden = self._leased = 0
+        self._overridden = self._leased = self._asked = 0
         self._flights = Flights(host.clock)
         self._counting = threading.Lock()
         self._start: Start = _start_thread
@@ -256,12 +256,14 @@ class Outbox:
             self._holding.clear()
             pending = self._holding.at(snapshot, PENDING)
         kinds = snapshot.kinds()
-        overridden, leased = kinds.get(OVERRIDE, 0), kinds.get(LEASE, 0)
+        overridden, leased, asked = (kinds.get(kind, 0) for kind in (OVERRIDE, LEASE, APPROVAL))
         if overridden != self._overridden:
             pending.retry()
         elif leased != self._leased:
             pending.retry(_moved_leases(snapshot, self._leased))
-        self._overridden, self._leased = overridden, leased
+        if asked != self._asked:
+            pending.retry_these(_answered(snapshot, self._asked))
+        self._overridden, self._leased, self._asked = overridden, leased, asked
         return pending
 
     def _due(self, pending: Pending, compiled: Compiled, now_us: int, incarnation: str, most: int) -> list[Entry]:
@@ -405,6 +407,17 @@ def _moved_leases(snapshot: Snapshot, after: int) -> set[str] | None:
     """Return the records whose leases have moved since a revision, by others' acts; None for too many to tell."""
     moved = snapshot.events(EventFilter(kind=LEASE, after=after, limit=_MOVED))
     return {subject_of(event.id) for event in moved} if len(moved) < _MOVED else None
+
+
+def _answered(snapshot: Snapshot, after: int) -> Iterator[str]:
+    """Yield the effects of which a human has said since a revision whether they may be released.
+
+    What wasn't among the last ones is tried in its time.
+    """
+    for event in snapshot.events(EventFilter(kind=APPROVAL, after=after, newest_first=True, limit=_MOVED)):
+        released = released_under(event.id)
+        if released is not None:
+            yield released[0]
 
 
 # -- what came of a try
