@@ -74,7 +74,9 @@ if TYPE_CHECKING:
         Subscription,
         Workflow,
         Workspace,
+        backup,
         open,
+        restore,
     )
 
 __version__ = "0.1.0"
@@ -130,7 +132,9 @@ __all__ = [
     "UnreadDecision",
     "Workflow",
     "Workspace",
+    "backup",
     "open",
+    "restore",
 ]
 
 _HOMES = {
@@ -152,7 +156,9 @@ _HOMES = {
     "Subscription": "workspace",
     "Workflow": "workspace",
     "Workspace": "workspace",
+    "backup": "workspace",
     "open": "workspace",
+    "restore": "workspace",
 }
 """Where in this package a public name is from, unless it is an error."""
 

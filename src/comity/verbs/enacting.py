@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from comity.coordination.indexing import index
 from comity.deciding.compile import Compiled, load_definition
 from comity.deciding.definitions import compiled_of
 from comity.deciding.fitting import misfits
@@ -59,7 +60,9 @@ def _compile(request: Apply, number: int, shadowed: tuple[str, ...]) -> Compiled
 
 def _index(engine: Engine, definition: Definition) -> None:
     """Have the indexes that a definition declares, also those that a crash right after its commit left out."""
-    engine.store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
+    with engine.store.snapshot() as snapshot:
+        kinds = snapshot.kinds()
+    index(engine.store, definition, kinds)
 
 
 def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: Compiled, replaces: int) -> Decision:

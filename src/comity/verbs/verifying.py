@@ -41,6 +41,14 @@ def verify(engine: Engine, caller: Caller, request: Verify, progress: Progress |
         )
 
 
+def problems_of(snapshot: Snapshot, progress: Progress | None = None) -> list[str]:
+    """Return what of log, chain and records doesn't agree; nothing for a base that is as it should be."""
+    audit = _Audit(snapshot)
+    audit.replay_log(progress)
+    audit.compare_records()
+    return audit.problems
+
+
 class _Audit:
     """Go through the log once, holding the state that it leads to."""
 

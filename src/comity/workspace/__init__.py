@@ -10,6 +10,7 @@ so that the same handles can stand before a remote server.
 """
 
 from comity.workspace.agents import Agent, AsyncAgent
+from comity.workspace.backups import backup, restore
 from comity.workspace.feeding import Consumer, Feed, Subscription
 from comity.workspace.intents import AsyncIntent, Intent
 from comity.workspace.opening import Workspace, open
@@ -28,5 +29,7 @@ __all__ = [
     "Subscription",
     "Workflow",
     "Workspace",
+    "backup",
     "open",
+    "restore",
 ]
