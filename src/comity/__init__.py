@@ -74,9 +74,9 @@ if TYPE_CHECKING:
         Subscription,
         Workflow,
         Workspace,
-        backup,
+        make_backup,
         open,
-        restore,
+        restore_backup,
     )
 
 __version__ = "0.1.0"
@@ -132,9 +132,9 @@ __all__ = [
     "UnreadDecision",
     "Workflow",
     "Workspace",
-    "backup",
+    "make_backup",
     "open",
-    "restore",
+    "restore_backup",
 ]
 
 _HOMES = {
@@ -156,9 +156,9 @@ _HOMES = {
     "Subscription": "workspace",
     "Workflow": "workspace",
     "Workspace": "workspace",
-    "backup": "workspace",
+    "make_backup": "workspace",
     "open": "workspace",
-    "restore": "workspace",
+    "restore_backup": "workspace",
 }
 """Where in this package a public name is from, unless it is an error."""
 

@@ -50,13 +50,13 @@ def path(tmp_path: Path, clock: ManualClock) -> Path:
 
 
 def test_a_backup_is_restored_whole_verified_and_as_a_new_life(path: Path, tmp_path: Path, clock: ManualClock) -> None:
-    made = comity.backup(path, tmp_path / "backup")
+    made = comity.make_backup(path, tmp_path / "backup")
     with comity.open(path, clock=clock) as ws:
         before, cursor = ws.stats().incarnation, ws.feed().cursor
         sent: list[comity.Delivery] = []
         ws.handle("email", sent.append)
         assert ws.run_effects().delivered == 1
-    restored = comity.restore(tmp_path / "backup", tmp_path / "again.db", clock=clock)
+    restored = comity.restore_backup(tmp_path / "backup", tmp_path / "again.db", clock=clock)
     assert (restored.revision, restored.suspects) == (made.revision, 1)
     assert restored.incarnation != before
     with comity.open(tmp_path / "again.db", clock=clock) as ws:
@@ -83,12 +83,12 @@ def test_a_backup_is_of_one_moment_while_others_write(path: Path, tmp_path: Path
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            made = [comity.backup(path, tmp_path / f"backup{number}") for number in range(3)]
+            made = [comity.make_backup(path, tmp_path / f"backup{number}") for number in range(3)]
         finally:
             is_stopped.set()
             writer.join()
     for number, one in enumerate(made):
-        restored = comity.restore(one.file, tmp_path / f"again{number}.db")
+        restored = comity.restore_backup(one.file, tmp_path / f"again{number}.db")
         assert restored.revision == one.revision
 
 
@@ -105,8 +105,8 @@ def test_a_base_is_restored_as_it_was_at_a_revision(path: Path, tmp_path: Path, 
         ops.deny(pending, reason="not now")
         sales.put("customer/later", n=2)
         later = ops.issue_key("ops").key
-    comity.backup(path, tmp_path / "backup")
-    restored = comity.restore(tmp_path / "backup", tmp_path / "cut.db", at=then, clock=clock)
+    comity.make_backup(path, tmp_path / "backup")
+    restored = comity.restore_backup(tmp_path / "backup", tmp_path / "cut.db", at=then, clock=clock)
     assert restored.revision == then
     with comity.open(tmp_path / "cut.db", clock=clock) as ws:
         assert ws.verify().is_clean
@@ -128,36 +128,39 @@ def test_a_base_is_restored_as_it_was_at_a_time(path: Path, tmp_path: Path, cloc
         clock.advance(seconds=60)
         ws.agent("sales").put("customer/acme", n=3, was={"n": 2})
         commit = ws.history("customer/acme").events[0]
-    comity.backup(path, tmp_path / "backup")
-    assert comity.restore(tmp_path / "backup", tmp_path / "cut.db", at=commit.at, clock=clock).revision >= then.revision
+    comity.make_backup(path, tmp_path / "backup")
+    assert (
+        comity.restore_backup(tmp_path / "backup", tmp_path / "cut.db", at=commit.at, clock=clock).revision
+        >= then.revision
+    )
 
 
 def test_what_is_in_the_way_is_named_and_left_alone(path: Path, tmp_path: Path) -> None:
-    comity.backup(path, tmp_path / "backup")
+    comity.make_backup(path, tmp_path / "backup")
     with pytest.raises(InvalidRequest, match="is there already"):
-        comity.backup(path, tmp_path / "backup")
+        comity.make_backup(path, tmp_path / "backup")
     with pytest.raises(InvalidRequest, match="is there already"):
-        comity.restore(tmp_path / "backup", path)
+        comity.restore_backup(tmp_path / "backup", path)
     (tmp_path / "again.db-wal").write_bytes(b"x")
     with pytest.raises(InvalidRequest, match=r"again.db-wal is still there"):
-        comity.restore(tmp_path / "backup", tmp_path / "again.db")
+        comity.restore_backup(tmp_path / "backup", tmp_path / "again.db")
     with pytest.raises(NotFound):
-        comity.restore(tmp_path / "nothing", tmp_path / "other.db")
+        comity.restore_backup(tmp_path / "nothing", tmp_path / "other.db")
     with pytest.raises(NotFound, match="no revision 99"):
-        comity.restore(tmp_path / "backup", tmp_path / "other.db", at=99)
+        comity.restore_backup(tmp_path / "backup", tmp_path / "other.db", at=99)
     (tmp_path / "text").write_text("no base", encoding="utf-8")
     with pytest.raises(StoreDamaged, match="is no Comity base"):
-        comity.restore(tmp_path / "text", tmp_path / "other.db")
+        comity.restore_backup(tmp_path / "text", tmp_path / "other.db")
     with pytest.raises(InvalidRequest, match="No such file"):
-        comity.backup(path, tmp_path / "no folder" / "backup")
+        comity.make_backup(path, tmp_path / "no folder" / "backup")
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
 
 
 def test_a_backup_that_was_changed_is_not_restored(path: Path, tmp_path: Path) -> None:
-    comity.backup(path, tmp_path / "backup")
+    comity.make_backup(path, tmp_path / "backup")
     with sqlite3.connect(tmp_path / "backup") as base:
         base.execute("""UPDATE records SET version = 7 WHERE kind = 'customer'""")
     base.close()
     with pytest.raises(StoreDamaged, match="doesn't verify: customer/acme is stored otherwise"):
-        comity.restore(tmp_path / "backup", tmp_path / "again.db")
+        comity.restore_backup(tmp_path / "backup", tmp_path / "again.db")
     assert not (tmp_path / "again.db").exists()

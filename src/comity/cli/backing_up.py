@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Parameter
@@ -12,7 +12,9 @@ from cyclopts import Parameter
 from comity.cli import exits
 from comity.cli.output import Output
 from comity.cli.workspaces import DB_VARIABLE, file_meant
-from comity.workspace.backups import backup, restore
+from comity.workspace.backups import make_backup, restore_backup
+
+HELP: Final = "A copy of the workspace, made while it is in use, and put back as a new life of it."
 
 _JSON = Annotated[
     bool, Parameter(name="--json", negative=(), show_default=False, help="print the answer as one JSON document")
@@ -20,7 +22,7 @@ _JSON = Annotated[
 
 
 def commands(output: Output) -> dict[str, Callable[..., int]]:
-    """Return the commands by name."""
+    """Return the commands by name, as they come after ``comity backup``."""
 
     def back_up(
         file: Annotated[str, Parameter(help="the file to make; it must not be there yet")],
@@ -34,7 +36,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         """Copy the workspace into one file, as it is at this moment, while others go on writing to it."""
         source = file_meant(db or os.environ.get(DB_VARIABLE) or None)
         with output.progress("backup") as progress:
-            made = backup(source, file, progress=progress)
+            made = make_backup(source, file, progress=progress)
         output.tell(msgspec.to_builtins(made), str(made))
         return exits.OK
 
@@ -50,8 +52,8 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
     ) -> int:
         """Verify a backup and put it in place. A new life begins: effects that were pending wait for a human."""
         with output.progress("restore") as progress:
-            restored = restore(file, target, at=at, progress=progress)
+            restored = restore_backup(file, target, at=at, progress=progress)
         output.tell(msgspec.to_builtins(restored), str(restored))
         return exits.OK
 
-    return {"backup": back_up, "restore": put_back}
+    return {"make": back_up, "restore": put_back}

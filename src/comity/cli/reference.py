@@ -106,7 +106,7 @@ def _pieces() -> Iterator[str]:
                 yield from _operation(operation)
         if permission == "operate":
             for name, function in backing_up.commands(Output(as_json=False)).items():
-                yield from _freestanding(name, function)
+                yield from _freestanding(f"backup {name}", function)
     yield f"\n{FREE}".rstrip("\n") + "\n"
     for name, function in freestanding.commands(Output(as_json=False)).items():
         yield from _freestanding(name, function)

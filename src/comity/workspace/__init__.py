@@ -10,7 +10,7 @@ so that the same handles can stand before a remote server.
 """
 
 from comity.workspace.agents import Agent, AsyncAgent
-from comity.workspace.backups import backup, restore
+from comity.workspace.backups import make_backup, restore_backup
 from comity.workspace.feeding import Consumer, Feed, Subscription
 from comity.workspace.intents import AsyncIntent, Intent
 from comity.workspace.opening import Workspace, open
@@ -29,7 +29,7 @@ __all__ = [
     "Subscription",
     "Workflow",
     "Workspace",
-    "backup",
+    "make_backup",
     "open",
-    "restore",
+    "restore_backup",
 ]

@@ -62,7 +62,7 @@ class Restored(msgspec.Struct, frozen=True):
         )
 
 
-def backup(url: AnyPath, file: AnyPath, *, progress: Progress | None = None) -> Backup:
+def make_backup(url: AnyPath, file: AnyPath, *, progress: Progress | None = None) -> Backup:
     """Copy a workspace into one file, as it is at this moment; others may go on writing to it meanwhile.
 
     The file must not be there yet. ``head`` of the answer, kept elsewhere, tells later whether the
@@ -74,7 +74,7 @@ def backup(url: AnyPath, file: AnyPath, *, progress: Progress | None = None) -> 
     >>> folder = tempfile.mkdtemp()
     >>> with comity.open(folder + "/crm.db") as ws:
     ...     _ = ws.agent("sales").put("customer/acme", status="active")
-    ...     made = comity.backup(folder + "/crm.db", folder + "/crm.backup")
+    ...     made = comity.make_backup(folder + "/crm.db", folder + "/crm.backup")
     >>> made.revision
     1
     """
@@ -87,7 +87,7 @@ def backup(url: AnyPath, file: AnyPath, *, progress: Progress | None = None) -> 
     return Backup(str(target), head.revision, f"{head.revision}:{head.chain.hex()}", size)
 
 
-def restore(
+def restore_backup(
     file: AnyPath,
     url: AnyPath,
     *,
@@ -108,8 +108,8 @@ def restore(
     >>> folder = tempfile.mkdtemp()
     >>> with comity.open(folder + "/crm.db") as ws:
     ...     _ = ws.agent("sales").put("customer/acme", status="active")
-    >>> _ = comity.backup(folder + "/crm.db", folder + "/crm.backup")
-    >>> comity.restore(folder + "/crm.backup", folder + "/again.db").revision
+    >>> _ = comity.make_backup(folder + "/crm.db", folder + "/crm.backup")
+    >>> comity.restore_backup(folder + "/crm.backup", folder + "/again.db").revision
     1
     """
     source, target = _existing(file), file_of(url)
