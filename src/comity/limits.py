@@ -220,6 +220,8 @@ EFFECT_TIMEOUT_S: Final = 60
 EFFECT_ATTEMPTS: Final = 8
 """Of tries to deliver an effect before it is put aside, unless declared otherwise."""
 EFFECT_ATTEMPTS_MOST: Final = 100
+EFFECT_SHARERS: Final = 20
+"""Of other agents who want what is under way already, and are told if it isn't sent."""
 EFFECT_ANSWER_CHARS: Final = 1_000
 """Of what a handler answers, or of the error that it raises, that is kept."""
 EFFECTS_HELD: Final = 100_000

@@ -386,6 +386,50 @@ def test_s35_once_makes_one_of_what_several_want(stage: Stage) -> None:
     assert sorted(stage.after(0)) == ["a", "c"]
 
 
+def test_s35_who_wants_what_another_has_wanted_is_told_if_it_is_cancelled(stage: Stage) -> None:
+    first = stage.want(once="welcome")
+    second = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert "Your inbox tells if it is cancelled." in (second.warnings[0].remedy or "")
+    again = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert again.records == {}, "it is noted once"
+    stage.sales.cancel_effect(first, reason="they called us")
+    (item,) = [one for one in stage.support.inbox().items if one.kind == "effect"]
+    assert "and sales before you, was cancelled: they called us" in item.text
+    assert item.next == "Look again; if it still makes sense, want it anew: its key is free."
+    assert not [one for one in stage.sales.inbox().items if one.kind == "effect"]
+    third = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert stage.ws.effect(third).agent == "support"
+    assert stage.after(2) == ["Hello"]
+    assert stage.ws.verify().is_clean
+
+
+def test_s35_how_many_are_told_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EFFECT_SHARERS", 0)
+    stage.want(once="welcome")
+    second = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert second.records == {}
+    assert "inbox" not in (second.warnings[0].remedy or "")
+
+
+def test_s35_a_gated_call_of_what_another_wants_does_not_take_it_over(
+    stage: Stage, open_again: Open, clock: ManualClock
+) -> None:
+    """The key is taken by an effect that its agent has not released yet: the other one's call is no release of it."""
+    done: list[str] = []
+    ws = open_again(clock=clock)
+
+    @ws.gated(effect="call", action="upsell", affects="customer/{customer}", once="q4", hold="2s")
+    def call(customer: str) -> None:
+        done.append(customer)
+
+    assert call.by("sales")("acme").happened == "held"
+    taken = call.by("support")("acme")
+    assert (taken.happened, taken.state, done) == ("taken", "held", [])
+    clock.advance(seconds=2)
+    ws.run_effects()
+    assert done == ["acme"]
+
+
 def test_s35_without_it_each_intent_has_its_own(stage: Stage) -> None:
     stage.want("one")
     stage.want("two")

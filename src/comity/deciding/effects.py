@@ -114,6 +114,18 @@ def wanting(
             terms = _whose(place, proposal, caller) | _terms(effect, view) | {"subjects": about}
             terms["once"] = once_of(effect, proposal)
             yield Emit("/".join(ref), "wanted", {name: value for name, value in terms.items() if value is not None})
+        elif state.is_live and not is_sharing(state, caller.agent) and has_room(state):
+            yield Emit(state.ref, "shared")
+
+
+def is_sharing(effect: RecordState, agent: str) -> bool:
+    """Tell whether an agent is told if a pending effect isn't sent: who wants it, or wants the same."""
+    return agent == effect.values["agent"] or agent in (effect.values.get("sharers") or ())
+
+
+def has_room(effect: RecordState) -> bool:
+    """Tell whether one more who wants the same can be told."""
+    return len(effect.values.get("sharers") or ()) < limits.EFFECT_SHARERS
 
 
 def _whose(place: int, proposal: Proposal, caller: Caller) -> dict[str, Any]:

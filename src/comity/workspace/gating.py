@@ -184,9 +184,9 @@ class _Calling(Generic[P]):
         if not decision.is_committed:
             happened: Happened = "waits" if decision.is_pending else "refused"
             return Outcome(happened=happened, decision=decision, told=decision.explain())
-        if _effect_of(decision) is not None:
+        finding = next((one for one in decision.findings if one.code == "effect.taken"), None)
+        if finding is None:
             return None
-        finding = next(one for one in decision.findings if one.code == "effect.taken")
         told = f"{finding.message} {finding.remedy or ''}".strip()
         known = finding.data
         return Outcome(
