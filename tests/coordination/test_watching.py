@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -444,8 +446,8 @@ def test_the_indexes_of_alerts_are_there_once_there_are_alerts_and_stay_when_a_d
     opening: Opening, clock: ManualClock, tmp_path: Path
 ) -> None:
     def declared() -> list[str]:
-        with workspace._engine.store._readers.connection() as connection:
-            return sorted(row[0] for row in connection.execute(SELECT_DECLARED))
+        with closing(sqlite3.connect(tmp_path / "base.db")) as base:
+            return sorted(row[0] for row in base.execute(SELECT_DECLARED))
 
     workspace = opening()
     look(workspace, clock)
