@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
 import pytest
 
 import comity
@@ -446,7 +446,7 @@ def test_the_indexes_of_alerts_are_there_once_there_are_alerts_and_stay_when_a_d
     opening: Opening, clock: ManualClock, tmp_path: Path
 ) -> None:
     def declared() -> list[str]:
-        with closing(sqlite3.connect(tmp_path / "base.db")) as base:
+        with closing(apsw.Connection(str(tmp_path / "base.db"))) as base:
             return sorted(row[0] for row in base.execute(SELECT_DECLARED))
 
     workspace = opening()
