@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         CursorLost,
         DefinitionChanged,
         DefinitionDiffers,
+        EffectUndeclared,
         InvalidDefinition,
         InvalidExpression,
         InvalidQuery,
@@ -74,7 +75,9 @@ if TYPE_CHECKING:
         Workflow,
         Workspace,
         copy,
+        make_backup,
         open,
+        restore_backup,
     )
 
 __version__ = "0.1.0"
@@ -92,6 +95,7 @@ __all__ = [
     "DefinitionChanged",
     "DefinitionDiffers",
     "Delivery",
+    "EffectUndeclared",
     "Feed",
     "FeedItem",
     "Finding",
@@ -130,7 +134,9 @@ __all__ = [
     "Workflow",
     "Workspace",
     "copy",
+    "make_backup",
     "open",
+    "restore_backup",
 ]
 
 _HOMES = {
@@ -153,7 +159,9 @@ _HOMES = {
     "Workflow": "workspace",
     "Workspace": "workspace",
     "copy": "workspace",
+    "make_backup": "workspace",
     "open": "workspace",
+    "restore_backup": "workspace",
 }
 """Where in this package a public name is from, unless it is an error."""
 

@@ -282,5 +282,9 @@ class SecretMissing(Warning):
     """Warn that a process is to deliver by webhook and lacks the secret: it leaves these to others."""
 
 
+class EffectUndeclared(Warning):
+    """Warn that a process has a handler for an effect that the definition doesn't declare, or not yet."""
+
+
 class DefinitionDiffers(Warning):
     """Warn that ``open()`` was given a definition that isn't the one in the base."""

@@ -220,6 +220,8 @@ EFFECT_TIMEOUT_S: Final = 60
 EFFECT_ATTEMPTS: Final = 8
 """Of tries to deliver an effect before it is put aside, unless declared otherwise."""
 EFFECT_ATTEMPTS_MOST: Final = 100
+EFFECT_SHARERS: Final = 20
+"""Of other agents who want what is under way already, and are told if it isn't sent."""
 EFFECT_ANSWER_CHARS: Final = 1_000
 """Of what a handler answers, or of the error that it raises, that is kept."""
 EFFECTS_HELD: Final = 100_000
@@ -231,7 +233,9 @@ EFFECT_OVERDUE_S: Final = 5
 EFFECT_CLOSE_S: Final = 10.0
 """How long closing waits for what is being delivered; what takes longer is found out, and tried again elsewhere."""
 EFFECTS_AT_ONCE: Final = 8
-"""Of effects that one process delivers at the same time."""
+"""Of tries of one effect that one process makes at the same time, those included that have outlasted their time."""
+EFFECTS_IN_FLIGHT: Final = 64
+"""Of tries of all effects together that one process makes at the same time, those left out that have."""
 
 # The feed
 FEED_PAGE: Final = 1_000

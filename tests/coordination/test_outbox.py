@@ -165,12 +165,59 @@ def test_what_is_due_and_delivered_by_nobody_here_is_named(opened: Callable[[str
     assert "2 effects email due, and this process has no handler for it" in str(done)
 
 
-def test_a_handler_of_what_is_not_declared_is_refused_with_the_nearest_name(
-    opened: Callable[[str], comity.Workspace],
+def test_a_handler_of_what_is_not_declared_is_warned_of_and_delivers_once_it_is(
+    opened: Callable[[str], comity.Workspace], tmp_path: Path
 ) -> None:
     ws = opened("[effects.email]\n[effects.fax]\n")
-    with pytest.raises(InvalidRequest, match="'emial' is no declared effect; did you mean 'email'"):
-        ws.handle("emial", print)
+    sent: list[comity.Delivery] = []
+    with pytest.warns(comity.EffectUndeclared, match="'emial' is no declared effect; did you mean 'email'"):
+        ws.handle("emial", sent.append)
+    later = tmp_path / "later.toml"
+    later.write_text("[effects.email]\n[effects.emial]\n", encoding="utf-8")
+    with comity.open(tmp_path / "crm.db", clock=ws._engine.clock) as other:
+        assert other.apply(later).decision.is_committed
+    ws.agent("sales").effect("emial")
+    assert ws.run_effects().delivered == 1
+    assert [delivery.effect for delivery in sent] == ["emial"]
+
+
+async def _later(delivery: comity.Delivery) -> None:
+    raise AssertionError(delivery)
+
+
+def _handing_back(delivery: comity.Delivery) -> object:
+    return _later(delivery)
+
+
+def test_a_handler_that_hands_back_a_coroutine_has_delivered_nothing(
+    opened: Callable[[str], comity.Workspace], clock: ManualClock
+) -> None:
+    ws = opened("[effects.email]\n")
+    ws.handle("email", _handing_back)
+    decision = ws.agent("sales").effect("email")
+    assert ws.run_effects() == RunAnswer(failed=1, next_at=ws.effect(decision).release_at)
+    effect = ws.effect(decision)
+    assert (effect.state, effect.is_uncertain) == ("held", False)
+    assert (
+        effect.error == "its handler returned an awaitable, so nothing was done: give a function that calls asyncio.run"
+    )
+
+
+class Asynchronous:
+    async def __call__(self, delivery: comity.Delivery) -> None: ...
+
+
+def _generator(delivery: comity.Delivery) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("handler", [Asynchronous(), _generator], ids=["asynchronous call", "generator"])
+def test_what_does_nothing_by_being_called_is_no_handler(
+    opened: Callable[[str], comity.Workspace], handler: Callable[[comity.Delivery], object]
+) -> None:
+    ws = opened("[effects.email]\n")
+    with pytest.raises(InvalidRequest, match="give a function"):
+        ws.handle("email", handler)
 
 
 def test_a_handler_of_this_process_goes_before_a_webhook(

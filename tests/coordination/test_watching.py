@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
 import pytest
 
 import comity
@@ -15,12 +17,14 @@ from comity.clock import format_time
 from comity.coordination.alerts import Alert, alert_of, telling
 from comity.coordination.detectors.blind_write import BlindWrite
 from comity.coordination.duties import SYSTEM, step_id
+from comity.coordination.waiting import watch
 from comity.coordination.watching import scan
 from comity.errors import Refused, StoreUnavailable
 from comity.lane import Answer
 from comity.model.alerting import AlertLevel
 from comity.model.built_in import ALERT
 from comity.model.proposals import Caller, Emit, Proposal, Set, Was
+from comity.store.sqlite.indexes import SELECT_DECLARED
 from comity.testing.manual_clock import ManualClock
 from comity.testing.planted import DEFINITION, play
 from comity.workspace import Workspace
@@ -436,3 +440,39 @@ def test_s6_a_jump_of_the_clock_raises_an_alert_once(opening: Opening, clock: Ma
     [alert] = workspace.alerts().alerts
     assert (alert.detector, alert.subject, alert.severity) == ("clock_jump", "clock", "critical")
     assert alert.message.startswith("The machine's clock is 1 h ahead of")
+
+
+def test_the_indexes_of_alerts_are_there_once_there_are_alerts_and_stay_when_a_definition_is_applied(
+    opening: Opening, clock: ManualClock, tmp_path: Path
+) -> None:
+    def declared() -> list[str]:
+        with closing(apsw.Connection(str(tmp_path / "base.db"))) as base:
+            return sorted(row[0] for row in base.execute(SELECT_DECLARED))
+
+    workspace = opening()
+    look(workspace, clock)
+    assert declared() == []
+    stale(workspace, 4)
+    look(workspace, clock)
+    assert workspace.alerts().alerts
+    look(workspace, clock)
+    of_alerts = ["declared $alert by expires_at", "declared $alert by sent_at"]
+    assert declared() == of_alerts
+    (tmp_path / "next.toml").write_text(f'{SMALL}\n[kinds.other]\nindexes = [["n"]]\n[kinds.other.fields]\nn = {{}}\n')
+    assert workspace.apply(tmp_path / "next.toml").is_changed
+    assert declared() == [*of_alerts, "declared other by n"]
+
+
+def test_who_waits_looks_for_alerts_too(opening: Opening, clock: ManualClock) -> None:
+    """So an embedded workspace in which nobody does duties raises them while somebody waits."""
+    workspace = opening()
+    looks: list[None] = []
+
+    def look_on() -> bool:
+        looks.append(None)
+        clock.advance(seconds=2)
+        return bool(workspace.alerts().alerts)
+
+    watch(workspace._engine, look_on, bool, 1.0)
+    stale(workspace, 4)
+    assert watch(workspace._engine, look_on, bool, 100.0)

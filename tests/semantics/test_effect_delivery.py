@@ -158,7 +158,11 @@ def test_closing_waits_for_what_is_being_delivered(stage: Stage, open_again: Ope
 
 
 def test_a_handler_that_hangs_holds_up_neither_the_others_nor_the_end(
-    stage: Stage, open_again: Open, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    stage: Stage,
+    open_again: Open,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(limits, "EFFECT_CLOSE_S", 0.1)
     monkeypatch.setattr(limits, "EFFECTS_AT_ONCE", 1)
@@ -171,10 +175,44 @@ def test_a_handler_that_hangs_holds_up_neither_the_others_nor_the_end(
     assert outbox.run(10) == 1
     stage.sales.effect("email", ACME, subject="Hi", action="greet")
     clock.advance(seconds=2)
-    assert outbox.run(10) == 0
+    assert outbox.run(10) == 1
     clock.advance(seconds=30)
-    assert outbox.run(10) == 2
+    assert outbox.run(10) == 1
     assert stage.ws.effect(decision).error == "Nothing was heard of this try in time."
+    assert "its handler still runs though its time is over; of this effect no more is delivered here" in caplog.text
+    clock.advance(seconds=limits.RETRY_MOST_S)
+    assert ws.run_effects().left == (
+        "1 effect call due, and this process delivers no more of it until one of its 1 handler ends whose time is over",
+    )
+    ws.close()
+    hangs.set()
+
+
+def test_however_many_handlers_hang_what_has_another_name_is_delivered(
+    stage: Stage, open_again: Open, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "EFFECT_CLOSE_S", 0.1)
+    begun, hangs = threading.Semaphore(0), threading.Event()
+
+    def hang(delivery: Delivery) -> None:
+        begun.release()
+        hangs.wait(20)
+
+    ws = open_again(clock=clock)
+    ws.handle("call", hang)
+    ws.handle("email", stage.deliver)
+    for number in range(2 * limits.EFFECTS_AT_ONCE):
+        stage.support.put(f"customer/c{number}", status="active", action="serve")
+        stage.sales.effect("call", f"customer/c{number}", action="upsell")
+    ws._engine.outbox.run(100)
+    assert all(begun.acquire(timeout=10) for _ in range(limits.EFFECTS_AT_ONCE))
+    for _ in range(3):
+        clock.advance(seconds=limits.RETRY_MOST_S)
+        ws._engine.outbox.run(100)
+    assert len(ws._engine.outbox._flights.names()) == limits.EFFECTS_AT_ONCE
+    stage.sales.effect("email", ACME, subject="Hi", action="greet")
+    clock.advance(seconds=2)
+    assert ws.run_effects().delivered == 1
     ws.close()
     assert outbox.is_delivering()
     hangs.set()

@@ -237,11 +237,77 @@ def test_s21_what_was_approved_is_approved_at_its_release_too(stage: Stage) -> N
     assert stage.after(2) == ["VIP"]
 
 
-def test_s21_a_rule_that_asks_only_at_the_release_holds_it_up(stage: Stage) -> None:
-    decision = stage.sales.effect("email", ACME, subject="Hi", action="upsell")
+@pytest.fixture
+def asked(stage: Stage) -> Decision:
+    """Return an e-mail whose customer became a VIP before its release: a human is asked."""
+    decision = stage.sales.effect("email", ACME, subject="Hi", action="upsell", reason="Q4")
     stage.support.put(ACME, plan="vip", was={"plan": None}, action="serve")
     assert stage.after(2) == []
-    assert "calls to VIPs are asked for" in (stage.ws.effect(decision).held_up or "")
+    return decision
+
+
+def test_s21_a_rule_that_asks_only_at_the_release_puts_it_to_a_human(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals(to="ops").tickets
+    assert (question.agent, question.effects[0].data, question.reason) == ("sales", {"subject": "Hi"}, "Q4")
+    held_up = stage.ws.effect(asked).held_up or ""
+    assert "calls to VIPs are asked for" in held_up
+    assert held_up.endswith(f"A human is asked, by {question.ticket}.")
+    assert [item.text for item in stage.ops.inbox().items] == [
+        'sales asks whether it may effect email to customer/acme: "Q4"'
+    ]
+    revision = stage.ws.revision
+    assert stage.after(60) == []
+    assert stage.ws.revision == revision, "it is asked once"
+    with pytest.raises(InvalidRequest, match="asks about the release of"):
+        stage.sales.wait(question.ticket, timeout="0s")
+    assert stage.ops.approve(question.ticket, reason="they agreed").is_committed
+    assert stage.after(0) == ["Hi"]
+    assert "want done (effect email to customer/acme) was approved by ops" in stage.sales.inbox().items[0].text
+    assert stage.ws.verify().is_clean
+
+
+def test_s21_what_is_denied_at_the_release_is_cancelled_with_the_reason(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals().tickets
+    with pytest.raises(Refused):
+        stage.sales.approve(question.ticket)
+    stage.ops.deny(question.ticket, reason="not in December")
+    assert stage.after(0) == []
+    effect = stage.ws.effect(asked)
+    assert effect.state == "cancelled"
+    assert 'denied by ops: "not in December"' in (effect.answer or "")
+
+
+def test_s21_nobody_answers_about_a_release_and_it_is_cancelled(stage: Stage, asked: Decision) -> None:
+    assert stage.after(limits.WAIT_S + 1) == []
+    effect = stage.ws.effect(asked)
+    assert effect.state == "cancelled"
+    assert "expired unanswered" in (effect.answer or "")
+
+
+def test_s21_an_approval_of_one_release_is_none_of_another(stage: Stage, asked: Decision) -> None:
+    """The same agent, the same words, another e-mail: it is asked about anew. And what was approved is judged."""
+    (question,) = stage.ops.approvals().tickets
+    stage.ops.approve(question.ticket)
+    assert stage.after(0) == ["Hi"]
+    stage.support.put(ACME, plan="free", was={"plan": "vip"}, action="serve")
+    again = stage.sales.effect("email", ACME, subject="Hi", action="upsell", reason="Q4")
+    stage.support.put(ACME, plan="vip", was={"plan": "free"}, action="serve")
+    assert stage.after(2) == ["Hi"]
+    (second,) = stage.ops.approvals().tickets
+    assert second.ticket != question.ticket
+    stage.ops.approve(second.ticket)
+    stage.support.put(ACME, status="churned", was={"status": "active"}, action="serve")
+    assert stage.after(60) == ["Hi"]
+    assert "not to the churned" in (stage.ws.effect(again).answer or "")
+
+
+def test_s21_an_approved_release_whose_try_fails_is_not_asked_about_again(stage: Stage, asked: Decision) -> None:
+    (question,) = stage.ops.approvals().tickets
+    stage.ops.approve(question.ticket)
+    stage.fails = [ValueError("engaged")]
+    assert stage.after(0) == []
+    assert stage.after(limits.RETRY_MOST_S) == ["Hi"]
+    assert not stage.ops.approvals().tickets
 
 
 def test_s32_what_waits_in_line_wants_its_effects_once_it_is_committed(stage: Stage) -> None:
@@ -318,6 +384,50 @@ def test_s35_once_makes_one_of_what_several_want(stage: Stage) -> None:
     stage.sales.effect("email", ACME, subject="c", once="goodbye", action="greet")
     stage.after(2)
     assert sorted(stage.after(0)) == ["a", "c"]
+
+
+def test_s35_who_wants_what_another_has_wanted_is_told_if_it_is_cancelled(stage: Stage) -> None:
+    first = stage.want(once="welcome")
+    second = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert "Your inbox tells if it is cancelled." in (second.warnings[0].remedy or "")
+    again = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert again.records == {}, "it is noted once"
+    stage.sales.cancel_effect(first, reason="they called us")
+    (item,) = [one for one in stage.support.inbox().items if one.kind == "effect"]
+    assert "and sales before you, was cancelled: they called us" in item.text
+    assert item.next == "Look again; if it still makes sense, want it anew: its key is free."
+    assert not [one for one in stage.sales.inbox().items if one.kind == "effect"]
+    third = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert stage.ws.effect(third).agent == "support"
+    assert stage.after(2) == ["Hello"]
+    assert stage.ws.verify().is_clean
+
+
+def test_s35_how_many_are_told_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EFFECT_SHARERS", 0)
+    stage.want(once="welcome")
+    second = stage.support.effect("email", ACME, subject="Hello", once="welcome", action="greet")
+    assert second.records == {}
+    assert "inbox" not in (second.warnings[0].remedy or "")
+
+
+def test_s35_a_gated_call_of_what_another_wants_does_not_take_it_over(
+    stage: Stage, open_again: Open, clock: ManualClock
+) -> None:
+    """The key is taken by an effect that its agent has not released yet: the other one's call is no release of it."""
+    done: list[str] = []
+    ws = open_again(clock=clock)
+
+    @ws.gated(effect="call", action="upsell", affects="customer/{customer}", once="q4", hold="2s")
+    def call(customer: str) -> None:
+        done.append(customer)
+
+    assert call.by("sales")("acme").happened == "held"
+    taken = call.by("support")("acme")
+    assert (taken.happened, taken.state, done) == ("taken", "held", [])
+    clock.advance(seconds=2)
+    ws.run_effects()
+    assert done == ["acme"]
 
 
 def test_s35_without_it_each_intent_has_its_own(stage: Stage) -> None:

@@ -12,7 +12,7 @@ import pytest
 import comity
 from comity import limits
 from comity.errors import ConsumerTaken, CursorLost, InvalidRequest, LimitExceeded, NotFound
-from comity.operations import ReadFeed
+from comity.operations import Confirm, ReadFeed
 from comity.testing.manual_clock import ManualClock
 
 WAIT_S = 60.0
@@ -323,7 +323,7 @@ def test_consumers_are_listed_with_what_is_left(base: comity.Workspace) -> None:
     assert one.since is not None
     assert one.holder is not None
     assert one.holder.startswith("os:")
-    assert str(one).startswith("sync: 1 commit behind since ")
+    assert str(one).startswith(f"sync ({one.owner}): 1 commit behind since ")
 
 
 def test_a_consumer_is_reset_and_forgotten_by_an_operator(base: comity.Workspace) -> None:
@@ -337,7 +337,7 @@ def test_a_consumer_is_reset_and_forgotten_by_an_operator(base: comity.Workspace
     with pytest.raises(ConsumerTaken, match="begin anew"):
         reader.ack(reader._acknowledged)
     with pytest.raises(ConsumerTaken, match="begin anew"):
-        reader._read_on()
+        reader.read_on(0.0)
     assert revisions(base.consumer("sync", follow=False)) == [1, 2]
     assert base.forget_consumer("sync").name == "sync"
     assert base.consumers().consumers == ()
@@ -373,3 +373,53 @@ def test_limit_consumers(base: comity.Workspace, monkeypatch: pytest.MonkeyPatch
             assert revisions(one) == []
     with pytest.raises(LimitExceeded):
         next(base.consumer("two"))
+
+
+# -- whose a consumer is, and in an event loop
+
+
+def test_a_consumer_is_its_agents_and_operators(base: comity.Workspace, other: comity.Workspace) -> None:
+    put(base)
+    sales, support = base.agent("sales"), base.agent("support")
+    with sales.consumer("sync", follow=False) as consumer:
+        item = next(consumer)
+        with pytest.raises(comity.NotPermitted, match="'sync' is read for sales, and 'support' isn't that"):
+            next(support.consumer("sync", wait=False))
+        with pytest.raises(comity.NotPermitted):
+            support.answer(Confirm(name="sync", cursor=item.cursor, holder=consumer._request.holder))
+        assert consumer.ack(item).owner == "sales"
+    assert "sync (sales): " in str(base.consumers())
+    assert revisions(other.consumer("sync", follow=False)) == [], "who is an operator may read as it"
+    base.reset_consumer("sync", "start")
+    with pytest.raises(comity.NotPermitted):
+        next(support.consumer("sync", wait=False))
+    assert revisions(sales.consumer("sync", follow=False)) == [1]
+
+
+def test_a_consumer_is_followed_in_an_event_loop(base: comity.Workspace) -> None:
+    put(base)
+    put(base, "customer/b")
+    seen: list[int] = []
+
+    async def consume() -> None:
+        async with base.async_agent("sales").consumer("sync", timeout_s=WAIT_S) as consumer:
+            async for item in consumer:
+                seen.append(item.revision)
+                assert (await consumer.ack(item)).name == consumer.name
+                if item.revision == 2:
+                    threading.Timer(0.05, put, (base, "customer/c")).start()
+                if item.revision == 3:
+                    break
+
+    asyncio.run(consume())
+    assert seen == [1, 2, 3]
+    assert revisions(base.agent("sales").consumer("sync", follow=False)) == []
+
+
+def test_an_asynchronous_consumer_ends_where_it_should(base: comity.Workspace) -> None:
+    put(base)
+
+    async def consume() -> list[int]:
+        return [item.revision async for item in base.async_agent("sales").consumer("sync", follow=False)]
+
+    assert asyncio.run(consume()) == [1]

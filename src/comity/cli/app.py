@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from comity import __version__
-from comity.cli import exits, freestanding, moving, running, watching
+from comity.cli import backing_up, exits, freestanding, moving, running, watching
 from comity.cli.arguments import request_of, signature_of, usage_of
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
@@ -124,6 +124,7 @@ def build_app(output: Output, operations: Sequence[Operation]) -> App:
         app.command(function, name=name, group=GROUPS["start"], help_epilogue="")
     for name, function in moving.commands(output).items():
         app.command(function, name=name, group=GROUPS["operate"], help_epilogue="")
+    _add_backup(app, output)
     _add_watch(app, output)
     _add_run(app, output)
     app.register_install_completion_command(add_to_startup=False, group=GROUPS["start"])
@@ -162,6 +163,14 @@ def _add_watch(app: App, output: Output) -> None:
     watch.__signature__ = own
     watch.__annotations__ = {name: parameter.annotation for name, parameter in own.parameters.items()}
     app.command(watch, name="watch", help=watching.HELP, group=GROUPS["read"], help_epilogue="")
+
+
+def _add_backup(app: App, output: Output) -> None:
+    """Add the commands that make and restore backups, which are no rows: they are about files, whoever asks."""
+    part = App(name="backup", help=backing_up.HELP, help_format="plaintext", help_epilogue="", group=GROUPS["operate"])
+    for name, function in backing_up.commands(output).items():
+        part.command(function, name=name, help_epilogue="")
+    app.command(part)
 
 
 def _add_run(app: App, output: Output) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import Parameter
 
-from comity.cli import exits, freestanding, moving, watching
+from comity.cli import backing_up, exits, freestanding, moving, watching
 from comity.cli.app import access_parameters
 from comity.cli.arguments import WORDS, signature_of, usage_of
 from comity.cli.output import Output
@@ -104,6 +104,9 @@ def _pieces() -> Iterator[str]:
         for operation in OPERATIONS:
             if operation.permission == permission and "cli" in operation.surfaces:
                 yield from _operation(operation)
+        if permission == "operate":
+            for name, function in backing_up.commands(Output(as_json=False)).items():
+                yield from _freestanding(f"backup {name}", function)
     yield f"\n{FREE}".rstrip("\n") + "\n"
     output = Output(as_json=False)
     for name, function in (freestanding.commands(output) | moving.commands(output)).items():

@@ -76,6 +76,11 @@ def _open(file: str, *, duties: bool = False) -> Workspace:
         raise type(error)(f"{file[:200]}: {error}") from error
 
 
+def file_meant(named: str | None) -> str:
+    """Return the file of the workspace that is named, or of the only one in this folder; raises NotFound for none."""
+    return _file(named, may_make=False)
+
+
 def _file(named: str | None, may_make: bool) -> str:
     if named is None:
         return str(_only_workspace(Path.cwd()))

@@ -28,30 +28,39 @@ _CLAIM_US: Final = limits.CONSUMER_S * SECOND_US
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Be how a consumer stands: since when it is at its cursor, what passes, until when its reader may be silent."""
+    """Be how a consumer stands: since when it is at its cursor, what passes, until when its reader may be silent.
+
+    ``owner`` is the agent who first read as it.
+    """
 
     cursor: Cursor
     confirmed_us: int
     passing: dict[str, tuple[str, ...]] = {}
     holder: str | None = None
     until_us: int = 0
+    owner: str | None = None
 
     def is_held_by_another(self, holder: str, now_us: int) -> bool:
         """Tell whether somebody else reads."""
         return self.holder is not None and self.holder != holder and self.until_us > now_us
 
 
+Allow = Callable[[str], None]
+"""Raise NotPermitted unless whoever asks may act for the agent who owns a consumer."""
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """Be who wants to read as a consumer, when, and what for.
 
-    ``start`` is where a new consumer begins; a reader that ``goes_on`` has read before, and
-    must have been the last one who did.
+    ``agent`` owns it if it is new. ``start`` is where a new consumer begins; a reader that
+    ``goes_on`` has read before, and must have been the last one who did.
     """
 
     holder: str
     now_us: int
     start: Cursor
     passing: dict[str, tuple[str, ...]]
+    agent: str
     goes_on: bool = False
 
 
@@ -63,10 +72,10 @@ def read_consumers(snapshot: Snapshot) -> dict[str, Standing]:
     return {name: _decode(kept) for name, kept in sorted(snapshot.noted(TOPIC).items())}
 
 
-def claim(store: Store, name: str, claim: Claim) -> Standing:
+def claim(store: Store, name: str, claim: Claim, allow: Allow) -> Standing:
     """Claim a consumer for a reader, or prolong its claim; a new one is made.
 
-    Raises ConsumerTaken while another reads, LimitExceeded where there are too many.
+    Raises ConsumerTaken while another reads, LimitExceeded where there are too many, and what ``allow`` raises.
     """
     if not refs.AGENT.match(name) or len(name) > limits.NAME_CHARS:
         raise InvalidRequest(f"{name[:80]!r} is no name of a consumer: use letters, digits and _.:@-")
@@ -75,28 +84,39 @@ def claim(store: Store, name: str, claim: Claim) -> Standing:
         if claim.goes_on and (standing is None or standing.holder != claim.holder):
             raise _taken(name, standing)
         if standing is None:
-            return Standing(claim.start, claim.now_us, claim.passing, claim.holder, claim.now_us + _CLAIM_US)
+            until_us = claim.now_us + _CLAIM_US
+            return Standing(claim.start, claim.now_us, claim.passing, claim.holder, until_us, claim.agent)
+        allow(standing.owner or claim.agent)
         if standing.is_held_by_another(claim.holder, claim.now_us):
             raise _taken(name, standing)
         is_fresh = standing.until_us > claim.now_us + _CLAIM_US // 2
         if standing.holder == claim.holder and standing.passing == claim.passing and is_fresh:
             return standing
         return msgspec.structs.replace(
-            standing, passing=claim.passing, holder=claim.holder, until_us=claim.now_us + _CLAIM_US
+            standing,
+            passing=claim.passing,
+            holder=claim.holder,
+            until_us=claim.now_us + _CLAIM_US,
+            owner=standing.owner or claim.agent,
         )
 
     return _change(store, name, claimed)
 
 
-def confirm(store: Store, name: str, holder: str, cursor: Cursor, now_us: int, *, leave: bool = False) -> Standing:
+def confirm(
+    store: Store, name: str, holder: str, cursor: Cursor, now_us: int, allow: Allow, *, leave: bool = False
+) -> Standing:
     """Note that all up to a cursor is done with; with ``leave`` another may read on at once.
 
-    Raises ConsumerTaken where another has taken over, NotFound for a consumer that isn't there.
+    Raises ConsumerTaken where another has taken over, NotFound for a consumer that isn't there, and what
+    ``allow`` raises.
     """
 
     def confirmed(standing: Standing | None) -> Standing:
         if standing is None:
             raise NotFound(f"there is no consumer {name[:80]!r}")
+        if standing.owner is not None:
+            allow(standing.owner)
         if standing.holder != holder:
             raise _taken(name, standing)
         if cursor.revision > standing.cursor.revision:
@@ -113,7 +133,7 @@ def reset(store: Store, name: str, cursor: Cursor, now_us: int) -> Standing:
     def moved(standing: Standing | None) -> Standing:
         if standing is None:
             raise _unknown(store, name)
-        return Standing(cursor, now_us, standing.passing)
+        return Standing(cursor, now_us, standing.passing, owner=standing.owner)
 
     return _change(store, name, moved)
 

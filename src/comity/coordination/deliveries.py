@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -85,7 +85,19 @@ def attempt(handler: Handler, delivery: Delivery) -> Tried:
         value = handler(delivery)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is told, and tried again
         return _failed(error)
-    return Tried(answer=_shown(value), value=value)
+    return _unbegun(value) or Tried(answer=_shown(value), value=value)
+
+
+def _unbegun(value: object) -> Tried | None:
+    """Return that a handler has handed back what somebody would have to await: here nobody does."""
+    if not isinstance(value, Awaitable):
+        return None
+    is_unbegun = isinstance(value, Coroutine)
+    if is_unbegun:
+        value.close()
+    told = "nothing was done" if is_unbegun else "nobody knows what comes of it"
+    error = f"its handler returned an awaitable, so {told}: give a function that calls asyncio.run"
+    return Tried(error=error, is_uncertain=not is_unbegun)
 
 
 async def attempt_async(handler: Callable[[Delivery], Awaitable[object]], delivery: Delivery) -> Tried:

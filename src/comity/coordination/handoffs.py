@@ -11,10 +11,12 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.compile import Compiled, CompiledKind
+from comity.deciding.effects import released_under
 from comity.deciding.gates.ownership import life_owners
 from comity.deciding.tickets import is_waiting
 from comity.model import refs
-from comity.model.built_in import HANDOFF
+from comity.model.built_in import EFFECT, HANDOFF
+from comity.model.decisions import Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, CommitPayload
 from comity.model.filters import Condition, Order, Query, page_after
@@ -131,6 +133,24 @@ def held(snapshot: Snapshot, tickets: Iterable[RecordState]) -> dict[str, Commit
         payload = stored.payload if isinstance(stored, Answered) else None
         if payload is not None and stored.content.hex() == by_id[id].values["content"]:
             found[by_id[id].ref] = payload
+    return found | _held_back(snapshot, by_id)
+
+
+def _held_back(snapshot: Snapshot, by_id: Mapping[str, RecordState]) -> dict[str, CommitPayload]:
+    """Return the same of tickets that ask about the release of an effect: what of it is to be done, and what it met."""
+    found: dict[str, CommitPayload] = {}
+    for id, ticket in by_id.items():
+        if (released := released_under(id)) is None:
+            continue
+        effect = snapshot.records([(EFFECT, released[0])]).get((EFFECT, released[0]))
+        commit = snapshot.commit(released[1])
+        if effect is None or commit is None or commit.payload is None:
+            continue
+        proposal = commit.payload.proposal
+        wanted = (proposal.effects[effect.values["place"]],)
+        met = Finding("effect.held_up", effect.values.get("held_up") or "It is asked about.", effect.ref, "ask")
+        shown = msgspec.structs.replace(proposal, id=id, changes=(), effects=wanted)
+        found[ticket.ref] = CommitPayload(proposal=shown, findings=(met,))
     return found
 
 

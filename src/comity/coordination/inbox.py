@@ -22,6 +22,7 @@ from comity.coordination.tasks import find_stuck, find_tasks
 from comity.coordination.undelivered import find_undelivered
 from comity.coordination.watches import changes_of as watched_changes
 from comity.coordination.watches import read_watches
+from comity.deciding.effects import released_under
 from comity.deciding.gates.rule import holds_until
 from comity.deciding.lines import subject_of
 from comity.deciding.overrides import Override, in_force
@@ -175,14 +176,20 @@ def _answered(ticket: RecordState, state: str, version: int, at: int, revision: 
         id=_id_of("answer", ticket.kind, ticket.id, version),
         kind="answer",
         about=ticket.ref,
-        text=f"What you proposed ({what}) {_PAST[state]}{who}{said}",
+        text=f"What you {_wish(values['proposal'])} ({what}) {_PAST[state]}{who}{said}",
         next=_advice(state, values["proposal"], revision),
         at=at,
         by=by,
     )
 
 
+def _wish(proposal: str) -> str:
+    return "proposed" if released_under(proposal) is None else "want done"
+
+
 def _advice(state: str, proposal: str, revision: int) -> str:
+    if (released := released_under(proposal)) is not None:
+        return f"'comity effects show {released[0]}' tells what becomes of it."
     if state == "accepted":
         return f"Go on: it is revision {revision}."
     if state in ("approved", "granted", "released"):

@@ -70,7 +70,7 @@ class Judged(msgspec.Struct, frozen=True):
 def judged_between(snapshot: Snapshot, after_us: int, until_us: int) -> Iterator[Judged]:
     """Yield what was judged after a time and up to another one, in order."""
     commits = (_of_commit(commit, events) for commit, events in _committed(snapshot, after_us, until_us))
-    answers = map(_of_answer, _answered(snapshot, after_us, until_us))
+    answers = map(_of_answer, answers_between(snapshot, after_us, until_us))
     return merge(_in_order(commits), _in_order(answers), key=_place_of)
 
 
@@ -84,8 +84,11 @@ def _committed(snapshot: Snapshot, after_us: int, until_us: int) -> Iterator[tup
         after = page[-1][0].revision
 
 
-def _answered(snapshot: Snapshot, after_us: int, until_us: int) -> Iterator[Answered]:
-    """Yield what made no commit, page after page: a page begins with the moment at which the last one ended."""
+def answers_between(snapshot: Snapshot, after_us: int, until_us: int) -> Iterator[Answered]:
+    """Yield what made no commit after a time and up to another one, the oldest first.
+
+    It is read page after page: a page begins with the moment at which the last one ended.
+    """
     known: set[str] = set()
     since_us, limit = after_us + 1, limits.HISTORY_PAGE
     while True:

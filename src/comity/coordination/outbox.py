@@ -11,9 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from itertools import islice
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -30,17 +29,18 @@ from comity.coordination.deliveries import (
     missing_secrets,
     webhooks_of,
 )
+from comity.coordination.flights import Flights
 from comity.coordination.pending import PENDING, Entry, Pending
 from comity.coordinator import Coordinator
 from comity.coordinator.holding import Holding
 from comity.deciding.compile import Compiled
 from comity.deciding.compiled import CompiledEffect
-from comity.deciding.effects import declared
+from comity.deciding.effects import declared, released_under
 from comity.deciding.lines import subject_of
 from comity.errors import ComityError, InvalidRequest
 from comity.lane import Answer, is_committed
 from comity.model import refs
-from comity.model.built_in import EFFECT, LEASE, OVERRIDE
+from comity.model.built_in import APPROVAL, EFFECT, LEASE, OVERRIDE
 from comity.model.definition import WebhookDefinition
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller, Emit, Proposal
@@ -56,8 +56,6 @@ _SENDER_BYTES: Final = 8
 _SHOWN: Final = 8
 _MOVED: Final = 1_000
 """Of how many events of leases it is told which records they concern; after more of them all is tried again."""
-_OVERDUE: Final = 4
-"""How many times as many tries as may run at once there may be, with those whose time is over but that still run."""
 
 Start = Callable[[str, Callable[[], None]], None]
 """Have some work done in the background, under a name."""
@@ -107,9 +105,9 @@ class Outbox:
         self._handlers: dict[str, Handler] = {}
         self._holding = Holding()
         self._looking = threading.Lock()
-        self._overridden = self._leased = 0
-        self._flying: dict[str, int] = {}
-        self._landed = threading.Condition()
+        self._overridden = self._leased = self._asked = 0
+        self._flights = Flights(host.clock)
+        self._counting = threading.Lock()
         self._start: Start = _start_thread
         self._is_closed = False
         self.next_us: int | None = None
@@ -125,13 +123,22 @@ class Outbox:
 
         Raises InvalidRequest, with the nearest name, for one that isn't among those declared.
         """
+        if (problem := self.undeclared(effect)) is not None:
+            raise InvalidRequest(problem)
+        return self._known().get(effect)
+
+    def undeclared(self, effect: str) -> str | None:
+        """Return in sentences that an effect isn't among those declared; None where it is, or none are."""
+        known = self._known()
+        if not known or effect in known:
+            return None
+        hint = suggestion(refs.nearest(effect, known)) or "."
+        named = listed(sorted(known), _SHOWN)
+        return f"{effect[: limits.NAME_CHARS]!r} is no declared effect{hint} Declared: {named}."
+
+    def _known(self) -> Mapping[str, CompiledEffect]:
         with self._host.store.snapshot() as snapshot:
-            known = self._host.coordinator.definition(snapshot).effects
-        if known and effect not in known:
-            hint = suggestion(refs.nearest(effect, known)) or "."
-            named = listed(sorted(known), _SHOWN)
-            raise InvalidRequest(f"{effect[: limits.NAME_CHARS]!r} is no declared effect{hint} Declared: {named}.")
-        return known.get(effect)
+            return self._host.coordinator.definition(snapshot).effects
 
     def unready(self) -> list[str]:
         """Return in sentences which webhooks this process would send to, and can't as it lacks their secrets."""
@@ -162,6 +169,7 @@ class Outbox:
         if self._is_closed or not self._looking.acquire(blocking=False):
             return 0
         try:
+            self._tell_late()
             with self._host.store.snapshot() as snapshot:
                 if EFFECT not in snapshot.kinds():
                     return 0
@@ -205,24 +213,30 @@ class Outbox:
         return {
             effect: f"{counted(count, 'effect')} {effect} due, and this process {self._lack(effect, compiled)}"
             for effect, count in sorted(due.items())
-            if not self._delivers(effect, compiled)
+            if not self._delivers(effect, compiled) or not self._flights.room().has(effect)
         }
 
     def _lack(self, effect: str, compiled: Compiled) -> str:
         """Return why an effect isn't delivered here."""
+        if self._delivers(effect, compiled):
+            hanging = self._flights.hanging(effect)
+            return f"delivers no more of it until one of its {counted(hanging, 'handler')} ends whose time is over"
         webhook = _webhook_of(effect, compiled)
         if webhook is None:
             return f"has no handler for it: @ws.handle({effect!r}), or a webhook in the definition"
         return f"can't use its webhook {webhook.name}: {' and '.join(missing_secrets(webhook))} is empty or missing"
 
     def is_delivering(self) -> bool:
-        """Tell whether anything is being delivered here, in the background."""
-        return bool(self._flying)
+        """Tell whether anything is being delivered here, in the background, that is still in its time."""
+        return self._flights.is_any_in_time()
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is being delivered here any more; tell whether that came in time."""
-        with self._landed:
-            return self._landed.wait_for(lambda: not self._flying, timeout_s)
+        return self._flights.settle(timeout_s)
+
+    def settle_in_time(self) -> None:
+        """Wait until nothing is being delivered here any more but what has outlasted its time."""
+        self._flights.wait_in_time()
 
     def close(self) -> None:
         """Release nothing more, and wait a while for what is being delivered.
@@ -231,7 +245,7 @@ class Outbox:
         """
         self._is_closed = True
         if not self.settle(limits.EFFECT_CLOSE_S):
-            _log.warning("closed while effects were being delivered: %s", ", ".join(list(self._flying)))
+            _log.warning("closed while effects were being delivered: %s", ", ".join(self._flights.names()))
 
     # -- what is due
 
@@ -242,25 +256,39 @@ class Outbox:
             self._holding.clear()
             pending = self._holding.at(snapshot, PENDING)
         kinds = snapshot.kinds()
-        overridden, leased = kinds.get(OVERRIDE, 0), kinds.get(LEASE, 0)
+        overridden, leased, asked = (kinds.get(kind, 0) for kind in (OVERRIDE, LEASE, APPROVAL))
         if overridden != self._overridden:
             pending.retry()
         elif leased != self._leased:
             pending.retry(_moved_leases(snapshot, self._leased))
-        self._overridden, self._leased = overridden, leased
+        if asked != self._asked:
+            pending.retry_these(_answered(snapshot, self._asked))
+        self._overridden, self._leased, self._asked = overridden, leased, asked
         return pending
 
     def _due(self, pending: Pending, compiled: Compiled, now_us: int, incarnation: str, most: int) -> list[Entry]:
         """Return what is to be released now: what this process delivers, and has room for."""
-        room = min(most, self._room(now_us))
-        ready = pending.due(now_us, incarnation) if room > 0 else ()
-        return list(islice((entry for entry in ready if self._delivers(entry.effect, compiled)), max(room, 0)))
+        room, due = self._flights.room(), list[Entry]()
+        if most <= 0 or not any(map(room.has, self._delivered(compiled))):
+            return due
+        for entry in pending.due(now_us, incarnation):
+            if self._delivers(entry.effect, compiled) and room.take(entry.effect):
+                due.append(entry)
+                if len(due) >= most:
+                    break
+        return due
 
-    def _room(self, now_us: int) -> int:
-        """Return how many more may be delivered at once; tries whose time is over, and that hang, take little of it."""
-        flying = list(self._flying.values())
-        running = sum(until_us > now_us for until_us in flying)
-        return min(limits.EFFECTS_AT_ONCE - running, _OVERDUE * limits.EFFECTS_AT_ONCE - len(flying))
+    def _tell_late(self) -> None:
+        """Tell of each try that has outlasted its time and still runs, and of what that means for the others."""
+        for flight in self._flights.newly_late():
+            left = limits.EFFECTS_AT_ONCE - self._flights.hanging(flight.effect)
+            then = f"{left} more may be tried here at once" if left else "no more is delivered here until one ends"
+            _log.warning("%s: its handler still runs though its time is over; of this effect %s", flight.name, then)
+
+    def _delivered(self, compiled: Compiled) -> Iterator[str]:
+        """Yield the names of what this process delivers."""
+        yield from self._handlers
+        yield from (name for name in compiled.effects if name not in self._handlers and self._delivers(name, compiled))
 
     def _delivers(self, effect: str, compiled: Compiled) -> bool:
         return self._function(effect, compiled) is not None
@@ -287,7 +315,7 @@ class Outbox:
             if state is None:
                 entry.put_off(now_us)
             elif in_background:
-                self._fly(state, compiled, now_us)
+                self._fly(state, compiled)
             else:
                 self._deliver(state, compiled)
         self._count(stopped=sum(state is None for state in states))
@@ -309,22 +337,19 @@ class Outbox:
             states = snapshot.records(gone)
         return [states.get((EFFECT, id)) if (EFFECT, id) in gone else None for id, _, _ in named]
 
-    def _fly(self, state: RecordState, compiled: Compiled, now_us: int) -> None:
+    def _fly(self, state: RecordState, compiled: Compiled) -> None:
         """Deliver in a thread that nobody has to wait for: a handler may hang."""
-        timeout_s = declared(state.values["effect"], compiled).timeout_s
-        flight = f"{state.ref} {state.version}"
-        self._flying[flight] = now_us + timeout_s * SECOND_US
+        effect: str = state.values["effect"]
+        flight = self._flights.begin(state.ref, effect, declared(effect, compiled).timeout_s)
 
         def work() -> None:
             try:
                 self._deliver(state, compiled)
             finally:
-                with self._landed:
-                    self._flying.pop(flight, None)
-                    self._landed.notify_all()
+                self._flights.end(flight)
 
         try:
-            self._start(f"comity {state.values['effect']}", work)
+            self._start(f"comity {effect}", work)
         except RuntimeError as error:  # There is no thread to be had: then whoever looks delivers it.
             _log.warning("%s is delivered in the thread of the duties: %s", state.ref, error)
             work()
@@ -353,7 +378,7 @@ class Outbox:
         return now_us < parse_time(state.values["sending_until"])
 
     def _count(self, **more: int) -> None:
-        with self._landed:
+        with self._counting:
             self.tally = self.tally.plus(**more)
 
     def _propose(self, steps: Sequence[tuple[Emit, int]]) -> list[Answer]:
@@ -382,6 +407,17 @@ def _moved_leases(snapshot: Snapshot, after: int) -> set[str] | None:
     """Return the records whose leases have moved since a revision, by others' acts; None for too many to tell."""
     moved = snapshot.events(EventFilter(kind=LEASE, after=after, limit=_MOVED))
     return {subject_of(event.id) for event in moved} if len(moved) < _MOVED else None
+
+
+def _answered(snapshot: Snapshot, after: int) -> Iterator[str]:
+    """Yield the effects of which a human has said since a revision whether they may be released.
+
+    What wasn't among the last ones is tried in its time.
+    """
+    for event in snapshot.events(EventFilter(kind=APPROVAL, after=after, newest_first=True, limit=_MOVED)):
+        released = released_under(event.id)
+        if released is not None:
+            yield released[0]
 
 
 # -- what came of a try

@@ -158,6 +158,13 @@ class Pending:
             if entry.is_held_up and is_meant:
                 entry.tries = entry.again_us = 0
 
+    def retry_these(self, ids: Iterable[str]) -> None:
+        """Have effects tried at once that are held up, by their ids."""
+        for id in ids:
+            entry = self._entries.get(id)
+            if entry is not None and entry.is_held_up:
+                entry.tries = entry.again_us = 0
+
     def over(self, now_us: int, incarnation: str, most: int) -> list[Entry]:
         """Return what is over: tries of which nothing was heard in time, and what was held up for too long.
 

@@ -11,6 +11,7 @@ from comity import limits
 from comity.clock import format_time
 from comity.coordinator import Coordinator
 from comity.coordinator.round import stored_decision
+from comity.deciding.effects import released_under
 from comity.deciding.lines import line_of, subject_of
 from comity.deciding.tickets import WAITS_OF, live_decision
 from comity.deciding.view import Ref
@@ -37,6 +38,8 @@ def look_at(coordinator: Coordinator, snapshot: Snapshot, ticket: str, agent: st
     if state is None:
         raise NotFound(f"there is no {ticket}")
     proposal: str = state.values["proposal"]
+    if (released := released_under(proposal)) is not None:
+        raise InvalidRequest(f"{ticket} asks about the release of $effect/{released[0]}: look at that")
     stored = snapshot.answers([proposal]).get(proposal)
     if stored is None:
         raise NotFound(f"what was answered under {proposal!r} is no longer kept: look at {ticket}")

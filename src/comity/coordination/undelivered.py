@@ -10,6 +10,7 @@ import msgspec
 
 from comity import limits
 from comity.clock import SECOND_US, parse_time
+from comity.deciding.effects import is_sharing
 from comity.model.built_in import EFFECT
 from comity.model.events import Event
 from comity.model.filters import Condition, Order, Query
@@ -41,10 +42,11 @@ def _find_cancelled(snapshot: Snapshot, agent: str, after: int) -> Iterator[Inbo
 def _told(events: Iterable[Event], agent: str) -> Iterator[InboxItem]:
     for event in events:
         state = event.after() if event.payload is not None else None
-        if state is not None and state.values["agent"] == agent != state.values["closed_by"]:
+        if state is not None and is_sharing(state, agent) and agent != state.values["closed_by"]:
             advice = "Look again; if it still makes sense, want it anew: its key is free."
             at = parse_time(state.values["closed_at"])
-            yield _item(state, f"was cancelled: {state.values['answer']}", advice, at, state.values["closed_by"])
+            whose = "" if state.values["agent"] == agent else f"and {state.values['agent']} before you, "
+            yield _item(state, f"{whose}was cancelled: {state.values['answer']}", advice, at, state.values["closed_by"])
 
 
 def _paged(snapshot: Snapshot, chosen: EventFilter) -> Iterator[Event]:

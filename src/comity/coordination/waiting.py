@@ -7,7 +7,6 @@ from typing import Protocol, TypeVar
 
 from comity import limits
 from comity.clock import SECOND_US, Clock
-from comity.coordination.duties import Duties
 from comity.coordination.tickets import look_at
 from comity.coordinator import Coordinator
 from comity.model.decisions import Decision
@@ -22,7 +21,10 @@ class Host(Protocol):
     store: Store
     clock: Clock
     coordinator: Coordinator
-    duties: Duties
+
+    def do_due(self) -> int:
+        """Do what is due by itself, in a small bite; return how much was done."""
+        ...
 
 
 def wait(host: Host, agent: str, ticket: str, timeout_s: float) -> Decision:
@@ -49,6 +51,6 @@ def watch(host: Host, look: Callable[[], T], is_over: Callable[[T], bool], timeo
         spent_s = max(waited_s, (host.clock.boot_us() - begun_us) / SECOND_US)
         if is_over(found) or spent_s >= timeout_s:
             return found
-        if not host.duties.run():
+        if not host.do_due():
             pause_s = min(timeout_s - spent_s, limits.WAIT_LOOK_S)
             waited_s += 0.0 if host.store.wait(revision, pause_s) else pause_s

@@ -22,11 +22,13 @@ from comity.clock import SECOND_US, Clock, format_age
 from comity.coordination.alerts import Alert, Ledger, known_alerts, telling
 from comity.coordination.detectors import WAITING, Detector, Signal, made
 from comity.coordination.duties import SYSTEM, step_id
+from comity.coordination.indexing import index
 from comity.coordination.judged import Judged, judged_between
 from comity.coordinator import Coordinator
 from comity.lane import Answer
 from comity.model import filters
 from comity.model.alerting import AlertsDefinition
+from comity.model.built_in import ALERT
 from comity.model.filters import Query
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
@@ -132,6 +134,7 @@ class Watch:
         self._look = Look(AlertsDefinition(), 0)
         self._ledger = Ledger(AlertsDefinition())
         self._told_us = 0
+        self._is_indexed = False
 
     def run(self) -> int:
         """Look at what was judged since; return at how much of it, or how many alerts were told."""
@@ -150,11 +153,15 @@ class Watch:
                 return 0
             compiled = host.coordinator.definition(snapshot)
             definition, incarnation = compiled.definition.alerts, snapshot.head.incarnation
+            kinds = snapshot.kinds()
             if self._begun != (incarnation, compiled.number):
                 self._begin(snapshot, definition, now_us)
                 self._begun = incarnation, compiled.number
             until_us = now_us - round(limits.ALERT_SETTLED_S * SECOND_US)
             signals, count = self._look.go_on(snapshot, until_us, limits.ALERT_BITE)
+        if not self._is_indexed and ALERT in kinds:
+            index(host.store, compiled.definition, kinds)
+            self._is_indexed = True
         told = [signal for signal in signals if signal.at > self._told_us]
         answers = self._tell([*told, *self._clock(definition, now_us)], definition)
         if any(isinstance(answer, Exception) for answer in answers):

@@ -10,15 +10,15 @@ import msgspec
 
 from comity import limits
 from comity.clock import StoreTime
-from comity.coordinator import releasing, resuming
+from comity.coordinator import resuming
 from comity.coordinator.cache import RecordCache
-from comity.coordinator.releasing import LaterSteps, released_by
+from comity.coordinator.releases import Releases
+from comity.coordinator.releasing import released_by
 from comity.coordinator.resuming import resumed_by
 from comity.coordinator.submissions import Submission, submit
 from comity.deciding import effects, fold
 from comity.deciding.definitions import compiled_from
 from comity.deciding.drafts import DraftEvent
-from comity.deciding.effects import halting, is_held_up, release_of, why_not
 from comity.deciding.pipeline import Judgement, judge, next_move
 from comity.deciding.queues import same_terms
 from comity.deciding.tickets import Waiting, caller_of, consents_to, evidence_of, live_decision
@@ -28,7 +28,6 @@ from comity.model.built_in import AGENT, EFFECT, QUEUE
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Commit, Event
-from comity.model.flows import run_of
 from comity.model.ids import Entropy
 from comity.model.proposals import Emit, Proposal, QueryRead
 from comity.model.records import RecordState
@@ -161,6 +160,8 @@ class Round:
         held = self._held(state)
         if len(judgement.events) > 1:
             return self._answer(submission, resuming.refused(judgement, resuming.not_alone(state)))
+        if effects.released_under(state.values["proposal"]) is not None:
+            return self._commit(submission, judgement)  # What was asked about is judged when it is due to be sent.
         if held is None:
             return self._answer(submission, resuming.refused(judgement, resuming.lost(state)))
         judged = self._judge_held(held, judgement)
@@ -294,45 +295,14 @@ class Round:
 
     def _release(self, submission: Submission, judgement: Judgement, ref: Ref) -> Decision:
         """Judge afresh what an effect rests on, as a proposal of who wanted it: release, halt or cancel it (S34)."""
-        effect = self.view.record(ref)
-        if effect.values["incarnation"] != self.view.incarnation:
-            return self._refuse(submission.proposal.id, releasing.suspect(effect))
-        judged = self._judge_release(effect)
-        findings = judged.findings if judged is not None else (releasing.lost(),)
-        if judged is not None and judged.outcome == "committed":
+        verdict = Releases(self.view, self._batch, self.entries).judge(self.view.record(ref))
+        if verdict.finding is None:
             return self._commit(submission, judgement)
-        if judged is not None and is_held_up(findings):
-            terms = halting(effect, findings, self.view.now_us)
-            if terms is not None:
-                self._tell_effect(submission, Emit(effect.ref, "halted", dict(terms)), judgement.agent)
-            return self._refuse(submission.proposal.id, releasing.held_up(effect, findings))
-        answer = why_not(findings)
-        self._tell_effect(submission, Emit(effect.ref, "cancelled", {"answer": answer}), judgement.agent)
-        return self._refuse(submission.proposal.id, releasing.cancelled(effect, answer))
-
-    def _judge_release(self, effect: RecordState) -> Judgement | None:
-        """Return the judgement of an effect's release; None where what it rests on is no longer kept."""
-        commit = self._commit_at(effect.values["wanted_in"])
-        if commit is None or commit.payload is None:
-            return None
-        proposal = commit.payload.proposal
-        later = LaterSteps(run_of(proposal.id), self.view, self._proposal_at)
-        reads = releasing.rebased(proposal, commit.revision, self.view.compiled, self._batch, later)
-        evidence = evidence_of(proposal.id, commit.content, self.view)
-        caller = effects.caller_of(effect)
-        release = release_of(proposal, effect, reads, self.view.compiled)
-        return judge(release, caller, self.view, content=commit.content, evidence=evidence)
-
-    def _proposal_at(self, revision: int) -> str | None:
-        commit = self._commit_at(revision)
-        return commit.proposal if commit is not None else None
-
-    def _commit_at(self, revision: int) -> Commit | None:
-        """Return what was committed at a revision, be it in this very batch."""
-        for entry in reversed(self.entries):
-            if entry.commit.revision == revision:
-                return entry.commit
-        return self._batch.commit(revision)
+        if (asked := verdict.asked) is not None:
+            self._tell_ticket(asked.held, asked.change, asked.agent)
+        if verdict.told is not None:
+            self._tell_effect(submission, verdict.told, judgement.agent)
+        return self._refuse(submission.proposal.id, verdict.finding)
 
     def _tell_effect(self, submission: Submission, change: Emit, agent: AgentDefinition) -> None:
         """Commit what follows for an effect from judging its release."""

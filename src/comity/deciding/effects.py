@@ -114,6 +114,18 @@ def wanting(
             terms = _whose(place, proposal, caller) | _terms(effect, view) | {"subjects": about}
             terms["once"] = once_of(effect, proposal)
             yield Emit("/".join(ref), "wanted", {name: value for name, value in terms.items() if value is not None})
+        elif state.is_live and not is_sharing(state, caller.agent) and has_room(state):
+            yield Emit(state.ref, "shared")
+
+
+def is_sharing(effect: RecordState, agent: str) -> bool:
+    """Tell whether an agent is told if a pending effect isn't sent: who wants it, or wants the same."""
+    return agent == effect.values["agent"] or agent in (effect.values.get("sharers") or ())
+
+
+def has_room(effect: RecordState) -> bool:
+    """Tell whether one more who wants the same can be told."""
+    return len(effect.values.get("sharers") or ()) < limits.EFFECT_SHARERS
 
 
 def _whose(place: int, proposal: Proposal, caller: Caller) -> dict[str, Any]:
@@ -162,6 +174,28 @@ def _held(state: RecordState) -> str:
 
 
 # -- release
+
+_RELEASE: Final = "release~"
+
+
+def release_id(effect: RecordState) -> str:
+    """Return by which id the release of an effect is known to those who are asked about it: all its tries have it.
+
+    Nobody can have used it up, as ids with a ``~`` are Comity's own.
+    """
+    return f"{_RELEASE}{effect.id}~{effect.values['wanted_in']}"
+
+
+def released_under(proposal: str) -> tuple[str, int] | None:
+    """Return the id of the effect whose release an id names, and the revision that wanted it; None for another id.
+
+    >>> released_under("release~email~2f1c~17"), released_under("p1")
+    (('email~2f1c', 17), None)
+    """
+    if not proposal.startswith(_RELEASE):
+        return None
+    effect, _, revision = proposal.removeprefix(_RELEASE).rpartition("~")
+    return effect, int(revision)
 
 
 def caller_of(effect: RecordState) -> Caller:
@@ -238,10 +272,15 @@ def retrying(effect: RecordState, incarnation: str, now_us: int) -> Emit:
     return Emit(effect.ref, "retried", {"incarnation": incarnation, "expires_at": expires_at})
 
 
-def halting(effect: RecordState, findings: Iterable[Finding], now_us: int) -> Mapping[str, Any] | None:
-    """Return what the transition ``halted`` carries, or None where the outbox says so already."""
+def halting(
+    effect: RecordState, findings: Iterable[Finding], now_us: int, asks: str | None = None
+) -> Mapping[str, Any] | None:
+    """Return what the transition ``halted`` carries, or None where the outbox says so already.
+
+    ``asks`` tells who is asked about it.
+    """
     found = list(findings)
-    held_up = why_not(found)
+    held_up = f"{why_not(found)} {asks}"[: limits.EFFECT_ANSWER_CHARS] if asks is not None else why_not(found)
     expires_at = effect.values.get("expires_at")
     known: str | None = effect.values.get("held_up")
     if is_paused(found):

@@ -165,7 +165,7 @@ class ListConsumers(Request, frozen=True, kw_only=True, omit_defaults=True, gc=F
 class ConsumerAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be a named consumer. ``left`` is how many commits it is behind, ``since`` when the first of these was made.
 
-    ``holder`` reads until ``until``; ``passing`` are its filters; ``is_lost`` tells that its
+    It is ``owner``'s. ``holder`` reads until ``until``; ``passing`` are its filters; ``is_lost`` tells that its
     cursor is of another life of the base.
     """
 
@@ -177,6 +177,7 @@ class ConsumerAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=F
     holder: str | None = None
     until: str | None = None
     passing: dict[str, Several] = {}
+    owner: str | None = None
     is_lost: bool = False
 
     def __str__(self) -> str:
@@ -266,7 +267,8 @@ def _consumer(one: ConsumerAnswer) -> str:
         return f"{one.name}: its cursor {one.cursor} is of another life of the base; reset it"
     behind = f"{counted(one.left, 'commit')} behind" + (f" since {one.since}" if one.since else "")
     reads = f", read by {one.holder} until {one.until}" if one.holder else ""
-    return f"{one.name}: {behind}, at {one.cursor}{reads}; {told_passing(one.passing)}"
+    whose = f" ({one.owner})" if one.owner else ""
+    return f"{one.name}{whose}: {behind}, at {one.cursor}{reads}; {told_passing(one.passing)}"
 
 
 def told_passing(passing: Mapping[str, Several]) -> str:

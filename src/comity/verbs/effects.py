@@ -218,7 +218,7 @@ def run(engine: Engine, caller: Caller, request: RunEffects) -> RunAnswer:
     """Release and deliver until nothing is due any more; return what came of it."""
     before = engine.outbox.tally
     while engine.outbox.run(limits.DUTIES_AT_ONCE) or engine.outbox.is_delivering():
-        engine.outbox.settle()
+        engine.outbox.settle_in_time()
     done, next_us = engine.outbox.tally - before, engine.outbox.next_us
     return RunAnswer(
         delivered=done.delivered,

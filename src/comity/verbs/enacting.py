@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from comity.coordination.indexing import index
 from comity.deciding.compile import Compiled, load_definition
 from comity.deciding.definitions import compiled_of
 from comity.deciding.fitting import misfits
@@ -14,7 +15,6 @@ from comity.model.decisions import Decision
 from comity.model.definition import Definition
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.operations import Apply, ApplyAnswer
-from comity.store.contract import Store
 from comity.verbs.engine import Engine
 
 _ATTEMPTS: Final = 5
@@ -35,12 +35,12 @@ def put_in_force(
     compiled = _compile(request, current.number + 1, shadowed)
     definition = compiled.definition
     if current.number and current.definition.source == request.source and current.shadowed == shadowed:
-        index(engine.store, definition)
+        _index(engine, definition)
         return ApplyAnswer(number=current.number, is_changed=False, shadowed=shadowed)
     replaces = current.number if request.replaces is None else request.replaces
     decision = _scan_and_propose(engine, caller, request, compiled, replaces)
     if decision.is_committed:
-        index(engine.store, definition)
+        _index(engine, definition)
     return ApplyAnswer(
         number=decision.records.get("$definition/current", current.number),
         is_changed=decision.is_allowed,
@@ -58,9 +58,11 @@ def _compile(request: Apply, number: int, shadowed: tuple[str, ...]) -> Compiled
         return load_definition(request.source, number, origin=request.origin)
 
 
-def index(store: Store, definition: Definition) -> None:
+def _index(engine: Engine, definition: Definition) -> None:
     """Have the indexes that a definition declares, also those that a crash right after its commit left out."""
-    store.index({kind.name: kind.indexes for kind in definition.kinds if kind.indexes})
+    with engine.store.snapshot() as snapshot:
+        kinds = snapshot.kinds()
+    index(engine.store, definition, kinds)
 
 
 def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: Compiled, replaces: int) -> Decision:

@@ -102,6 +102,10 @@ class Engine:
         if self._duty is None:
             self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post)
 
+    def do_due(self) -> int:
+        """Do what is due by itself, in a small bite, and look for alerts; return how much was done."""
+        return self.duties.run() + self.watch.run() + self.alert_post.run()
+
     @property
     def does_duties(self) -> bool:
         """Tell whether this process does what is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
 import msgspec
@@ -123,7 +124,7 @@ def consume(engine: Engine, caller: Caller, request: Consume) -> ConsumeAnswer:
     selection = _selection(engine, request)
     _check_bounds(request.limit, request.wait_s)
     holder = request.holder or caller.agent
-    standing = _claim(engine, request, holder)
+    standing = _claim(engine, caller, request, holder)
     after = str(standing.cursor) if request.after is None else request.after
     page = _follow(engine, selection, after, request.limit, min(request.wait_s, _CLAIMED_WAIT_S))
     return ConsumeAnswer(
@@ -137,12 +138,23 @@ def consume(engine: Engine, caller: Caller, request: Consume) -> ConsumeAnswer:
     )
 
 
-def _claim(engine: Engine, request: Consume, holder: str) -> Standing:
+def _claim(engine: Engine, caller: Caller, request: Consume, holder: str) -> Standing:
     head = engine.store.head()
     start = Cursor(head.incarnation, position_of(head, request.start))
     passing = passing_of(request)
     now_us = engine.coordinator.time_at(head).now_us
-    return consumers.claim(engine.store, request.name, Claim(holder, now_us, start, passing, request.after is not None))
+    claim = Claim(holder, now_us, start, passing, caller.agent, request.after is not None)
+    return consumers.claim(engine.store, request.name, claim, _allowing(engine, caller, request.name))
+
+
+def _allowing(engine: Engine, caller: Caller, name: str) -> Callable[[str], None]:
+    """Return what refuses a consumer to all but its owner and operators."""
+
+    def allow(owner: str) -> None:
+        if owner != caller.agent and not _is_operator(engine, caller):
+            raise NotPermitted(f"{name[:80]!r} is read for {owner}, and {caller.agent!r} isn't that: take another name")
+
+    return allow
 
 
 def passing_of(request: Passing) -> dict[str, tuple[str, ...]]:
@@ -155,7 +167,8 @@ def confirm(engine: Engine, caller: Caller, request: Confirm) -> ConsumerAnswer:
     head, holder = engine.store.head(), request.holder or caller.agent
     cursor = Cursor(head.incarnation, position_of(head, request.cursor))
     now_us = engine.coordinator.time_at(head).now_us
-    standing = consumers.confirm(engine.store, request.name, holder, cursor, now_us, leave=request.leave)
+    allow = _allowing(engine, caller, request.name)
+    standing = consumers.confirm(engine.store, request.name, holder, cursor, now_us, allow, leave=request.leave)
     return _told(engine, request.name, standing)
 
 
@@ -184,9 +197,13 @@ def forget(engine: Engine, caller: Caller, request: ForgetConsumer) -> ConsumerA
 
 
 def _check_operator(engine: Engine, caller: Caller) -> None:
+    if not _is_operator(engine, caller):
+        raise NotPermitted(f"{caller.agent!r} may not: resetting and forgetting consumers takes an operator's key")
+
+
+def _is_operator(engine: Engine, caller: Caller) -> bool:
     with engine.store.snapshot() as snapshot:
-        if not is_operator(Case(Proposal(id="consumers"), caller, engine.coordinator.view(snapshot))):
-            raise NotPermitted(f"{caller.agent!r} may not: resetting and forgetting consumers takes an operator's key")
+        return is_operator(Case(Proposal(id="consumers"), caller, engine.coordinator.view(snapshot)))
 
 
 def _told(engine: Engine, name: str, standing: Standing) -> ConsumerAnswer:
@@ -208,5 +225,6 @@ def _describe(snapshot: Snapshot, name: str, standing: Standing, now_us: int) ->
         holder=standing.holder if is_read else None,
         until=format_time(standing.until_us) if is_read else None,
         passing=standing.passing,
+        owner=standing.owner,
         is_lost=is_lost,
     )

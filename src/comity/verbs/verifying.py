@@ -10,7 +10,7 @@ from comity.model.proposals import Caller
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import show
 from comity.operations import Verify, VerifyAnswer
-from comity.store.contract import Snapshot, Store
+from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
 from comity.verbs.portions import AT_ONCE
 
@@ -22,28 +22,28 @@ Ref = tuple[str, str]
 
 def verify(engine: Engine, caller: Caller, request: Verify, progress: Progress | None = None) -> VerifyAnswer:
     """Return whether log, chain and records agree, and name what doesn't."""
-    return audit(engine.store, request.head, progress)
+    with engine.store.snapshot() as snapshot:
+        return audit(snapshot, request.head, progress)
 
 
-def audit(store: Store, outside_head: str | None = None, progress: Progress | None = None) -> VerifyAnswer:
-    """Return the same of a store, and whether it goes on from a head that was kept outside."""
-    with store.snapshot() as snapshot:
-        audit = _Audit(snapshot)
-        if outside_head is not None:
-            audit.check_outside_head(outside_head)
-        audit.replay_log(progress)
-        audit.compare_records()
-        head = snapshot.head
-        return VerifyAnswer(
-            is_clean=not audit.problems,
-            revision=head.revision,
-            commits=audit.commits,
-            events=audit.events,
-            records=len(audit.states),
-            erased=audit.erased,
-            head=f"{head.revision}:{head.chain.hex()}",
-            problems=tuple(audit.problems),
-        )
+def audit(snapshot: Snapshot, outside_head: str | None = None, progress: Progress | None = None) -> VerifyAnswer:
+    """Return the same of a snapshot of any store, and whether it goes on from a head that was kept outside."""
+    audit = _Audit(snapshot)
+    if outside_head is not None:
+        audit.check_outside_head(outside_head)
+    audit.replay_log(progress)
+    audit.compare_records()
+    head = snapshot.head
+    return VerifyAnswer(
+        is_clean=not audit.problems,
+        revision=head.revision,
+        commits=audit.commits,
+        events=audit.events,
+        records=len(audit.states),
+        erased=audit.erased,
+        head=f"{head.revision}:{head.chain.hex()}",
+        problems=tuple(audit.problems),
+    )
 
 
 class _Audit:

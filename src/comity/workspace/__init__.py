@@ -10,6 +10,7 @@ so that the same handles can stand before a remote server.
 """
 
 from comity.workspace.agents import Agent, AsyncAgent
+from comity.workspace.backups import make_backup, restore_backup
 from comity.workspace.copying import copy
 from comity.workspace.feeding import Consumer, Feed, Subscription
 from comity.workspace.intents import AsyncIntent, Intent
@@ -30,5 +31,7 @@ __all__ = [
     "Workflow",
     "Workspace",
     "copy",
+    "make_backup",
     "open",
+    "restore_backup",
 ]

@@ -14,6 +14,7 @@ from comity.operations import Request
 from comity.workspace.asking import Asking, Moment
 from comity.workspace.awareness import Announcing, Receiving
 from comity.workspace.changes import Options, Writing, check_record, deadline_of, split_options
+from comity.workspace.consuming import AsyncConsumer
 from comity.workspace.effecting import alone
 from comity.workspace.feeding import After, Feed, Watching
 from comity.workspace.handing import Handing
@@ -294,6 +295,10 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
     def feed(self, after: After = None, **options: Any) -> Feed[Any]:
         """Return what is committed behind a cursor, to be followed: ``async for item in sales.feed():``."""
         return self.ask.feed(after, **options)
+
+    def consumer(self, name: str, **options: Any) -> AsyncConsumer:
+        """Return a reader whose place is kept under a name: ``async for item in …: await consumer.ack(item)``."""
+        return AsyncConsumer(self.ask.consumer(name, **options))
 
     async def answer(self, request: Request) -> Any:
         """Return the answer to any request of :mod:`comity.operations`, without blocking the event loop.

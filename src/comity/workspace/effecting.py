@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, overload
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeVar, overload
 from comity.clock import format_time, parse_time
 from comity.coordination.deliveries import Handler
 from comity.coordination.outbox import Outbox, Tally
-from comity.errors import InvalidRequest
+from comity.errors import EffectUndeclared, InvalidRequest
 from comity.model.built_in import EFFECT
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
@@ -222,19 +223,31 @@ class Delivering:
         It gets a :class:`comity.Delivery`. What it returns is kept as the answer; where it
         raises, the effect is tried again, with the same key, unless it raises
         :class:`comity.Undeliverable`. Raises InvalidRequest for a function that is
-        asynchronous, for an effect that isn't among those declared, and where another one
-        delivers this effect already.
+        asynchronous or a generator, and where another one delivers this effect already.
+        EffectUndeclared warns of an effect that isn't among those declared: it may be a slip, or
+        come with a definition that is applied later; from then on this process delivers it.
         """
         check_text("effect", effect)
         if handler is None:
             return lambda function: self.handle(effect, function)
         if not callable(handler):
             raise InvalidRequest(f"{effect}: a handler is a function of one delivery, not {type(handler).__name__}")
-        if inspect.iscoroutinefunction(handler):
+        if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__):
             raise InvalidRequest(
                 f"{effect}: its handler is called by a thread of its own, so it can't be asynchronous:"
                 " give a function that calls asyncio.run"
             )
-        self._outbox.declared(effect)
+        check_done_by_calling(effect, handler)
+        undeclared = self._outbox.undeclared(effect)
+        if undeclared is not None:
+            warnings.warn(f"{undeclared} It is delivered here once it is declared.", EffectUndeclared, stacklevel=2)
         self._outbox.handle(effect, handler)
         return handler
+
+
+def check_done_by_calling(effect: str, function: Callable[..., object]) -> None:
+    """Raise InvalidRequest for a generator: calling it does nothing."""
+    called = type(function).__call__
+    for one in (function, called):
+        if inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
+            raise InvalidRequest(f"{effect}: calling a generator does nothing: give a function that does it")

@@ -272,15 +272,24 @@ class Consumer:
         self.close()
 
     def __next__(self) -> FeedItem:
-        while not self._closed.is_set():
-            if self._ready:
-                item = self._ready.popleft()
-                self._given, self._heard_at = item.cursor, monotonic()
-                return item
-            self._read_on()
-            if self._is_done():
-                break
-        raise StopIteration
+        while (item := self.ready()) is None:
+            if not self.read_on(_BITE_S):
+                raise StopIteration
+        return item
+
+    def ready(self) -> FeedItem | None:
+        """Return the next item of what has been read already, or None."""
+        if not self._ready or self._closed.is_set():
+            return None
+        item = self._ready.popleft()
+        self._given, self._heard_at = item.cursor, monotonic()
+        return item
+
+    def read_on(self, wait_s: float) -> bool:
+        """Read what comes next, waiting for it so long at most; tell whether there is, or may come, anything more."""
+        if not self._closed.is_set():
+            self._read_on(wait_s)
+        return not self._closed.is_set() and not self._is_done()
 
     def ack(self, item: FeedItem | str) -> ConsumerAnswer:
         """Acknowledge an item, or a cursor, and all before it: none of them is read again.
@@ -309,10 +318,10 @@ class Consumer:
     def _confirming(self, cursor: str) -> Confirm:
         return Confirm(name=self.name, cursor=cursor, holder=self._request.holder)
 
-    def _read_on(self) -> None:
+    def _read_on(self, wait_s: float) -> None:
         try:
             answer: ConsumeAnswer = self._session.call(
-                msgspec.structs.replace(self._request, wait_s=_BITE_S if self._follows else 0.0)
+                msgspec.structs.replace(self._request, wait_s=wait_s if self._follows else 0.0)
             )
         except ConsumerTaken:
             if self._read or not self._waits:

@@ -27,7 +27,7 @@ from comity.model.texts import quote
 from comity.operations.effecting import EffectAnswer, EffectState
 from comity.workspace.agents import Agent
 from comity.workspace.changes import check_text, listed_records
-from comity.workspace.effecting import hold_of
+from comity.workspace.effecting import check_done_by_calling, hold_of
 from comity.workspace.intents import Intent
 from comity.workspace.terms import Gate, check_data, check_texts, filled, key_of, signature_of, split_read
 
@@ -184,9 +184,9 @@ class _Calling(Generic[P]):
         if not decision.is_committed:
             happened: Happened = "waits" if decision.is_pending else "refused"
             return Outcome(happened=happened, decision=decision, told=decision.explain())
-        if _effect_of(decision) is not None:
+        finding = next((one for one in decision.findings if one.code == "effect.taken"), None)
+        if finding is None:
             return None
-        finding = next(one for one in decision.findings if one.code == "effect.taken")
         told = f"{finding.message} {finding.remedy or ''}".strip()
         known = finding.data
         return Outcome(
@@ -383,6 +383,7 @@ class Gating:
 
     def __call__(self, function: Callable[P, Any]) -> AsyncGated[P, Any] | Gated[P, Any]:
         """Return the function gated; raises InvalidRequest where it can't be called by name, or a text not filled."""
+        check_done_by_calling(self._name(function), function)
         gate = Gate(effect=self._name(function), reads=self._reads, affects=self._affects, **self._terms)
         if inspect.iscoroutinefunction(function):
             return AsyncGated(self._host, self._outbox, function, gate, self._agent)

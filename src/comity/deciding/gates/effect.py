@@ -14,7 +14,7 @@ from typing import Final
 
 from comity.clock import parse_time
 from comity.deciding.case import Case
-from comity.deciding.effects import is_own, is_suspect, is_taken, ref_of, stills
+from comity.deciding.effects import has_room, is_own, is_sharing, is_suspect, is_taken, ref_of, stills
 from comity.deciding.expressions import ExpressionFailed, variable_name
 from comity.deciding.subjects import shown_values, surroundings, values_of
 from comity.deciding.view import Ref
@@ -135,11 +135,14 @@ def _is_own(state: RecordState, case: Case) -> bool:
 def _leaving(state: RecordState, *, is_other: bool, case: Case) -> str:
     """Return what to do about an effect that was delivered, or is on its way."""
     own = "give it a once=… of its own."
+    is_told = state.is_live and (is_sharing(state, case.caller.agent) or has_room(state))
     if is_other and not _is_own(state, case):
-        return f"If yours is meant beside that one, {own} Else ask {state.values['agent']}."
+        told = " Your inbox tells if it is cancelled." if is_told else ""
+        return f"If yours is meant beside that one, {own} Else ask {state.values['agent']}.{told}"
     if state.values["state"] == "delivered":
         return f"Leave it at that; if it is meant another time, {own}"
-    watch = f"It may still be cancelled: 'comity effects show {state.id}' tells what becomes of it."
+    where = "your inbox tells if it is, and " if is_told else ""
+    watch = f"It may still be cancelled: {where}'comity effects show {state.id}' tells what becomes of it."
     return f"Leave it at that. {watch} If it is meant another time, {own}"
 
 

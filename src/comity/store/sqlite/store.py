@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Final
 
 import apsw
+import msgspec
 from msgspec.structs import astuple
 
 from comity.clock import Clock
-from comity.errors import StoreError
+from comity.errors import StoreDamaged, StoreError
 from comity.model.events import Answered
 from comity.model.ids import Entropy
 from comity.store.contract import Head, KeyRow, Snapshot
 from comity.store.recency import RecentHead, recent_head_of
-from comity.store.sqlite import indexes, rows
+from comity.store.sqlite import indexes, rows, witness
 from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch, put_rows
 from comity.store.sqlite.doorbell import Doorbell, folder_for
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
@@ -39,6 +41,7 @@ from comity.store.sqlite.retention import drop_old_answers
 from comity.store.sqlite.stretches import Named
 from comity.store.sqlite.turn import Turn
 from comity.store.sqlite.waiting import Waiting
+from comity.store.sqlite.witness import Witness
 
 KEEP_TIME = "UPDATE head SET (now_us, boot_id, boot_us, offset_us) = (?, ?, ?, ?) WHERE now_us < ?"
 KEEP_JUDGED = "UPDATE head SET judged = max(judged, ?)"
@@ -47,12 +50,20 @@ ASKED_WRITER: Final = 8
 
 Whoever comes later asks a reader: each asking pushes a prepared statement of the writer's out of APSW's cache.
 """
-OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn", "-bells")
-"""Of the names of a base's files: its own, those that SQLite puts beside it, the line's and the doorbells'."""
+OWN_ENDINGS = ("", "-wal", "-shm", "-journal", "-turn", "-bells", witness.ENDING)
+"""Of the names of a base's files: its own, those that SQLite puts beside it, the line, the doorbells, the witness."""
 PUT_NOTE = "INSERT OR REPLACE INTO bookkeeping (topic, name, value) VALUES (?, ?, ?)"
 SELECT_NOTE = "SELECT value FROM bookkeeping WHERE topic = ? AND name = ?"
 DROP_NOTE = "DELETE FROM bookkeeping WHERE topic = ? AND name = ?"
+RESTORED: Final = (
+    "%s was put back from a copy, as its witness or this process tells: a new life begins,"
+    " and effects that were pending wait for a human"
+)
+BEGIN_LIFE = "UPDATE head SET incarnation = ?"
 PUT_KEY = f"INSERT OR REPLACE INTO keys ({rows.KEY}) VALUES (?, ?, ?, ?, ?)"
+
+
+_log: Final = logging.getLogger("comity")
 
 
 class SqliteStore:
@@ -64,7 +75,9 @@ class SqliteStore:
     this lock takes the turn first; whoever has waited for either looks whether it is open.
     """
 
-    def __init__(self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn) -> None:
+    def __init__(
+        self, file: Path, writer: apsw.Connection, keeper: apsw.Connection, turn: Turn, entropy: Entropy
+    ) -> None:
         self._path = file
         self._writer = writer
         self._written = Reader(writer)
@@ -77,6 +90,8 @@ class SqliteStore:
         self._writing = threading.Lock()
         self._batching = 0
         self._waiting = Waiting(Doorbell(folder_for(file)))
+        self._witness = Witness(file)
+        self._entropy = entropy
         self._asked_writer = 0
         self._is_open = True
 
@@ -100,9 +115,45 @@ class SqliteStore:
                 with turn:
                     prepare(writer, file, clock, entropy)
             dispense_with_triggers(writer)
-            store = cls(file, writer, connect(file, "NORMAL", READER_CACHE_KIB), turn)
+            store = cls(file, writer, connect(file, "NORMAL", READER_CACHE_KIB), turn, entropy)
             failed.pop_all()
-            return store
+        with suppress(StoreDamaged):  # What is damaged shows to whoever reads it: the rest can still be saved.
+            store.hear_witness()
+        return store
+
+    def hear_witness(self) -> None:
+        """Begin a new life where the base was put back from a copy, as its witness tells (S1)."""
+        with self.snapshot() as snapshot:
+            is_another, head = self._witness.contradicts(snapshot), snapshot.head
+        if is_another:
+            _log.warning(RESTORED, self._path.name)
+            self.begin_life(head.incarnation)
+        else:
+            self._witness.note(head, at_once=True)
+
+    @translating
+    def begin_life(self, former: str) -> Head:
+        """Have the base begin a new life, unless its former one has ended already; return its head."""
+        with self._write_in_turn(self._writer):
+            head = self._written.head()
+            if head.incarnation == former:
+                head = self._begin_life(head)
+        self._written.forget()
+        self._witness.note(head, at_once=True)
+        return head
+
+    def _begin_life(self, head: Head) -> Head:
+        """Give the base another incarnation, within the transaction that the caller holds."""
+        begun = msgspec.structs.replace(head, incarnation=self._entropy(16).hex())
+        self._writer.execute(BEGIN_LIFE, (begun.incarnation,))
+        return begun
+
+    def _go_on_from(self, head: Head) -> Head:
+        """Return the head to go on from: in a new life, where commits are missing that this process has seen (S1)."""
+        if not self._witness.misses(head):
+            return head
+        _log.warning(RESTORED, self._path.name)
+        return self._begin_life(head)
 
     def _check(self) -> None:
         if not self._is_open:
@@ -138,7 +189,7 @@ class SqliteStore:
     @contextmanager
     def _batch(self) -> Generator[SqliteBatch]:
         with self._write(self._writer):
-            head = self._written.head()
+            head = self._go_on_from(self._written.head())
             self._named.begin(head)
             batch = SqliteBatch(self._writer, head, self._named)
             try:
@@ -151,6 +202,7 @@ class SqliteStore:
             self._written.take(batch.head)
             self._recent.take(batch.head, asked_ns)
             self._named.take(batch.head, batch.names)
+            self._witness.note(batch.head)
             self._asked_writer = 0
         self._waiting.tell()
 
@@ -297,6 +349,9 @@ class SqliteStore:
         self._recent = RecentHead()  # Whoever still asks is refused, not answered from memory.
         with self._turn.closing(), self._writing:
             self._waiting.close()
+            with suppress(*DRIVER_ERRORS):
+                self._witness.note(self._written.head(), at_once=True)
+            self._witness.close()
             self._readers.close()
             self._keeper.close()
             self._writer.close()

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from comity.clock import Clock
+from comity.coordination.indexing import index
 from comity.deciding.definitions import compiled_from
 from comity.deciding.fold import replay
 from comity.errors import InvalidRequest, StoreDamaged, StoreUnsupported
@@ -23,7 +24,6 @@ from comity.model.events import Answered
 from comity.model.texts import listed
 from comity.operations import CopyAnswer
 from comity.store.contract import AnsweredFilter, Entry, Head, Snapshot, Store
-from comity.verbs.enacting import index
 from comity.verbs.engine import Progress
 from comity.verbs.portions import AT_ONCE
 from comity.verbs.verifying import audit
@@ -47,9 +47,10 @@ def copy(source: Store, target: Store, clock: Clock, progress: Progress | None =
     with source.snapshot() as last:
         _append(last, target, clock, progress)
         _keep_aside(last, target)
-        index(target, compiled_from(last.records([_DEFINITION]).get(_DEFINITION)).definition)
+        index(target, compiled_from(last.records([_DEFINITION]).get(_DEFINITION)).definition, last.kinds())
         head = f"{last.head.revision}:{last.head.chain.hex()}"
-    found = audit(target, head, progress)
+    with target.snapshot() as copied:
+        found = audit(copied, head, progress)
     if not found.is_clean:
         raise StoreDamaged(f"the copy doesn't verify: {listed(found.problems, 3)}. Verify the source, and copy anew.")
     target.note(TOPIC, {_UNFINISHED: None})
