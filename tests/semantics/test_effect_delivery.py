@@ -185,7 +185,9 @@ def test_a_handler_that_hangs_holds_up_neither_the_others_nor_the_end(
         "1 effect call due, and this process delivers no more of it until one of its 1 handler ends whose time is over",
     )
     ws.close()
+    assert outbox.is_delivering()
     hangs.set()
+    assert outbox.settle(DEADLINE_S)
 
 
 def test_however_many_handlers_hang_what_has_another_name_is_delivered(
@@ -196,7 +198,7 @@ def test_however_many_handlers_hang_what_has_another_name_is_delivered(
 
     def hang(delivery: Delivery) -> None:
         begun.release()
-        hangs.wait(20)
+        hangs.wait(DEADLINE_S)
 
     ws = open_again(clock=clock)
     ws.handle("call", hang)
@@ -205,7 +207,7 @@ def test_however_many_handlers_hang_what_has_another_name_is_delivered(
         stage.support.put(f"customer/c{number}", status="active", action="serve")
         stage.sales.effect("call", f"customer/c{number}", action="upsell")
     ws._engine.outbox.run(100)
-    assert all(begun.acquire(timeout=10) for _ in range(limits.EFFECTS_AT_ONCE))
+    assert all(begun.acquire(timeout=DEADLINE_S) for _ in range(limits.EFFECTS_AT_ONCE))
     for _ in range(3):
         clock.advance(seconds=limits.RETRY_MOST_S)
         ws._engine.outbox.run(100)
@@ -214,6 +216,5 @@ def test_however_many_handlers_hang_what_has_another_name_is_delivered(
     clock.advance(seconds=2)
     assert ws.run_effects().delivered == 1
     ws.close()
-    assert outbox.is_delivering()
     hangs.set()
-    assert outbox.settle(DEADLINE_S)
+    assert ws._engine.outbox.settle(DEADLINE_S)
