@@ -175,7 +175,7 @@ def test_a_handler_of_what_is_not_declared_is_warned_of_and_delivers_once_it_is(
     later = tmp_path / "later.toml"
     later.write_text("[effects.email]\n[effects.emial]\n", encoding="utf-8")
     with comity.open(tmp_path / "crm.db", clock=ws._engine.clock) as other:
-        assert other.apply(later).decision.is_committed
+        assert other.apply(later).is_changed
     ws.agent("sales").effect("emial")
     assert ws.run_effects().delivered == 1
     assert [delivery.effect for delivery in sent] == ["emial"]
