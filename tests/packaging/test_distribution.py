@@ -135,7 +135,7 @@ def check_first_steps(environment: Environment, folder: Path, *, without: tuple[
 
 
 def check_demo(environment: Environment, folder: Path) -> None:
-    """Play the demo, which is all there is, in processes."""
+    """Play the demo: every part of it at work, in processes."""
     told = json.loads(environment.run("comity", "demo", "--json", cwd=folder))
     assert (told["without"]["emails_sent"] > 0, told["with"]["emails_sent"]) == (True, 0)
     assert told["with"]["lost_updates"] == told["with"]["dangling_references"] == 0
