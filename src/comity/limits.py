@@ -183,6 +183,10 @@ INTENTS_PER_AGENT: Final = 100
 """Of open announced intents of one agent, so that no agent by itself makes them too many for rules to look at."""
 INTENTS_HELD: Final = 5_000
 """Of announced intents that are held in memory for rules; from then on they are searched for on each subject."""
+WISH_S: Final = 600
+"""For how long what was only deferred counts like an announced intent of its agent, where others defer to it."""
+WISHES: Final = 20
+"""Of proposals of an agent, the latest ones, that were deferred and count so."""
 INTENTS_PAGE: Final = 1_000
 """Of announced intents in one list."""
 NEWS_ITEMS: Final = 20

@@ -29,6 +29,7 @@ from comity.deciding.view import (
     Ref,
     TouchedNeed,
     View,
+    WishNeed,
 )
 from comity.model import filters
 from comity.model.decisions import Finding
@@ -102,6 +103,8 @@ class World:
                     if one.record == "/".join(ref) and one.at > since_us and one.agent != but
                 ]
                 return met[:limit]
+            case WishNeed():
+                return []
             case NotedNeed(topic, name):
                 return self.noted.get((topic, name))
             case HeldNeed(kind):

@@ -269,25 +269,54 @@ n = { type = "integer", default = 0 }
 """
 
 
-def test_s31_who_defers_to_an_announced_intent_is_told_to_announce_its_own(
-    open_again: Open, define: Define, clock: ManualClock
-) -> None:
+def test_s31_of_mutual_deferrals_who_goes_ahead_is_told(open_again: Open, define: Define, clock: ManualClock) -> None:
     base = open_again(definition=define(MUTUAL), clock=clock)
     a, b = base.agent("a"), base.agent("b")
     a.put("task/t", n=0)
     a.add("task/t", n=1)
     first = b.intent(about="task/t", announce=True)
     clock.advance(seconds=1)
-
-    def act(agent: comity.Agent, intent: str | None = None) -> Decision:
-        return propose(agent, Add("task/t", {"n": 1}), intent=intent)
-
     told = act(a)
     assert (codes(told), told.retry_when) == (["rule.a_after_b"], None)
-    assert told.next.startswith("Announce what you intend: a waits for b (rule.a_after_b), who waits for a")
-    assert codes(act(b, first.id)) == ["rule.b_after_a"], "nobody knows yet that a wants anything"
-    a.intent(about="task/t", announce=True)
-    assert not codes(act(b, first.id))
+    assert told.next.startswith("Try again later; b goes first. A waits for b (rule.a_after_b), who waits for a")
+    assert told.next.endswith("b goes ahead.")
+    assert not codes(act(b, first.id)), "that a wants it is known by what was refused to it"
+
+
+def test_s31_where_none_is_announced_who_was_deferred_first_goes_ahead(
+    open_again: Open, define: Define, clock: ManualClock
+) -> None:
+    base = open_again(definition=define(MUTUAL), clock=clock)
+    a, b = base.agent("a"), base.agent("b")
+    a.put("task/t", n=0)
+    a.add("task/t", n=1)
+    clock.advance(seconds=1)
+
+    def turn(agent: comity.Agent) -> bool:
+        clock.advance(seconds=1)
+        return act(agent).is_committed
+
+    assert (turn(b), turn(a), turn(a)) == (False, False, False)
+    assert turn(b)
+    # Who has had its turn wants nothing any more, until it tries again: then the other comes first.
+    assert (turn(b), turn(a)) == (False, True)
+    assert (turn(b), turn(a), turn(b)) == (False, False, True)
+
+
+def test_s31_what_was_deferred_long_ago_is_wanted_no_more(open_again: Open, define: Define, clock: ManualClock) -> None:
+    base = open_again(definition=define(MUTUAL), clock=clock)
+    a, b = base.agent("a"), base.agent("b")
+    a.put("task/t", n=0)
+    a.add("task/t", n=1)
+    clock.advance(seconds=1)
+    assert codes(act(b)) == ["rule.b_after_a"]
+    clock.advance(seconds=limits.WISH_S + 1)
+    deferred = act(a)
+    assert "cycle" not in deferred.findings[0].data
+
+
+def act(agent: comity.Agent, intent: str | None = None) -> Decision:
+    return propose(agent, Add("task/t", {"n": 1}), intent=intent)
 
 
 # -- what is told is so

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from comity.coordinator.holding import HELD, Held, Index, load
@@ -25,10 +25,12 @@ from comity.deciding.view import (
     RecordNeed,
     Ref,
     TouchedNeed,
+    Wish,
+    WishNeed,
 )
-from comity.model.events import Commit, Event
+from comity.model.events import Answered, Commit, Event
 from comity.model.records import RecordState
-from comity.store.contract import EventFilter, Snapshot
+from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
 
 Keep = Callable[[Ref, RecordState], None]
 """Take a record that was fetched, where the view finds it."""
@@ -81,6 +83,8 @@ def _fetch(snapshot: Snapshot, need: Need) -> object:
             return has_touched(snapshot, ref, revision)
         case RecentNeed():
             return recent_on(snapshot, need, snapshot.revision_at(need.since_us))
+        case WishNeed():
+            return wishes_of(snapshot, need)
         case HeldNeed(kind):
             return load(snapshot, HELD[kind])
         case NotedNeed(topic, name):
@@ -128,3 +132,19 @@ def author_of(snapshot: Snapshot, ref: Ref, field: str, revision: int) -> Author
     event = (changed or events or [None])[-1]
     address = event.event_id if event is not None else f"{revision}.0"
     return Author(commit.agent, commit.at, address, commit.reason)
+
+
+def wishes_of(snapshot: Snapshot, need: WishNeed, until_us: int | None = None, before: int | None = None) -> list[Wish]:
+    """Return what an agent proposed that was only deferred, up to a time and a place among all that were judged."""
+    chosen = AnsweredFilter(need.agent, "refused", need.since_us, until_us, limit=need.limit)
+    found = snapshot.answered(chosen)
+    return [wish for one in found if before is None or one.ordinal < before for wish in _wishes(one)]
+
+
+def _wishes(answered: Answered) -> Iterator[Wish]:
+    payload = answered.payload
+    if payload is None or any(finding.severity not in ("defer", "warn") for finding in payload.findings):
+        return
+    proposal = payload.proposal
+    about = dict.fromkeys((*proposal.about, *(change.record for change in proposal.changes)))
+    yield Wish(proposal.id, proposal.action, tuple(about), answered.at)

@@ -3,7 +3,7 @@
 A proposal that has to wait is refused if its wait would close a cycle, and is told which.
 Where all of a cycle are deferrals, the weakest of them gives way instead: that of the rule
 with the lowest priority, then of the intent that was announced first; its agent goes ahead.
-A deferral is an edge as long as the intent that meets it is announced.
+A deferral is an edge as long as the intent that meets it is announced, or was deferred not long ago.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from comity.deciding.turns import (
     terms_of,
     waiting_count,
 )
-from comity.deciding.view import View
+from comity.deciding.view import View, Wish
 from comity.deciding.waits import CYCLE, Group, Step, TooManyWaits, Wait, explain, find_cycle
 from comity.model import refs
 from comity.model.built_in import APPROVAL, HANDOFF, INTENT, LEASE, TASK, WORKFLOW
@@ -157,10 +157,7 @@ class Edges:
             is_anyone_waiting_for(view, names)
             or (self._coming is not None and is_anyone_behind(self._coming, view))
             or any(not names.isdisjoint(group) for wait in self._in_lines() for group in wait.groups)
-            or (
-                INTENT in view.kind_revisions
-                and any(names & _deferred_to(one) for one in view.compiled.rules.rules.values())
-            )
+            or any(names & _deferred_to(one) for one in view.compiled.rules.rules.values())
             or any(self._is_named(*asked, names) for asked in _ASKED if asked[0] in view.kind_revisions)
         )
 
@@ -233,25 +230,41 @@ class Edges:
         return self.humans(waiter) if kind == APPROVAL else frozenset()
 
     def _deferrals(self, agent: str) -> Iterator[Wait]:
-        """Yield what the rules would say of what an agent has announced."""
-        if INTENT not in self._view.kind_revisions or not self._view.compiled.rules.rules:
+        """Yield what the rules would say of what an agent has announced, and of what else it was deferred about."""
+        if not self._view.compiled.rules.rules:
             return
-        for intent in self._view.find(
-            Query(INTENT, (Condition("agent", "=", agent),), limit=limits.WAITS_IN_GRAPH + 1)
-        ):
-            if parse_time(intent.values["expires_at"]) > self._view.now_us:
-                yield from self._deferred(intent)
+        met: set[tuple[str, str | None]] = set()
+        unannounced = (wish for wish in self._view.wishes(agent) if not self._has_done(wish, agent))
+        for wish in (*self._announced(agent), *unannounced):
+            for finding in self._deferred(wish, agent):
+                if (finding.code, finding.subject) not in met:
+                    met.add((finding.code, finding.subject))
+                    yield self.deferral(finding, agent, wish.at, f"{wish.id}, {finding.code}")
 
-    def _deferred(self, intent: RecordState) -> Iterator[Wait]:
-        values, since = intent.values, parse_time(intent.values["announced_at"])
-        about = tuple(ref for ref in values.get("about", ()) if refs.parse(ref))
-        announced = Proposal(id=intent.id, action=values.get("action"), about=about)
-        for finding in rule.judge(Case(announced, Caller(values["agent"]), self._view)):
+    def _announced(self, agent: str) -> Iterator[Wish]:
+        """Yield what an agent has announced that it is going to do, the oldest first."""
+        if INTENT not in self._view.kind_revisions:
+            return
+        own = Query(INTENT, (Condition("agent", "=", agent),), limit=limits.WAITS_IN_GRAPH + 1)
+        found = (one for one in self._view.find(own) if parse_time(one.values["expires_at"]) > self._view.now_us)
+        for intent in sorted(found, key=_announced_at):
+            values = intent.values
+            yield Wish(intent.ref, values.get("action"), tuple(values.get("about", ())), _announced_at(intent))
+
+    def _has_done(self, wish: Wish, agent: str) -> bool:
+        """Tell whether an agent has changed since what it was deferred about: its next wish is another one."""
+        later = (self._view.recent(refs.split(ref), wish.at, limits.RECENT_EVENTS) for ref in wish.about)
+        return any(one.agent == agent for happened in later for one in happened)
+
+    def _deferred(self, wish: Wish, agent: str) -> Iterator[Finding]:
+        about = tuple(ref for ref in wish.about if refs.parse(ref))
+        wanted = Proposal(id=wish.id, action=wish.action, about=about)
+        for finding in rule.judge(Case(wanted, Caller(agent), self._view)):
             if finding.severity == "defer" and (finding.subject is None or finding.subject in self._subjects):
-                yield self.deferral(finding, values["agent"], since, f"{intent.ref}, {finding.code}")
+                yield finding
 
-    def announced_under(self, finding: Finding, agent: str) -> int | None:
-        """Return when an agent first announced what meets the same deferral; None where it announced nothing such."""
+    def wanted_since(self, finding: Finding, agent: str) -> int | None:
+        """Return since when an agent is known to want what meets the same deferral; None where it isn't."""
         met = (wait for wait in self._deferrals(agent) if wait.by.endswith(f", {finding.code}"))
         return min((wait.since for wait in met), default=None)
 
@@ -371,13 +384,21 @@ def _settle_deferral(finding: Finding, case: Case) -> Iterator[Finding]:
     start = edges.deferral(finding, case.agent.name, case.view.now_us, finding.code)
     cycle = edges.find_cycle(start)
     if cycle and all(step.wait.is_deferral for step in cycle):
-        since = _announced(case) or edges.announced_under(finding, case.agent.name)
+        since = _announced(case) or edges.wanted_since(finding, case.agent.name)
         mine = start if since is None else msgspec.structs.replace(start, since=since)
-        others = [step.wait.strength for step in cycle[1:]]
-        yield _gone_ahead(finding, cycle) if mine.strength < min(others) else _staying(finding, cycle, since)
+        weakest = min((mine, *(step.wait for step in cycle[1:])), key=_strength)
+        yield _gone_ahead(finding, cycle) if weakest is mine else _staying(finding, cycle, weakest.agent)
     else:
         yield finding
         yield from _refused(cycle)
+
+
+def _strength(wait: Wait) -> tuple[int, int, str]:
+    return wait.strength
+
+
+def _announced_at(intent: RecordState) -> int:
+    return parse_time(intent.values["announced_at"])
 
 
 def _announced(case: Case) -> int | None:
@@ -386,7 +407,7 @@ def _announced(case: Case) -> int | None:
     state = case.view.record(ref) if ref is not None and INTENT in case.view.kind_revisions else None
     if state is None or not state.is_live or state.values["agent"] != case.agent.name:
         return None
-    return parse_time(state.values["announced_at"])
+    return _announced_at(state)
 
 
 def _gone_ahead(finding: Finding, cycle: Sequence[Step]) -> Finding:
@@ -395,12 +416,12 @@ def _gone_ahead(finding: Finding, cycle: Sequence[Step]) -> Finding:
     return msgspec.structs.replace(finding, severity="warn", message=message, data=data)
 
 
-def _staying(finding: Finding, cycle: Sequence[Step], since: int | None) -> Finding:
-    """Return a mutual deferral that holds; who isn't known to want anything keeps the others back as well."""
-    if since is not None:
-        return finding
-    remedy = f"Announce what you intend: {explain(cycle)}, and only then can it be told who goes ahead."
-    return msgspec.structs.replace(finding, remedy=remedy)
+def _staying(finding: Finding, cycle: Sequence[Step], first: str) -> Finding:
+    """Return a mutual deferral that holds, with who goes ahead of whom."""
+    remedy = (
+        f"{finding.remedy or 'Try again later.'} {explain(cycle)[0].upper()}{explain(cycle)[1:]}; {first} goes ahead."
+    )
+    return msgspec.structs.replace(finding, remedy=remedy, data={**finding.data, "cycle": _names(cycle)})
 
 
 def _refused(cycle: Sequence[Step]) -> Iterator[Finding]:

@@ -103,6 +103,14 @@ class RecentNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     but: str | None = None
 
 
+class WishNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask for what an agent proposed since a time (microseconds) that was only deferred, the newest ``limit``."""
+
+    agent: str
+    since_us: int
+    limit: int
+
+
 class NotedNeed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask for what is noted under a name of a topic, outside the log (S18)."""
 
@@ -128,6 +136,7 @@ Need = (
     | CauseNeed
     | TouchedNeed
     | RecentNeed
+    | WishNeed
     | NotedNeed
 )
 
@@ -142,6 +151,15 @@ class Happened(msgspec.Struct, frozen=True, gc=False):
     record: str
     at: int
     fields: tuple[str, ...]
+
+
+class Wish(msgspec.Struct, frozen=True, gc=False):
+    """Be a proposal that was only deferred: its id, under which action, about which records, and when."""
+
+    id: str
+    action: str | None
+    about: tuple[str, ...]
+    at: int
 
 
 class Cause(msgspec.Struct, frozen=True, gc=False):
@@ -346,6 +364,15 @@ class View:
         made = [intent for intent in changed.values() if is_about(intent, record)]
         found = [*(intent for intent in kept if intent.id not in changed), *made]
         return sorted(filter(self._is_ahead, found), key=lambda intent: intent.id)[:limit]
+
+    def wishes(self, agent: str) -> list[Wish]:
+        """Return what an agent proposed of late that was only deferred, the oldest first.
+
+        What this batch refuses isn't among it, nor what another process has refused within the last second.
+        """
+        since_us = self.now_us - limits.WISH_S * SECOND_US
+        found: list[Wish] = self._fact(WishNeed(agent, since_us, limits.WISHES))
+        return found[::-1]
 
     def _search_intents(self, record: str, limit: int) -> list[RecordState]:
         # Times as texts differ in length, so that the query takes a second more, and the moment decides here.

@@ -27,6 +27,7 @@ from comity.deciding.view import (
     Ref,
     TouchedNeed,
     View,
+    WishNeed,
 )
 from comity.model import filters, refs
 from comity.model.built_in import AGENT, INTENT
@@ -140,7 +141,7 @@ class _World:
                 return None
             case EventNeed() | TouchedNeed():
                 return False
-            case ChangedNeed():
+            case ChangedNeed() | WishNeed():
                 return []
 
     def _recent_on(self, need: RecentNeed) -> list[Happened]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from comity import limits
-from comity.coordinator.facts import author_of, cause_of, has_touched, recent_on
+from comity.coordinator.facts import author_of, cause_of, has_touched, recent_on, wishes_of
 from comity.coordinator.holding import HELD, Index, load
 from comity.coordinator.round import DEFINITION
 from comity.deciding.compile import Compiled
@@ -34,6 +34,7 @@ from comity.deciding.view import (
     Ref,
     TouchedNeed,
     View,
+    WishNeed,
 )
 from comity.model.built_in import AGENT
 from comity.model.codec import encode
@@ -149,6 +150,8 @@ class Past:
                 return has_touched(snapshot, ref, revision)
             case RecentNeed():
                 return recent_on(snapshot, need, snapshot.revision_at(need.since_us), base)
+            case WishNeed():
+                return wishes_of(snapshot, need, self._recorded.at, self._recorded.ordinal)
             case HeldNeed(kind):
                 return self._chronicle.open(kind, base)
             case NotedNeed():
