@@ -30,6 +30,7 @@ from comity.coordination.deliveries import (
     webhooks_of,
 )
 from comity.coordination.flights import Flights
+from comity.coordination.landings import Landings
 from comity.coordination.pending import PENDING, Entry, Pending
 from comity.coordinator import Coordinator
 from comity.coordinator.holding import Holding
@@ -107,6 +108,7 @@ class Outbox:
         self._looking = threading.Lock()
         self._overridden = self._leased = self._asked = 0
         self._flights = Flights(host.clock)
+        self._landings = Landings[tuple[RecordState, Tried]](self._record, lambda: len(self._flights.names()))
         self._counting = threading.Lock()
         self._start: Start = _start_thread
         self._is_closed = False
@@ -199,8 +201,15 @@ class Outbox:
 
     def finish(self, effect: RecordState, tried: Tried) -> None:
         """Have it recorded what came of an effect that was released to the caller."""
+        self._record([(effect, tried)])
+
+    def _record(self, outcomes: Sequence[tuple[RecordState, Tried]]) -> None:
+        """Have it recorded what came of several, in one go."""
         now_us = self._host.coordinator.time_at(self._host.store.head()).now_us
-        self._propose([(_outcome(effect, tried, now_us), effect.version)])
+        told = [(_outcome(effect, tried, now_us), effect.version) for effect, tried in outcomes]
+        for (effect, _), answer in zip(outcomes, self._propose(told), strict=True):
+            if isinstance(answer, ComityError):
+                _log.warning("what came of %s could not be kept, so it is tried again: %s", effect.ref, answer)
 
     def left(self) -> dict[str, str]:
         """Return by name the effects that are due and that this process doesn't deliver, each with how many and why."""
@@ -364,9 +373,9 @@ class Outbox:
         tried = heard(tried, webhook) if webhook is not None else tried
         self._count(delivered=tried.error is None, failed=tried.error is not None)
         try:
-            self.finish(state, tried)
+            self._landings.land((state, tried))
         except ComityError as error:
-            _log.warning("what came of %s could not be kept, so it is tried again: %s", state.ref, error)
+            _log.warning("what came of %s and others could not be kept, so they are tried again: %s", state.ref, error)
 
     def _has_time(self, state: RecordState) -> bool:
         """Tell whether a try may begin: one whose time is over counts as lost, and may have been cancelled by now."""
