@@ -10,7 +10,7 @@ from msgspec import structs
 from comity import limits
 from comity.clock import format_time
 from comity.coordinator import Coordinator
-from comity.coordinator.round import stored_decision
+from comity.coordinator.stored import stored_decision
 from comity.deciding.effects import released_under
 from comity.deciding.lines import line_of, subject_of
 from comity.deciding.tickets import WAITS_OF, live_decision

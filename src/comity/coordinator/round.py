@@ -15,6 +15,7 @@ from comity.coordinator.cache import RecordCache
 from comity.coordinator.releases import Releases
 from comity.coordinator.releasing import released_by
 from comity.coordinator.resuming import resumed_by
+from comity.coordinator.stored import stored_decision
 from comity.coordinator.submissions import Submission, submit
 from comity.deciding import effects, fold
 from comity.deciding.definitions import compiled_from
@@ -24,14 +25,14 @@ from comity.deciding.queues import same_terms
 from comity.deciding.tickets import Waiting, caller_of, consents_to, evidence_of, live_decision
 from comity.deciding.view import Ref, View
 from comity.model import codec, refs
-from comity.model.built_in import AGENT, EFFECT, QUEUE
+from comity.model.built_in import AGENT, QUEUE
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Commit, Event
 from comity.model.ids import Entropy
 from comity.model.proposals import Emit, Proposal, QueryRead
 from comity.model.records import RecordState
-from comity.store.contract import Batch, Entry, Head, Snapshot
+from comity.store.contract import Batch, Entry, Head
 
 DEFINITION: Ref = ("$definition", "current")
 _NAMED: Final = limits.CHANGES_PER_PROPOSAL + limits.READS_PER_PROPOSAL + limits.SUBJECTS_PER_PROPOSAL
@@ -422,46 +423,3 @@ def _named(submission: Submission) -> list[str]:
     if submission.caller.key is not None:
         named.append(f"{AGENT}/{submission.caller.agent}")
     return named
-
-
-def stored_decision(batch: Snapshot, stored: Commit | Answered) -> Decision:
-    """Return what was answered under an id, without news (S7)."""
-    if isinstance(stored, Commit):
-        return _committed(batch, stored)
-    payload = stored.payload
-    if payload is not None and stored.outcome == "committed" and resuming.is_resuming(payload.proposal):
-        commit = batch.commit(stored.revision)
-        if commit is not None:
-            return msgspec.structs.replace(_committed(batch, commit), id=stored.proposal)
-    findings = payload.findings if payload is not None else ()
-    return Decision(
-        id=stored.proposal,
-        outcome=stored.outcome,
-        revision=stored.revision,
-        at=stored.at,
-        definition=stored.definition,
-        next=next_move(findings),
-        findings=findings,
-    )
-
-
-def _committed(batch: Snapshot, commit: Commit) -> Decision:
-    events = batch.events_of(commit.revision)
-    payload = commit.payload
-    return Decision(
-        id=commit.proposal,
-        outcome="committed",
-        revision=commit.revision,
-        at=commit.at,
-        definition=commit.definition,
-        next=_next_of(commit, events),
-        records={event.ref: event.version for event in events},
-        events=tuple(event.event_id for event in events),
-        findings=payload.findings if payload is not None else (),
-    )
-
-
-def _next_of(commit: Commit, events: Sequence[Event]) -> str:
-    wanted = [event.after() for event in events if event.kind == EFFECT and event.payload is not None]
-    told = effects.told_of(wanted, commit.proposal)
-    return NOTHING_NEXT if told is None else f"{NOTHING_NEXT} {told}"

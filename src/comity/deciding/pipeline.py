@@ -68,9 +68,9 @@ def judge(
     if findings and (severity := tickets.strongest(findings)) != "warn":
         return _stop(severity, case, findings, content)
     drafted = case.draft
-    said = _bounded(findings)
+    said = _bounded(findings) if findings else ()
     wanted = told_of(drafted.states.values(), case.proposal.id) if case.effects else None
-    move = next_move(said) if wanted is None else f"{NOTHING_NEXT} {wanted}"
+    move = NOTHING_NEXT if wanted is None else f"{NOTHING_NEXT} {wanted}"
     return Judgement("committed", case.agent, said, tuple(drafted.events), drafted.states, move)
 
 

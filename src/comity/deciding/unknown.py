@@ -76,8 +76,12 @@ def judge_about(case: Case) -> Iterator[Finding]:
 
 def judge_subjects(case: Case) -> Iterable[Finding]:
     """Return which of the records that a well-formed proposal is about aren't there, not even once it is done."""
-    absent = [ref for ref in map(refs.parts, case.proposal.about) if not _is_there(ref, case)]
-    return _absent(dict.fromkeys(absent), case) if absent else ()
+    absent: dict[Ref, None] = {}
+    for record in case.proposal.about:
+        ref = refs.parts(record)
+        if not _is_there(ref, case):
+            absent[ref] = None
+    return _absent(absent, case) if absent else ()
 
 
 def _absent(absent: Iterable[Ref], case: Case) -> Iterator[Finding]:

@@ -23,14 +23,13 @@ def judge(case: Case) -> Iterable[Finding]:
     """Return what drafting met (missing records, referrers in the way), and references into the void."""
     draft, kinds = case.draft, case.compiled.kinds
     found = [*draft.findings]
-    revision = case.view.revision + 1
     for ref, state in draft.states.items():
         kind = kinds.get(ref[0])
         if kind is None or not kind.references or not state.is_live:
             continue
-        reborn = state.blame.get(LIFE) == revision
+        was = draft.was[ref]
         for name, target in kind.references:
-            if reborn or state.blame.get(name) == revision:
+            if name in was or LIFE in was:
                 found += _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
     if case.emits:
         for event in draft.events:

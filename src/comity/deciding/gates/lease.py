@@ -77,8 +77,8 @@ def _met(line: Line, ref: Ref, case: Case) -> Iterator[Finding]:
 
 def _changed(ref: Ref, case: Case) -> Set[str] | None:
     """Return the fields of a record that would change; None, for all, where its life does."""
-    names = {name for event in case.draft.events if event.ref == ref for name in event.changed()}
-    return None if LIFE in names else names
+    was = case.draft.was.get(ref, {})
+    return None if LIFE in was else was.keys()
 
 
 def _remedy(places: list[Place], case: Case) -> str:

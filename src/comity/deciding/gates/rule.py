@@ -96,11 +96,11 @@ class _Judging:
 
     def changed(self, before: Iterable[RecordState], after: Iterable[RecordState]) -> set[tuple[str, str]]:
         """Return what the proposal changes of what rules can read, as root and field."""
-        revision = self.case.view.revision + 1
-        found = {("related", variable_name(kind)) for kind, _ in self.case.draft.states}
+        draft = self.case.draft
+        found = {("related", variable_name(kind)) for kind, _ in draft.states}
         for then, later in zip(before, after, strict=True):
             if later is not then:
-                names = [name for name, changed in later.blame.items() if changed == revision]
+                names = draft.was.get((later.kind, later.id), ())
                 found |= {(root, name) for root in (variable_name(later.kind), "before", "after") for name in names}
         return found
 
