@@ -10,15 +10,12 @@ import msgspec
 from cyclopts import Parameter
 
 from comity.cli import exits
+from comity.cli.freestanding import AS_JSON
 from comity.cli.output import Output
 from comity.cli.workspaces import DB_VARIABLE, file_meant
 from comity.workspace.backups import make_backup, restore_backup
 
 HELP: Final = "A copy of the workspace, made while it is in use, and put back as a new life of it."
-
-_JSON = Annotated[
-    bool, Parameter(name="--json", negative=(), show_default=False, help="print the answer as one JSON document")
-]
 
 
 def commands(output: Output) -> dict[str, Callable[..., int]]:
@@ -31,7 +28,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         db: Annotated[
             str | None, Parameter(help=f"the workspace's file; else {DB_VARIABLE}, else the only workspace here")
         ] = None,
-        as_json: _JSON = False,
+        as_json: Annotated[bool, AS_JSON] = False,
     ) -> int:
         """Copy the workspace into one file, as it is at this moment, while others go on writing to it."""
         source = file_meant(db or os.environ.get(DB_VARIABLE) or None)
@@ -48,7 +45,7 @@ def commands(output: Output) -> dict[str, Callable[..., int]]:
         at: Annotated[
             str | None, Parameter(help="as it was at this revision or time, 17 or 2026-11-24T10:00:00Z")
         ] = None,
-        as_json: _JSON = False,
+        as_json: Annotated[bool, AS_JSON] = False,
     ) -> int:
         """Verify a backup and put it in place. A new life begins: effects that were pending wait for a human."""
         with output.progress("restore") as progress:

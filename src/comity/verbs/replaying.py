@@ -32,13 +32,25 @@ def replay_upto(source: Snapshot, target: Store, revision: int, progress: Progre
 
     ``progress`` is told the commits done, and how many there are.
     """
-    after = 0
+    replay_log(source, target, revision, progress)
+    replay_aside(source, target, revision)
+    for topic in (consumers.TOPIC, *map(topic_of, source.agents())):
+        target.note(topic, source.noted(topic))
+
+
+def replay_log(source: Snapshot, target: Store, revision: int, progress: Progress | None = None) -> None:
+    """Write a log up to a revision into a store that has none of it, or its beginning: a page is a batch."""
+    after = target.head().revision
     while after < revision:
         page = source.log(after, min(AT_ONCE, revision - after))
         _append(target, source.head, page, ())
         after = page[-1][0].revision
         if progress is not None:
             progress(after, revision)
+
+
+def replay_aside(source: Snapshot, target: Store, revision: int) -> None:
+    """Write what was answered up to a revision without a commit, and the hashes of the keys that there were then."""
     last = source.commit(revision)
     for answers in _in_portions(_answers_upto(source, revision)):
         _append(target, source.head, (), answers)
@@ -46,8 +58,6 @@ def replay_upto(source: Snapshot, target: Store, revision: int, progress: Progre
     for key in source.keys(agent=None):
         if key.created_at <= cut_us:
             target.put_key(key)
-    for topic in (consumers.TOPIC, *map(topic_of, source.agents())):
-        target.note(topic, source.noted(topic))
 
 
 def _append(target: Store, told: Head, page: Log, answers: Sequence[Answered]) -> None:

@@ -43,4 +43,4 @@ def copy(
     if not is_base(file_of(source)):
         raise NotFound(f"there is no workspace {source!r} to copy")
     with closing(open_store(source, clock=clock)) as from_, closing(open_store(target, clock=clock)) as to:
-        return transfer.copy(from_, to, clock, progress)
+        return transfer.copy(from_, to, progress)

@@ -10,31 +10,28 @@ in the log is the same in both, so consumers go on where they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
-from comity.clock import Clock
 from comity.coordination.indexing import index
 from comity.deciding.definitions import compiled_from
-from comity.deciding.fold import replay
 from comity.errors import InvalidRequest, StoreDamaged, StoreUnsupported
-from comity.model.events import Answered
+from comity.model.built_in import DEFINITION
 from comity.model.texts import listed
 from comity.operations import CopyAnswer
-from comity.store.contract import AnsweredFilter, Entry, Head, Snapshot, Store
+from comity.store.contract import Head, Snapshot, Store
 from comity.verbs.engine import Progress
 from comity.verbs.portions import AT_ONCE
+from comity.verbs.replaying import replay_aside, replay_log
 from comity.verbs.verifying import audit
 
 TOPIC: Final = "copy"
 """Of the bookkeeping that tells, while a copy isn't whole, of which base it is one."""
 _UNFINISHED: Final = "unfinished"
-_DEFINITION: Final = ("$definition", "current")
+_DEFINITION: Final = (DEFINITION, "current")
 
 
-def copy(source: Store, target: Store, clock: Clock, progress: Progress | None = None) -> CopyAnswer:
+def copy(source: Store, target: Store, progress: Progress | None = None) -> CopyAnswer:
     """Copy one store into another that is empty, or holds the beginning of such a copy.
 
     ``progress`` is told the commits done, and how many there are. What is committed to the
@@ -43,12 +40,16 @@ def copy(source: Store, target: Store, clock: Clock, progress: Progress | None =
     doesn't verify: nobody can work with it then.
     """
     begun = _begin(source, target)
-    _follow(source, target, clock, progress)
+    _follow(source, target, progress)
     with source.snapshot() as last:
-        _append(last, target, clock, progress)
-        _keep_aside(last, target)
+        revision, former, life = last.head.revision, last.head.incarnation, target.head().incarnation
+        replay_log(last, target, revision, progress)
+        replay_aside(last, target, revision)
+        for topic in last.topics():
+            if topic != TOPIC:
+                target.note(topic, _relocated(last.noted(topic), former, life))
         index(target, compiled_from(last.records([_DEFINITION]).get(_DEFINITION)).definition, last.kinds())
-        head = f"{last.head.revision}:{last.head.chain.hex()}"
+        head = f"{revision}:{last.head.chain.hex()}"
     with target.snapshot() as copied:
         found = audit(copied, head, progress)
     if not found.is_clean:
@@ -96,58 +97,16 @@ def _check_beginning(source: Snapshot, begun: Head, origin: str | None) -> None:
         raise InvalidRequest("the target holds the beginning of a copy of another workspace: copy into an empty one")
 
 
-def _follow(source: Store, target: Store, clock: Clock, progress: Progress | None) -> None:
+def _follow(source: Store, target: Store, progress: Progress | None) -> None:
     """Copy the log in short looks, until what is left of it fits into one: a long look would hold the source up."""
     while True:
         with source.snapshot() as snapshot:
-            if snapshot.head.revision - target.head().revision <= AT_ONCE:
+            done, whole = target.head().revision, snapshot.head.revision
+            if whole - done <= AT_ONCE:
                 return
-            _append(snapshot, target, clock, progress, pages=1)
-
-
-def _append(source: Snapshot, target: Store, clock: Clock, progress: Progress | None, pages: int | None = None) -> None:
-    while pages is None or pages > 0:
-        with target.turn(), target.batch() as batch:
-            before = batch.head
-            page = source.log(before.revision, AT_ONCE)
-            if not page:
-                return
-            entries = [Entry(commit, tuple(events)) for commit, events in page]
-            last = entries[-1].commit
-            time = before.time.advance(clock)
-            time = msgspec.structs.replace(time, now_us=max(time.now_us, last.at))
-            judged = max(before.judged, last.ordinal)
-            states = replay(event for entry in entries for event in entry.events)
-            batch.append(
-                Head(before.incarnation, last.revision, last.chain, judged, time), entries, [*states.values()], ()
-            )
+            replay_log(snapshot, target, done + AT_ONCE)
         if progress is not None:
-            progress(last.revision, source.head.revision)
-        pages = None if pages is None else pages - 1
-
-
-def _keep_aside(source: Snapshot, target: Store) -> None:
-    """Copy what is kept beside the log: answers that made no commit, hashes of keys, bookkeeping."""
-    head = target.head()
-    judged = msgspec.structs.replace(head, judged=max(head.judged, source.head.judged))
-    for answers in _pages_of_answers(source):
-        target.keep(judged, answers)
-    for key in source.keys():  # noqa: SIM118 - keys of people, not of a mapping
-        target.put_key(key)
-    for topic in source.topics():
-        if topic != TOPIC:
-            target.note(topic, _relocated(source.noted(topic), source.head.incarnation, head.incarnation))
-
-
-def _pages_of_answers(source: Snapshot) -> Iterator[list[Answered]]:
-    """Yield all answers kept, oldest first; one that ends a page may come again with the next."""
-    since_us, limit = 0, AT_ONCE
-    while page := source.answered(AnsweredFilter(since_us=since_us, oldest_first=True, limit=limit)):
-        yield page
-        if len(page) < limit:
-            return
-        limit = limit * 2 if page[-1].at == since_us else AT_ONCE
-        since_us = page[-1].at
+            progress(done + AT_ONCE, whole)
 
 
 def _relocated(noted: Mapping[str, str], source: str, target: str) -> dict[str, str]:
