@@ -145,18 +145,18 @@ def is_quiet(coordinator: Coordinator, presences: Presences, glance: Glance) -> 
     memory = coordinator.glance(glance.until)
     if memory is None:
         return False
-    head, kinds = memory
+    head, kinds, states = memory
     if (INTENT in kinds or OVERRIDE in kinds) and presences.may_concern(glance, kinds):
         return False
-    since, known = glance.since, glance.known
-    states = coordinator.recall_all(map(refs.parts, known), head)
-    for (record, version), state in zip(known.items(), states, strict=True):
-        if state is None:
-            if kinds.get(refs.parts(record)[0], 0) > since:
+    since = glance.since
+    for record, version in glance.known.items():
+        ref = refs.parts(record)
+        if (state := states.get(ref)) is None:
+            if kinds.get(ref[0], 0) > since:
                 return False
         elif state.revision > since and state.version != version:
             return False
-    return True
+    return coordinator.is_still(head)
 
 
 # -- a look

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from traceback import clear_frames
 
 from comity import limits
@@ -90,25 +90,26 @@ class Coordinator:
             known=() if declared is None else declared.field_names,
         )
 
-    def recall_all(self, refs: Iterable[Ref], head: Head) -> list[RecordState | None]:
-        """Return several records as of the very head that a glance has shown, as far as they are held in memory."""
-        held = self._cache.states
-        states = [held.get(ref) for ref in refs]
-        return states if self._head is head else [None] * len(states)
-
     def remember(self, ref: Ref, state: RecordState, head: Head) -> None:
         """Take a record that was read as of a head, for the next who asks. Any thread may."""
         known = self._head
         if known is not None and known.is_same_place(head):
             self._cache.put_while(ref, state, lambda: self._head is known)
 
-    def glance(self, revision: int) -> tuple[Head, dict[str, int]] | None:
-        """Return the head that memory is of, and the revisions of its kinds' last changes; None if it is older.
+    def glance(self, revision: int) -> tuple[Head, dict[str, int], Mapping[Ref, RecordState]] | None:
+        """Return the head that memory is of, the revisions of its kinds' last changes, and its records; None if older.
 
-        Any thread may ask, as it may :meth:`recall`.
+        Any thread may ask, as it may :meth:`recall`; what it takes of the records is as of that head if
+        memory :meth:`is_still` of it afterwards.
         """
         known, kinds = self._head, self._kinds
-        return (known, kinds) if known is not None and known.revision >= revision and self._head is known else None
+        if known is None or known.revision < revision or self._head is not known:
+            return None
+        return known, kinds, self._cache.states
+
+    def is_still(self, head: Head) -> bool:
+        """Tell whether memory is of the very head that a glance has shown."""
+        return self._head is head
 
     def prime(self, snapshot: Snapshot) -> None:
         """Learn the head and the definition before anything is decided."""

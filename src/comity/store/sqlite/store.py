@@ -135,10 +135,11 @@ class SqliteStore:
     def begin_life(self, former: str) -> Head:
         """Have the base begin a new life, unless its former one has ended already; return its head."""
         with self._write_in_turn(self._writer):
-            head = self._written.head()
+            head, asked_ns = self._written.head(), monotonic_ns()
             if head.incarnation == former:
                 head = self._begin_life(head)
         self._written.forget()
+        self._recent.take(head, asked_ns)
         self._witness.note(head, at_once=True)
         return head
 
