@@ -93,17 +93,17 @@ class Working:
         self.life = life
 
 
-class Drafting:
+class Drafting(Draft):
     """Draft what changes do, one after the other; each finds what those before it did."""
 
-    __slots__ = ("agent", "bytes", "compiled", "has_removed", "result", "revision", "view", "working")
+    __slots__ = ("agent", "bytes", "compiled", "has_removed", "revision", "view", "working")
 
     def __init__(self, agent: AgentDefinition, view: View) -> None:
+        super().__init__()
         self.agent = agent
         self.view = view
         self.compiled: Compiled = view.compiled
         self.revision = view.revision + 1
-        self.result = Draft()
         self.working: dict[Ref, Working] = {}
         self.bytes = 0
         self.has_removed = False
@@ -156,7 +156,7 @@ class Drafting:
         self.bytes += len(encoded)
         if record.life != "live" and LIFE in was:
             self.has_removed = True
-        self.result.events.append(
+        self.events.append(
             DraftEvent(record.ref, record.version, type, record.life, record.born, payload, encoded, derived, named)
         )
 
@@ -165,27 +165,26 @@ class Drafting:
     @property
     def is_too_large(self) -> bool:
         """Tell whether it makes more than a commit may hold."""
-        return self.bytes > limits.COMMIT_BYTES or len(self.result.events) > limits.EVENTS_PER_COMMIT
+        return self.bytes > limits.COMMIT_BYTES or len(self.events) > limits.EVENTS_PER_COMMIT
 
     def refuse_too_large(self) -> None:
         """Note that it makes more than a commit may hold."""
-        self.result.refuse(
+        self.refuse(
             "shape.too_large",
-            self.result.events[-1].ref,
+            self.events[-1].ref,
             f"It would make more than {limits.EVENTS_PER_COMMIT} events or {limits.COMMIT_BYTES} bytes of them.",
             "Split it into smaller proposals.",
         )
 
-    def finish(self) -> Draft:
-        """Return what was drafted, with the states that it leads to."""
-        states, was = self.result.states, self.result.was
-        for event in self.result.events:
+    def finish(self) -> None:
+        """Sum up the states that all events lead to."""
+        states, was = self.states, self.was
+        for event in self.events:
             ref = event.ref
             if ref in states:
                 was[ref] = {**event.payload.was, **was[ref]}
             else:
                 states[ref], was[ref] = self.after(self.working[ref]), event.payload.was
-        return self.result
 
     def state(self, record: Working) -> RecordState:
         """Return a record as the changes so far leave it, as a state."""
@@ -209,7 +208,7 @@ class Drafting:
             self.refuse_absent(record)
         else:
             remedy = "Restore it first, if that is right." if record.life == "archived" else "Create it anew, or leave."
-            self.result.refuse(
+            self.refuse(
                 f"integrity.{record.life}",
                 record.ref,
                 f"{'/'.join(record.ref)} is {record.life}{self._since(record)}.",
@@ -221,7 +220,7 @@ class Drafting:
         """Note that there is no such record."""
         nearest = self.compiled.suggest_kind(record.ref[0]) if self.compiled.kind(record.ref[0]) is None else None
         hint = f" There is a kind {nearest!r}." if nearest and nearest != record.ref[0] else ""
-        self.result.refuse(
+        self.refuse(
             "integrity.missing",
             record.ref,
             f"There is no record {'/'.join(record.ref)}.{hint}",

@@ -32,7 +32,8 @@ def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> D
             break
     if drafting.has_removed:
         derive(drafting)
-    return drafting.finish()
+    drafting.finish()
+    return drafting
 
 
 def replay(events: Iterable[Event]) -> dict[Ref, RecordState]:
@@ -62,7 +63,7 @@ def _create(drafting: Drafting, record: Working, change: proposals.Create | prop
 
 def _refuse_existing(drafting: Drafting, record: Working) -> None:
     archived = record.life == "archived"
-    drafting.result.refuse(
+    drafting.refuse(
         "integrity.exists",
         record.ref,
         f"{'/'.join(record.ref)} exists already{' and is archived' if archived else ''}.",
@@ -109,10 +110,11 @@ def _put(drafting: Drafting, record: Working, change: proposals.Put) -> None:
 
 def _set_fields(drafting: Drafting, record: Working, fields: Mapping[str, Any]) -> None:
     """Assign fields, those together that make the same event."""
+    held = record.values
     for event, names in drafting.kind(record.ref[0]).events_of(tuple(fields)):
         was: dict[str, Any] = {}
         for name in names:
-            drafting.assign(record, name, fields[name], was, record.values.get(name))
+            drafting.assign(record, name, fields[name], was, held.get(name))
         if was:
             drafting.event(record, event or f"{record.ref[0]}.updated", was)
 
@@ -143,7 +145,7 @@ def _compute(
         try:
             results[name] = compute(record.values.get(name), operand)
         except ValueError as error:
-            drafting.result.refuse(
+            drafting.refuse(
                 "shape.invalid_value", record.ref, f"{name}: {error}", "Read the record and set the field instead."
             )
     _set_fields(drafting, record, results)

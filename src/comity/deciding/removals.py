@@ -17,7 +17,7 @@ _REMOVED = ("archived", "deleted")
 
 def derive(drafting: Drafting) -> None:
     """Carry removals on to the records that refer to what was removed, a level at a time."""
-    removed = dict.fromkeys(event.ref for event in drafting.result.events if _removes(event))
+    removed = dict.fromkeys(event.ref for event in drafting.events if _removes(event))
     level = [ref for ref in removed if drafting.record(ref).life in _REMOVED]
     derived = 0
     while level:
@@ -108,7 +108,7 @@ def _detach(drafting: Drafting, ref: Ref, referrer: Referrer, target: Ref) -> No
 def _refuse_referenced(drafting: Drafting, referrer: Referrer, target: Ref, found: list[RecordState]) -> None:
     names = [state.ref for state in found]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    drafting.result.refuse(
+    drafting.refuse(
         "integrity.referenced",
         target,
         f"{'/'.join(target)} is referred to by {shown} ({referrer.field}).",
@@ -118,7 +118,7 @@ def _refuse_referenced(drafting: Drafting, referrer: Referrer, target: Ref, foun
 
 
 def _refuse_too_broad(drafting: Drafting, target: Ref, count: int) -> None:
-    drafting.result.refuse(
+    drafting.refuse(
         "shape.too_broad",
         target,
         f"Removing it would change {count} other records or more; at most {limits.DERIVED_WRITES} may follow.",

@@ -28,7 +28,7 @@ def emit(drafting: Drafting, record: Working, change: proposals.Emit) -> None:
 def _transit(drafting: Drafting, record: Working, change: proposals.Emit, declared: CompiledEvent) -> None:
     if record.life not in declared.lives:
         why = answering.not_there("/".join(record.ref), record.life, record.values, change.event, declared.lives)
-        drafting.result.refuse("shape.transition", record.ref, *why)
+        drafting.refuse("shape.transition", record.ref, *why)
         return
     if not _may_start(drafting, record, change, declared):
         return
@@ -54,7 +54,7 @@ def _compute(
     try:
         computed = _COMPUTED[record.ref[0]](record.ref[1], record.values, change, drafting.agent.name, moment)
     except leasing.NotNow as refusal:
-        drafting.result.findings.append(refusal.finding)
+        drafting.findings.append(refusal.finding)
         return None
     for name, value in computed.fields.items():
         drafting.assign(record, name, value, was, record.values.get(name))
@@ -73,7 +73,7 @@ def _may_start(drafting: Drafting, record: Working, change: proposals.Emit, decl
     except ExpressionFailed as error:
         problem = f"Whether it may can't be judged: {error}."
     message = answering.refused("/".join(record.ref), change.event, problem)
-    drafting.result.refuse("shape.transition", record.ref, message, remedy)
+    drafting.refuse("shape.transition", record.ref, message, remedy)
     return False
 
 
@@ -96,7 +96,7 @@ def _emit(
         try:
             value = expression.value(roots)
         except ExpressionFailed as error:
-            drafting.result.refuse(
+            drafting.refuse(
                 "guard.consequence",
                 record.ref,
                 f"The consequence of {change.event} for {name} can't be computed: {error}",

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from comity import limits
-from comity.deciding.expressions import Environment, ExpressionFailed, FieldType
+from comity.deciding.expressions import Environment, ExpressionFailed, FieldType, evaluation
 
 
 def test_only_true_holds(environment: Environment) -> None:
@@ -171,3 +171,15 @@ def test_two_expressions_keep_their_answers_apart(environment: Environment) -> N
         environment.assumption("customer.open_tickets == 2"),
     )
     assert [one.holds(values), other.holds(values), one.holds(values)] == [True, False, True]
+
+
+def test_the_answers_kept_are_bounded(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "_ANSWERS", kept := {})
+    monkeypatch.setattr(evaluation, "ANSWERS_KEPT", 8)
+    compiled = environment.assumption("customer.open_tickets > 50")
+    assert [compiled.holds({"customer": {"open_tickets": n}}) for n in range(100)] == [n > 50 for n in range(100)]
+    assert 0 < len(kept) <= 8
+    longest = environment.assumption("customer.name != 'x'")
+    kept.clear()
+    assert longest.holds({"customer": {"name": "y" * 1000}})
+    assert not kept

@@ -35,6 +35,7 @@ class Binding(NamedTuple):
     ``key`` is None where the root as a whole is meant; ``steps`` lead on into an object.
     """
 
+    variable: str
     root: str
     key: str | None
     steps: tuple[str, ...]
@@ -46,20 +47,20 @@ def binding_of(leaf: Leaf, root: Root) -> Binding:
     """Return how a leaf is bound."""
     if len(leaf.path) == 1:
         convert = convert_of(leaf.type) if root.scalar is not None else _presence
-        return Binding(root.name, None, (), convert, True)
+        return Binding(leaf.variable, root.name, None, (), convert, True)
     steps = tuple(map(str, leaf.path[2:]))
     is_list = leaf.type.name == "list"
-    return Binding(root.name, root.key(str(leaf.path[1])), steps, convert_of(leaf.type), not is_list)
+    return Binding(leaf.variable, root.name, root.key(str(leaf.path[1])), steps, convert_of(leaf.type), not is_list)
 
 
-def bind(bindings: Iterable[Binding], roots: Roots) -> tuple[list[object], int]:
-    """Return the values of all leaves, in their order, and how many bytes of text these are.
+def bind(bindings: Iterable[Binding], roots: Roots) -> tuple[dict[str, object], int]:
+    """Return the values of all leaves by their variables, and how many bytes of text these are.
 
     Raises ExpressionFailed beyond a bound.
     """
-    values: list[object] = []
+    data: dict[str, object] = {}
     size = 0
-    for root, key, steps, convert, takes_null in bindings:
+    for variable, root, key, steps, convert, takes_null in bindings:
         value: Any = roots.get(root)
         if key is not None and value is not None:
             value = value.get(key)
@@ -75,10 +76,10 @@ def bind(bindings: Iterable[Binding], roots: Roots) -> tuple[list[object], int]:
                 size += len(value)
             elif kind is str or kind is list or kind is dict:
                 size += text_bytes(value)
-        values.append(value)
+        data[variable] = value
     if size > limits.EXPRESSION_TEXT_BYTES:
         raise ExpressionFailed(f"it would look at more than {limits.EXPRESSION_TEXT_BYTES} bytes of text")
-    return values, size
+    return data, size
 
 
 def _member(whole: object, key: str) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 from cel_expr_python import cel
@@ -22,10 +21,13 @@ from comity.deciding.expressions.types import FieldType
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-ANSWERS_CACHED: Final = 4_096
-"""Of answers, of all expressions together: the same few values come again and again, and running one costs most."""
+ANSWERS_KEPT: Final = 4_096
+"""Of answers, of all expressions together; beyond it they are given afresh."""
 _ANSWER_TEXT_BYTES: Final = 256
 """Of texts in what an answer is kept for."""
+_ANSWERS: Final[dict[tuple[object, ...], bool]] = {}
+"""What expressions answer to exact values. An answer depends on nothing else, the same few values come again and again,
+and to run an expression costs most of all."""
 
 
 class Expression:
@@ -42,7 +44,6 @@ class Expression:
         "_is_exact",
         "_program",
         "_target",
-        "_variables",
         "kinds",
         "parts",
         "reads",
@@ -69,7 +70,6 @@ class Expression:
         self.roots = frozenset(str(leaf.path[0]) for leaf in leaves)
         found = [(leaf, roots[str(leaf.path[0])]) for leaf in leaves]
         self.reads = frozenset(read_of(root, leaf.path) for leaf, root in found if root.scalar is None)
-        self._variables = tuple(leaf.variable for leaf in leaves)
         self._bindings = tuple(binding_of(leaf, root) for leaf, root in found)
         self._is_exact = all(binding.convert in EXACT for binding in self._bindings)
         is_copy = isinstance(node, Name) and target is not None and target.name == "string"
@@ -84,14 +84,20 @@ class Expression:
 
         ``roots`` holds each root's values by its name; None stands for a record that isn't there.
         """
-        values, size = bind(self._bindings, roots)
-        if self._is_exact and size <= _ANSWER_TEXT_BYTES:
-            return _known_answer(self, *values)
-        return self.answer(values)
+        data, size = bind(self._bindings, roots)
+        if not self._is_exact or size > _ANSWER_TEXT_BYTES:
+            return self._answer(data)
+        key = (self, *data.values())
+        known = _ANSWERS.get(key)
+        if known is None:
+            known = self._answer(data)
+            if len(_ANSWERS) >= ANSWERS_KEPT:
+                _ANSWERS.clear()
+            _ANSWERS[key] = known
+        return known
 
-    def answer(self, values: Iterable[object]) -> bool:
-        """Tell whether it is true of values that are bound, in the order of its leaves; raises ExpressionFailed."""
-        answer = self._run(values)
+    def _answer(self, data: Mapping[str, object]) -> bool:
+        answer = self._run(data)
         value = answer.value()
         # An error's value is a text, and any text counts as true: only the very objects will do.
         if value is True or value is False:
@@ -123,17 +129,11 @@ class Expression:
             return value
         raise ExpressionFailed(f"{self.source} is no text")
 
-    def _run(self, values: Iterable[object]) -> cel.Value:
+    def _run(self, data: Mapping[str, object]) -> cel.Value:
         try:
-            return self._program.eval(data=dict(zip(self._variables, values, strict=True)))
+            return self._program.eval(data=data)
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(tidy(str(error))) from None
-
-
-@lru_cache(ANSWERS_CACHED)
-def _known_answer(expression: Expression, *values: object) -> bool:
-    """Return what an expression answers to exact values: it depends on nothing else, so that it is run but once."""
-    return expression.answer(values)
 
 
 def to_json(value: object) -> object:
