@@ -342,3 +342,12 @@ def test_a_process_that_does_duties_is_warned_of_secrets_that_it_lacks(
     assert str(one.message) == "webhook crm: HOOK is empty or missing, so this process sends nothing there"
     monkeypatch.setenv("HOOK", SECRET)
     comity.open(tmp_path / "crm.db", duties=True).close()
+
+
+def test_what_is_due_and_delivered_elsewhere_keeps_nobody_awake(opened: Callable[[str], comity.Workspace]) -> None:
+    ws = opened("[effects.email]\n")
+    ws.agent("sales").effect("email")
+    outbox = outbox_of(ws)
+    assert outbox.run(10) == 0
+    assert outbox.next_us is None
+    assert ws._engine.duties.pause_s() == limits.DUTY_PAUSE_S

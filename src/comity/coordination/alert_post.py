@@ -34,7 +34,7 @@ from comity.model.definition import Definition
 from comity.model.filters import Condition, Order, Query
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.records import RecordState
-from comity.outbound import Answer, CloudEvent, Mail, Outcome, Unanswered, delay_s, send, send_mail
+from comity.outbound import Answer, CloudEvent, Mail, Outcome, Unanswered, delay_s, send, send_mail, source_of
 from comity.store.contract import Snapshot, Store
 
 _HOUR_US: Final = 3_600 * SECOND_US
@@ -306,7 +306,7 @@ def cloud_event(message: Message, source: str) -> CloudEvent:
     is_digest = len(told) > 1
     return CloudEvent(
         id=message.id,
-        source=source,
+        source=source_of(source),
         type="comity.alerts.digest" if is_digest else "comity.alert",
         subject=f"{len(told)} alerts" if is_digest else first.values["subject"],
         at=max(alert.values["seen"] for alert in message.alerts),

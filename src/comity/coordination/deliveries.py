@@ -14,7 +14,7 @@ from comity.errors import InvalidRequest, Undeliverable
 from comity.model.codec import encode
 from comity.model.definition import WebhookDefinition
 from comity.model.records import RecordState
-from comity.outbound import Answer, CloudEvent, Outcome, Unanswered, send
+from comity.outbound import Answer, CloudEvent, Outcome, Unanswered, send, source_of
 
 _TYPE: Final = "comity.effect"
 
@@ -125,7 +125,7 @@ def by_webhook(webhook: WebhookDefinition, source: str, clock: Clock) -> Handler
     def deliver(delivery: Delivery) -> object:
         event = CloudEvent(
             id=delivery.key,
-            source=source,
+            source=source_of(source),
             type=f"{_TYPE}.{delivery.effect}",
             subject=delivery.target or "",
             at=parse_time(delivery.wanted_at),

@@ -277,6 +277,7 @@ class Outbox:
 
     def _due(self, pending: Pending, compiled: Compiled, now_us: int, incarnation: str, most: int) -> list[Entry]:
         """Return what is to be released now: what this process delivers, and has room for."""
+        pending.ripen(now_us)
         room, due = self._flights.room(), list[Entry]()
         if most <= 0 or not any(map(room.has, self._delivered(compiled))):
             return due

@@ -181,7 +181,7 @@ class Pending:
 
     def due(self, now_us: int, incarnation: str) -> Iterator[Entry]:
         """Yield what may be tried now, in order: its time has come, and nothing goes first to the same target."""
-        self._ripen(now_us)
+        self.ripen(now_us)
         first: dict[Lane, tuple[int, int]] = {}
         for id in list(self._ready):
             entry = self._entries[id]
@@ -196,7 +196,8 @@ class Pending:
                     first[entry.lane] = _NOTHING_MORE
                     yield entry
 
-    def _ripen(self, now_us: int) -> None:
+    def ripen(self, now_us: int) -> None:
+        """Take note of what has come due by now, so that it isn't what is due next any more."""
         while (next_us := self.next_us()) is not None and next_us <= now_us:
             self._ready[heappop(self._coming)[2]] = None
 

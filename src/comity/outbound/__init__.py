@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from comity.outbound.answers import Answer, Outcome, Unanswered, Verdict
 from comity.outbound.backoff import delay_s
-from comity.outbound.cloud_events import CONTENT_TYPE, CloudEvent
+from comity.outbound.cloud_events import CONTENT_TYPE, CloudEvent, source_of
 from comity.outbound.mail import Mail, send_mail
 from comity.outbound.signatures import sign, signed_headers, verify
 from comity.outbound.webhooks import post, send
@@ -33,5 +33,6 @@ __all__ = [
     "send_mail",
     "sign",
     "signed_headers",
+    "source_of",
     "verify",
 ]

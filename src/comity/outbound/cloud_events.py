@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -10,6 +11,28 @@ from comity.clock import format_time
 from comity.model.codec import encode
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+
+
+_TELLING: Final = ("workspace", "schema")
+"""What of an address's query says which workspace it is; the rest may be secret."""
+
+
+def source_of(url: str) -> str:
+    """Return a workspace's address as a source: a URI reference, without user, password and settings.
+
+    >>> source_of("postgresql://crm:secret@db.example.com/crm?workspace=eu&sslpassword=secret")
+    'postgresql://db.example.com/crm?workspace=eu'
+    >>> source_of("our crm.db")
+    'our%20crm.db'
+    """
+    scheme, colon, rest = url.partition("://")
+    if not colon:
+        return quote(url)
+    place, _, query = rest.partition("?")
+    host, slash, path = place.partition("/")
+    told = [(name, value) for name, value in parse_qsl(query) if name in _TELLING]
+    named = f"?{urlencode(told)}" if told else ""
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{quote(path)}{named}"
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
