@@ -117,9 +117,10 @@ class Line:
 
     def turn_of(self, place: Place) -> int | None:
         """Return since when a waiting place has its turn, or None where it hasn't."""
-        if any(holder.excludes(place) and self.end_of(holder) > self.now_us for holder in self._claimed):
+        turn = self._turns.get(place.hold)
+        if turn is None or any(one.excludes(place) and self.end_of(one) > self.now_us for one in self._claimed):
             return None
-        return self._turns.get(place.hold)
+        return turn
 
     def blockers_of(self, place: Place) -> list[Place]:
         """Return those for whom a waiting place waits."""
