@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.server import Server, shared, stop_shared
+
 # The suite tries the same examples each time, so that what it says depends on the code alone: not on luck, nor on how
 # fast the machine is. New ones are looked for by --hypothesis-profile=thorough.
 settings.register_profile(
@@ -43,3 +45,19 @@ def interruptible() -> None:
     """Undo what a shell has its background jobs, and all they start, inherit: being deaf to Ctrl-C."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    """Give the PostgreSQL server that the tests of this process share."""
+    return shared()
+
+
+@pytest.fixture
+def workspace_url(server: Server) -> str:
+    """Give a workspace of the test's own in it."""
+    return server.new_workspace()
+
+
+def pytest_unconfigure() -> None:
+    stop_shared()

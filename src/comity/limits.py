@@ -366,12 +366,24 @@ IMPORT_ERRORS: Final = 10_000
 # The lane
 BATCH_PROPOSALS: Final = 512
 BATCH_BYTES: Final = 4_194_304
+BATCH_TRIES: Final = 5
+"""Of one batch whose head others moved; all but the first keep them waiting."""
 LANE_WAITING: Final = 10_000
 """Of proposals that wait for their batch in one process; more are answered ``StoreUnavailable``."""
 LANE_TIMEOUT_S: Final = 60.0
 """How long a caller waits for its batch before the outcome is called unknown."""
 STORE_BUSY_S: Final = 30.0
-"""How long one process waits for another that holds the file."""
+"""How long one process waits for another that holds the file, or the head in a database."""
+STORE_CONNECT_S: Final = 10.0
+"""How long a connection to a database may take to be made, unless its URL says otherwise."""
+STORE_RECONNECT_S: Final = 10.0
+"""How long a database that can't be reached any more is tried before a batch fails."""
+STORE_READERS: Final = 8
+"""Of connections that one process reads a database by, unless its URL says otherwise."""
+STORE_STATEMENT_S: Final = 60.0
+"""How long one statement of a batch may take in a database."""
+STORE_STALL_S: Final = 5.0
+"""How long a process that holds the head in a database may do nothing before the server takes it away."""
 HEAD_AGE_S: Final = 0.001
 """How long a plain read may go on from the head seen last, before it looks whether another process has moved it."""
 CACHE_BYTES: Final = 67_108_864

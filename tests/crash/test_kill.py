@@ -31,11 +31,11 @@ SEED = 20_260
 class Child:
     """Run the worker in a process of its own, and keep what it acknowledges."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, place: str, name: str) -> None:
         self.name = name
         self.pipe, writing = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-S", str(WORKER), str(path), name, str(writing)],
+            [sys.executable, "-S", str(WORKER), place, name, str(writing)],
             pass_fds=(writing,), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
         os.close(writing)
@@ -64,18 +64,27 @@ class Child:
 @pytest.mark.slow
 @pytest.mark.parametrize("base", range(3))
 def test_s3_kill_9_in_a_loop_loses_no_acknowledged_commit(tmp_path: Path, base: int) -> None:
-    chance = random.Random(SEED + base)
-    path = tmp_path / "base.db"
+    kill_in_a_loop(str(tmp_path / "base.db"), SEED + base)
+
+
+@pytest.mark.slow
+def test_s3_kill_9_in_a_loop_loses_no_commit_of_a_database(workspace_url: str) -> None:
+    kill_in_a_loop(workspace_url, SEED)
+
+
+def kill_in_a_loop(place: str, seed: int) -> None:
+    """Have two processes commit, and kill both, again and again; then compare the base with what they were told."""
+    chance = random.Random(seed)
     acknowledged: dict[str, int] = {}
-    with comity.open(path) as workspace:
+    with comity.open(place) as workspace:
         workspace.agent("parent").create("count/all", n=0)
     for turn in range(ROUNDS):
-        children = [Child(path, f"c{turn}{side}") for side in "lr"]
+        children = [Child(place, f"c{turn}{side}") for side in "lr"]
         for child in children:
             child.hear(chance.randint(1, 40))
         for child in children:
             acknowledged.update((f"{child.name}-{number}", revision) for number, revision in child.kill())
-    with comity.open(path) as workspace:
+    with comity.open(place) as workspace:
         check_whole(workspace, acknowledged)
 
 

@@ -20,11 +20,22 @@ from tests.docs.pages import blocks
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = ROOT / "src" / "comity"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OPTIONAL = {"testing": "comity.testing", "postgres": "comity.store.postgres"}
+"""Extras without which a package of ours can't be imported."""
 IMPORT_ALL = """
 import importlib, pkgutil, sys, comity
 for found in pkgutil.walk_packages(comity.__path__, "comity."):
     if not found.name.startswith(tuple(sys.argv[1:])) and not found.name.endswith("__main__"):
         importlib.import_module(found.name)
+"""
+
+
+WITHOUT_EXTRA = """
+import comity
+try:
+    comity.open("postgresql://nowhere/crm")
+except comity.StoreUnsupported as error:
+    print(error)
 """
 
 
@@ -147,7 +158,8 @@ def check_demo(environment: Environment, folder: Path) -> None:
 def test_the_wheel_works_in_an_empty_environment(extra: str, distribution: Distribution, tmp_path: Path) -> None:
     pinned = ("--constraints", str(ROOT / "requirements" / "bench.txt"), "--constraints")
     environment = install(distribution, tmp_path / "venv", extra, *pinned, str(ROOT / "requirements" / "dev.txt"))
-    check_first_steps(environment, tmp_path / "work", without=() if extra == "testing" else ("comity.testing",))
+    missing = tuple(package for needed, package in OPTIONAL.items() if needed != extra)
+    check_first_steps(environment, tmp_path / "work", without=missing)
     if not extra:
         check_demo(environment, tmp_path / "work")
 
@@ -156,5 +168,7 @@ def test_the_wheel_works_in_an_empty_environment(extra: str, distribution: Distr
 @pytest.mark.network
 def test_the_oldest_dependencies_allowed_are_enough(distribution: Distribution, tmp_path: Path) -> None:
     environment = install(distribution, tmp_path / "venv", "", "--resolution", "lowest-direct")
-    check_first_steps(environment, tmp_path / "work", without=("comity.testing",))
+    told = environment.run("python", "-c", WITHOUT_EXTRA, cwd=tmp_path)
+    assert "pip install 'comity[postgres]'" in told
+    check_first_steps(environment, tmp_path / "work", without=tuple(OPTIONAL.values()))
     check_demo(environment, tmp_path / "work")

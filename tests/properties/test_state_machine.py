@@ -25,6 +25,7 @@ import comity
 from comity.model.decisions import Decision
 from comity.testing.manual_clock import ManualClock
 from comity.workspace.intents import Intent
+from tests.server import shared
 
 DEFINITION = """
 undeclared = "allow"
@@ -138,18 +139,22 @@ class Workspaces(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.path = self.folder / "base.db"
+        self.place = self.new_place()
         definition = self.folder / "comity.toml"
         definition.write_text(DEFINITION, encoding="utf-8")
         self.clock = ManualClock()
-        self.handles = [comity.open(self.path, definition=definition, clock=self.clock), self.reopened()]
+        self.handles = [comity.open(self.place, definition=definition, clock=self.clock), self.reopened()]
         self.model = Model()
         self.model.commit("system", {})
         self.turn = 0
         self.intents: list[Seen] = []
 
+    def new_place(self) -> str:
+        """Return the url of a workspace that isn't there yet."""
+        return str(self.folder / "base.db")
+
     def reopened(self) -> comity.Workspace:
-        return comity.open(self.path, clock=self.clock)
+        return comity.open(self.place, clock=self.clock)
 
     def teardown(self) -> None:
         try:
@@ -488,11 +493,21 @@ def frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+class DatabaseWorkspaces(Workspaces):
+    """Play the same in a database."""
+
+    def new_place(self) -> str:
+        return shared().new_workspace()
+
+
 TestWorkspaces = Workspaces.TestCase
-TestWorkspaces.settings = settings(
+TestDatabaseWorkspaces = DatabaseWorkspaces.TestCase
+SETTINGS = settings(
     max_examples=80,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
+TestWorkspaces.settings = SETTINGS
+TestDatabaseWorkspaces.settings = settings(SETTINGS, max_examples=25)

@@ -191,12 +191,13 @@ def main() -> None:
     """Run the clients of one process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--place", required=True, help="the url of the workspace")
     parser.add_argument("--process", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--proposals", type=int, required=True, help="of each thread")
     parser.add_argument("--seed", required=True)
     chosen = parser.parse_args()
-    with comity.open(chosen.folder / "stress.db") as workspace:
+    with comity.open(chosen.place) as workspace:
         threads: list[threading.Thread] = []
         for number in range(chosen.threads):
             name = f"{chosen.process}-{number}"

@@ -13,9 +13,9 @@ import msgspec
 
 from comity.cli.arguments import read_text
 from comity.errors import InvalidRequest, NotFound, StoreError
+from comity.store.places import file_of, is_database, is_there, shown
 from comity.store.sqlite.opening import is_base
 from comity.workspace import Agent, Workspace, open
-from comity.workspace.opening import file_of
 
 DB_VARIABLE: Final = "COMITY_DB"
 AGENT_VARIABLE: Final = "COMITY_AGENT"
@@ -71,9 +71,10 @@ def _open(file: str, *, duties: bool = False) -> Workspace:
     try:
         return open(file, duties=duties)
     except StoreError as error:
-        if Path(file).name in str(error):
+        named = shown(file)
+        if Path(named).name in str(error):
             raise
-        raise type(error)(f"{file[:200]}: {error}") from error
+        raise type(error)(f"{named[:200]}: {error}") from error
 
 
 def file_meant(named: str | None) -> str:
@@ -85,6 +86,10 @@ def _file(named: str | None, may_make: bool) -> str:
     if named is None:
         return str(_only_workspace(Path.cwd()))
     if may_make:
+        return named
+    if is_database(named):
+        if not is_there(named):
+            raise NotFound(f"there is no workspace at {shown(named)[:200]}: {HOW_MADE}")
         return named
     path = file_of(named)
     if not os.path.exists(path):

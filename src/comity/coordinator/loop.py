@@ -21,7 +21,7 @@ from comity.model.decisions import Decision
 from comity.model.ids import Entropy
 from comity.model.records import RecordState
 from comity.operations import RecordAnswer
-from comity.store.contract import Batch, Head, Snapshot, Store
+from comity.store.contract import Batch, BatchLost, Head, Snapshot, Store
 
 
 class Coordinator:
@@ -161,6 +161,16 @@ class Coordinator:
             return _unexpected(error, submission)
 
     def _decide_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
+        """Return the decisions of one transaction: if others got in its way, of the next, which keeps them out."""
+        was_in_doubt = self._is_in_doubt
+        for _ in range(limits.BATCH_TRIES - 1):
+            try:
+                return self._try_batch(submissions)
+            except BatchLost:
+                self._is_in_doubt = was_in_doubt
+        return self._try_batch(submissions)
+
+    def _try_batch(self, submissions: Sequence[Submission]) -> list[Decision]:
         with self._store.batch() as batch:
             self._catch_up(batch)
             round = self._open_round(batch)

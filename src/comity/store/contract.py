@@ -6,7 +6,9 @@ and the hashes of keys. It decides nothing and knows no definition.
 
 Promises, all checked by :mod:`comity.testing.store_contract`:
 
-- :meth:`Store.batch` takes the head: until it is left nobody else can append, in any process.
+- :meth:`Store.batch` takes the head: whoever else appends before it is left, in any process, has
+  it raise :class:`BatchLost`, with nothing of it there, at the latest when it is left. A store
+  may rule that out by keeping the others waiting, and does so if the same batch is tried again.
 - :meth:`Batch.append` is all or nothing, durable when the ``with`` block has been left.
 - :meth:`Store.snapshot` is consistent: all its answers are of one revision.
 - Driver errors come out as the :class:`comity.errors.StoreError` tree and nothing else.
@@ -23,12 +25,17 @@ from typing import Protocol
 import msgspec
 
 from comity.clock import StoreTime
+from comity.errors import StoreUnavailable
 from comity.model.events import Answered, Commit, Event
 from comity.model.filters import Query
 from comity.model.records import RecordState
 
 Ref = tuple[str, str]
 """Kind and id of a record."""
+
+
+class BatchLost(StoreUnavailable):
+    """Tell that nothing of a batch was appended, as the head isn't where it was believed to be: decide it again."""
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

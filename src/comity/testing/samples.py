@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -12,8 +12,10 @@ from comity.clock import StoreTime
 from comity.model.events import Answered, Commit, CommitPayload, Event, EventPayload
 from comity.model.proposals import Proposal
 from comity.model.records import LIFE, Life, RecordState
-from comity.store.contract import Entry, Head, Store
+from comity.store.contract import Batch, BatchLost, Entry, Head, Store
 from comity.testing.manual_clock import START_US
+
+T = TypeVar("T")
 
 SECOND_US = 1_000_000
 SALT = b"salt-of-sixteen."
@@ -114,19 +116,36 @@ def folded(entries: Sequence[Entry]) -> list[RecordState]:
 
 def append(store: Store, *entries: Entry, answers: Sequence[Answered] = ()) -> Head:
     """Append entries in a batch of their own, and return the head behind them."""
-    with store.batch() as batch:
+
+    def work(batch: Batch) -> Head:
         head = moved(batch.head, entries, len(answers))
         batch.append(head, entries, folded(entries), answers)
-    return head
+        return head
+
+    return in_batch(store, work)
 
 
 def put(store: Store, ref: str, *, life: Life = "live", agent: str = "sales", **values: Any) -> RecordState:
     """Commit one record with these values, at the next revision and version, and return it."""
     kind, _, name = ref.partition("/")
-    with store.batch() as batch:
+
+    def work(batch: Batch) -> RecordState:
         revision = batch.head.revision + 1
         former = batch.records([(kind, name)]).get((kind, name))
         after = state(ref, values, version=1 if former is None else former.version + 1, revision=revision, life=life)
         given = entry(revision, after, agent=agent)
         batch.append(moved(batch.head, [given]), [given], [after], [])
-    return after
+        return after
+
+    return in_batch(store, work)
+
+
+def in_batch(store: Store, work: Callable[[Batch], T]) -> T:
+    """Return what is made of a batch; one that is lost to others is made again, as a coordinator does."""
+    while True:
+        try:
+            with store.batch() as batch:
+                made = work(batch)
+        except BatchLost:
+            continue
+        return made

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 
-from comity.clock import Clock, SystemClock
+from comity.clock import Clock
 from comity.errors import NotFound
 from comity.operations import CopyAnswer
-from comity.store.sqlite.opening import is_base
+from comity.store.contract import Store
+from comity.store.places import is_there, open_place, shown
 from comity.verbs import transfer
 from comity.verbs.engine import Progress
-from comity.workspace.files import AnyPath
-from comity.workspace.opening import file_of, open_store
+from comity.workspace.files import AnyPath, path_of
 
 
 def copy(
@@ -39,8 +40,12 @@ def copy(
     ...     print(ws.get("customer/acme").status)
     active
     """
-    clock = clock or SystemClock()
-    if not is_base(file_of(source)):
-        raise NotFound(f"there is no workspace {source!r} to copy")
-    with closing(open_store(source, clock=clock)) as from_, closing(open_store(target, clock=clock)) as to:
+    from_url, to_url = path_of("source", source), path_of("target", target)
+    if not is_there(from_url):
+        raise NotFound(f"there is no workspace {shown(from_url)!r} to copy")
+    with closing(_store_at(from_url, clock)) as from_, closing(_store_at(to_url, clock)) as to:
         return transfer.copy(from_, to, progress)
+
+
+def _store_at(url: str, clock: Clock | None) -> Store:
+    return open_place(url, clock=clock, entropy=os.urandom).store

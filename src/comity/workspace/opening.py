@@ -9,15 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from comity.clock import Clock, SystemClock
-from comity.errors import DefinitionChanged, DefinitionDiffers, InvalidRequest, Refused, SecretMissing, UnknownAgent
+from comity.clock import Clock
+from comity.errors import DefinitionChanged, DefinitionDiffers, Refused, SecretMissing, UnknownAgent
 from comity.model import refs
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller
 from comity.model.texts import suggestion
 from comity.operations import Apply, ApplyAnswer, EffectAnswer
-from comity.store.contract import Store
-from comity.store.sqlite import SqliteStore
+from comity.store import places
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
 from comity.verbs.transfer import check_whole
@@ -176,8 +175,10 @@ def open(
 ) -> Workspace:
     """Open a workspace, making it if it isn't there.
 
-    ``url`` is the path of an SQLite file, as text or any ``os.PathLike``. ``definition`` is
-    the path of a TOML file: it is applied to an empty workspace; where the workspace has
+    ``url`` is the path of an SQLite file, as text or any ``os.PathLike``, or the URL of a
+    PostgreSQL database, as libpq has it, with ``workspace=`` and ``schema=`` among its options
+    where others than ``main`` and ``comity`` are meant; that needs the extra ``postgres``.
+    ``definition`` is the path of a TOML file: it is applied to an empty workspace; where the workspace has
     another one already, that one stays in force and a warning says so, or DefinitionChanged
     is raised with ``require`` (S26). Raises InvalidDefinition with every problem of the
     file, NotFound where there is no such file. With ``duties`` this process does in a thread
@@ -190,12 +191,11 @@ def open(
     ...     print(decision.revision, ws.get("customer/acme").status)
     1 active
     """
-    clock = clock or SystemClock()
-    store = open_store(url, clock=clock, entropy=entropy)
-    engine = Engine(store, os.fspath(url), clock, entropy)
+    place = places.open_place(path_of("url", url), clock=clock, entropy=entropy)
+    engine = Engine(place.store, place.url, place.clock, entropy)
     workspace = Workspace(engine)
     try:
-        check_whole(store)
+        check_whole(place.store)
         if definition is not None:
             workspace.settle(definition, require=require)
         if duties:
@@ -208,20 +208,6 @@ def open(
     return workspace
 
 
-def open_store(url: AnyPath, *, clock: Clock, entropy: Entropy = os.urandom) -> Store:
-    """Open the store that a workspace's url names, making it if it isn't there."""
-    return SqliteStore.open(str(file_of(url)), clock=clock, entropy=entropy)
-
-
 def file_of(url: AnyPath) -> Path:
-    """Return the file that a workspace's url names; raises InvalidRequest for one that can't be opened."""
-    text = path_of("url", url)
-    scheme, colon, rest = text.partition("://")
-    if colon and scheme == "sqlite":
-        return Path(rest.removeprefix("/"))
-    if colon:
-        raise InvalidRequest(f"{scheme}:// can't be opened by this version: give the path of an SQLite file")
-    if "\0" in text:
-        raise InvalidRequest("a path may not hold U+0000")
-    # Path.expanduser raises for a user who isn't there.
-    return Path(os.path.expanduser(text))
+    """Return the file that a workspace's url names; raises InvalidRequest for one that names none."""
+    return places.file_of(path_of("url", url))

@@ -7,17 +7,15 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from comity.errors import InvalidQuery
-from comity.model.filters import Condition, Order, Query, matches, page_after, query, select
+from comity.model.filters import Condition, Order, Query, page_after, query, select
 from comity.model.records import RecordState
-from comity.model.values import normalise
 from comity.store.sqlite import SqliteStore
 from comity.store.sqlite.indexes import SELECT_DECLARED
 from comity.store.sqlite.opening import connect
@@ -25,59 +23,7 @@ from comity.store.sqlite.queries import after_prefix
 from comity.store.sqlite.snapshot import SELECT_CHANGED, SELECT_RECORD_AT, SqliteSnapshot
 from comity.testing.manual_clock import ManualClock
 from comity.testing.samples import append, entry, put, state
-
-T = TypeVar("T", RecordState, Query)
-
-TEXTS = st.sampled_from(
-    ["", "a", "ab", "b", "B", "1", "true", "null", "[1]", '{"a":1}', "'", '"', "\\", "é", "\ud7ff", "\ue000", "\uffff",
-     "\U00010000", "\U0010ffff", "a\U0010ffff", "\u2028", "\x01", "\x7f"]
-)  # fmt: skip
-NUMBERS = (
-    st.integers(-2, 3)
-    | st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2.0**53, 2.0**63, 1e300, -1e300, 5e-324, 0.1, 1.5, -0.0])
-    | st.floats(allow_nan=False, allow_infinity=False)
-)
-SCALARS = st.booleans() | NUMBERS | TEXTS
-VALUES = st.none() | SCALARS | st.lists(st.none() | SCALARS, max_size=3) | st.dictionaries(TEXTS, SCALARS, max_size=2)
-FIELDS = st.sampled_from(["x", "y", "$id"])
-IDS = st.sampled_from(["1", "2", "a", "ab", "B", "zz"])
-
-
-def conditions() -> st.SearchStrategy[Condition]:
-    def on(operators: Sequence[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Condition]:
-        return st.builds(Condition, FIELDS, st.sampled_from(operators), values)
-
-    return st.one_of(
-        on(["=", "!="], st.none() | SCALARS | IDS),
-        on(["<", "<=", ">", ">="], NUMBERS | TEXTS),
-        on(["in", "not in"], st.lists(SCALARS | IDS, max_size=4)),
-        on(["^="], TEXTS),
-        on(["has"], SCALARS),
-    )
-
-
-QUERIES = st.builds(
-    Query,
-    st.just("k"),
-    st.lists(conditions(), max_size=2).map(tuple),
-    st.lists(st.builds(Order, FIELDS, st.booleans()), max_size=3).map(tuple),
-    st.integers(1, 4),
-    life=st.sampled_from(["live", "any", "deleted"]),
-)
-
-
-def normalised(ref: str, values: dict[str, Any], life: Any) -> RecordState:
-    kept = {field: plain for field, value in values.items() if (plain := normalise(value)) is not None}
-    return state(ref, kept, life=life)
-
-
-STATES = st.dictionaries(
-    IDS,
-    st.tuples(
-        st.fixed_dictionaries({"x": VALUES, "y": VALUES}), st.sampled_from(["live", "live", "archived", "deleted"])
-    ),
-    max_size=6,
-).map(lambda drawn: [normalised(f"k/{name}", values, life) for name, (values, life) in drawn.items()])
+from tests.store.filters import QUERIES, STATES, check_means_the_same, of_kind
 
 
 @contextmanager
@@ -91,34 +37,16 @@ def filled(states: Sequence[RecordState], later: Sequence[RecordState]) -> Gener
         store.close()
 
 
-def pages(find: Any, asked: Query) -> list[list[str]]:
-    """Return the ids of all pages of a query, each found from the cursor of the one before."""
-    found = []
-    while page := find(asked):
-        found.append([one.id for one in page])
-        asked = msgspec.structs.replace(asked, after=page_after(asked, page[-1]))
-    return found
-
-
 @given(STATES, STATES, st.lists(QUERIES, min_size=1, max_size=12), st.sampled_from(["k", "$k"]), st.booleans())
 def test_s13_sql_means_what_python_means(
     former: list[RecordState], latter: list[RecordState], asked: list[Query], kind: str, is_indexed: bool
 ) -> None:
-    former, latter, asked = of_kind(kind, former), of_kind(kind, latter), of_kind(kind, asked)
-    now = list({one.id: one for one in [*former, *latter]}.values())
-    with filled(former, latter) as store:
-        store.index({kind: [["x"], ["x", "y"]]} if is_indexed else {})
-        with store.snapshot() as snapshot:
-            for one in asked:
-                assert pages(snapshot.find, one) == pages(lambda q: select(q, now), one)
-                assert snapshot.count(one) == sum(matches(one, candidate) for candidate in now)
-                then = pages(lambda q: snapshot.find(q, revision=1), one)
-                assert then == pages(lambda q: select(q, former), one)
-                assert snapshot.count(one, revision=1) == sum(matches(one, candidate) for candidate in former)
-
-
-def of_kind(kind: str, drawn: list[T]) -> list[T]:
-    return [msgspec.structs.replace(one, kind=kind) for one in drawn]
+    with TemporaryDirectory() as folder:
+        store = SqliteStore.open(str(Path(folder) / "crm.db"), clock=ManualClock())
+        check_means_the_same(
+            store, of_kind(kind, former), of_kind(kind, latter), of_kind(kind, asked), is_indexed=is_indexed
+        )
+        store.close()
 
 
 @given(st.text(max_size=4), st.text(max_size=4))

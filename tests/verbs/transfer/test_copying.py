@@ -11,9 +11,9 @@ import pytest
 import comity
 from comity.errors import InvalidRequest, NotFound, StoreDamaged, StoreUnsupported
 from comity.model.proposals import Create, Delete, Proposal
+from comity.store.sqlite import SqliteStore
 from comity.testing.manual_clock import ManualClock
 from comity.verbs.transfer import copying
-from comity.workspace.opening import open_store
 
 NEW = Proposal(id="sales-1", changes=(Create("customer/new", {"score": 1}),))
 DEFINITION = """
@@ -146,5 +146,5 @@ def test_s7_answers_of_one_moment_are_all_copied(tmp_path: Path) -> None:
         for id in ids:
             assert not ws.agent("sales").propose(Proposal(id=id, changes=(Delete("customer/none"),))).is_committed
     comity.copy(tmp_path / "source.db", tmp_path / "copy.db", clock=clock)
-    with closing(open_store(tmp_path / "copy.db", clock=clock)) as store, store.snapshot() as snapshot:
+    with closing(SqliteStore.open(str(tmp_path / "copy.db"), clock=clock)) as store, store.snapshot() as snapshot:
         assert set(snapshot.answers(ids)) == set(ids)

@@ -14,8 +14,8 @@ from comity.clock import StoreTime
 from comity.errors import StoreError
 from comity.model.events import Answered
 from comity.model.filters import query
-from comity.store.contract import Entry, Store
-from comity.testing.samples import answered, append, entry, folded, moved, put, state
+from comity.store.contract import Batch, Entry, Store
+from comity.testing.samples import answered, append, entry, folded, in_batch, moved, put, state
 from comity.testing.store_contract.handles import ACME, OpenStore, StoreHandles, refs_of
 
 
@@ -160,13 +160,16 @@ class HeadContract(StoreHandles):
         assert order == ["first", "second"]
 
     def test_many_threads_lose_nothing(self, store: Store, other: Store) -> None:
+        def count(batch: Batch) -> None:
+            former = batch.records([ACME]).get(ACME, state("customer/acme", {"n": 0}, version=0))
+            after = state("customer/acme", {"n": former.values["n"] + 1}, version=former.version + 1)
+            given = entry(batch.head.revision + 1, after)
+            batch.append(moved(batch.head, [given]), [given], folded([given]), [])
+
         def work(handle: Store) -> None:
             for _ in range(10):
-                with handle.turn(), handle.batch() as batch:
-                    former = batch.records([ACME]).get(ACME, state("customer/acme", {"n": 0}, version=0))
-                    after = state("customer/acme", {"n": former.values["n"] + 1}, version=former.version + 1)
-                    given = entry(batch.head.revision + 1, after)
-                    batch.append(moved(batch.head, [given]), [given], folded([given]), [])
+                with handle.turn():
+                    in_batch(handle, count)
 
         threads = [threading.Thread(target=work, args=[handle]) for handle in (store, other) * 2]
         for thread in threads:

@@ -1,0 +1,256 @@
+"""Connections: how they are made, how one that broke is replaced, and who reads by which."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from threading import get_ident
+from time import monotonic, monotonic_ns, sleep
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from comity import limits
+from comity.errors import InvalidRequest, StoreError, StoreUnavailable
+from comity.store.postgres import arrays
+from comity.store.postgres.address import Address
+from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
+from comity.store.postgres.snapshot import Connection, PostgresSnapshot, Site
+from comity.store.recency import RecentHead
+
+T = TypeVar("T")
+
+BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+FIRST_PAUSE_S: Final = 0.05
+LAST_PAUSE_S: Final = 0.5
+"""Before a server that can't be reached is tried again, the first and the longest."""
+
+
+def options_of(address: Address) -> dict[str, Any]:
+    """Return how every connection is set up, as far as the URL doesn't say; raises InvalidRequest for one that is none.
+
+    Each statement outside of BEGIN is a transaction of its own.
+    """
+    try:
+        given = conninfo_to_dict(address.server)
+    except psycopg.ProgrammingError as problem:
+        raise InvalidRequest(f"the URL of a database isn't one: {str(problem).strip()}") from None
+    options: dict[str, Any] = {"connect_timeout": int(limits.STORE_CONNECT_S), "application_name": "comity"}
+    options = {name: value for name, value in options.items() if name not in given}
+    return options | {"autocommit": True} | ({} if address.prepares else {"prepare_threshold": None})
+
+
+@translating
+def connect(address: Address) -> Connection:
+    """Return a new connection."""
+    connection: Connection = psycopg.connect(address.server, **options_of(address))
+    arrays.register(connection.adapters)
+    return connection
+
+
+def is_lost(connection: Connection) -> bool:
+    """Tell whether a connection has broken."""
+    return connection.closed or connection.broken
+
+
+def reset(connection: Connection) -> None:
+    """Undo what a connection has begun; one on which even that fails, or that has broken, is closed."""
+    if is_lost(connection):
+        connection.close()
+        return
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        return
+    try:
+        connection.execute(b"ROLLBACK")
+    except DRIVER_ERRORS:
+        connection.close()
+
+
+def patiently(attempt: Callable[[], T], is_hopeful: Callable[[], bool]) -> T:
+    """Return what an attempt gives; while it fails for a server that can't be reached, and there is hope, try again.
+
+    That goes on for ``limits.STORE_RECONNECT_S``.
+    """
+    until, pause = monotonic() + limits.STORE_RECONNECT_S, FIRST_PAUSE_S
+    while True:
+        try:
+            return attempt()
+        except StoreUnavailable:
+            if not is_hopeful() or monotonic() + pause > until:
+                raise
+        sleep(pause)
+        pause = min(2 * pause, LAST_PAUSE_S)
+
+
+class Writer:
+    """Be the one connection that writes commits, made anew when it has broken."""
+
+    def __init__(self, address: Address, connection: Connection) -> None:
+        self._address = address
+        self._connection = connection
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it has broken, and hasn't been made anew yet."""
+        return is_lost(self._connection)
+
+    def begin(self, start: Callable[[Connection], T]) -> T:
+        """Return what ``start`` gives on a connection that is there; what it does must end with one that breaks."""
+
+        def attempt() -> T:
+            if self.is_lost:
+                self._connection.close()
+                self._connection = connect(self._address)
+            return start(self._connection)
+
+        return patiently(attempt, lambda: self.is_lost)
+
+    def reset(self) -> None:
+        """Undo what is left of what was begun."""
+        reset(self._connection)
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+
+class Pool:
+    """Lend connections to threads, no more than a number of them at once, and keep them for the next."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._idle: list[Connection] = []
+        self._room = threading.BoundedSemaphore(address.readers)
+        self._is_closed = False
+
+    def take(self) -> Connection:
+        """Return a connection, which may have broken while nobody used it."""
+        if not self._room.acquire(timeout=limits.STORE_BUSY_S):
+            raise StoreUnavailable(
+                f"all {self._address.readers} connections that read are in use: let fewer threads read at once,"
+                " or say readers=… in the URL"
+            )
+        try:
+            if self._is_closed:
+                raise StoreError("this base is closed")
+            return self._idle.pop() if self._idle else patiently(lambda: connect(self._address), lambda: True)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back; what was begun on it is undone."""
+        reset(connection)
+        if not is_lost(connection):
+            self._idle.append(connection)
+        self._room.release()
+        if self._is_closed:  # Seen after the giving back, it is never missed.
+            self.close()
+
+    def close(self) -> None:
+        """Close the connections that are idle; the others close as they come back."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+
+class _Reading:
+    """Be what one thread has open: its snapshot, and how many blocks it is in."""
+
+    __slots__ = ("connection", "depth", "snapshot")
+
+    def __init__(self, connection: Connection, snapshot: PostgresSnapshot) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+        self.depth = 1
+
+
+class Readers:
+    """Be the ``with`` block around the snapshot of whichever thread enters it."""
+
+    def __init__(self, address: Address, site: Site, recent: RecentHead) -> None:
+        self._site = site
+        self._recent = recent
+        self._most = address.readers
+        self._reading: dict[int, _Reading] = {}
+        self._pool = Pool(address)
+
+    def __enter__(self) -> PostgresSnapshot:
+        reading = self._reading.get(get_ident())
+        if reading is not None:
+            reading.depth += 1
+            return reading.snapshot
+        asked_ns = monotonic_ns()
+        connection, snapshot = self._begin(self._open_snapshot)
+        self._recent.take(snapshot.head, asked_ns)
+        self._reading[get_ident()] = _Reading(connection, snapshot)
+        return snapshot
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        reading = self._reading[get_ident()]
+        reading.depth -= 1
+        if not reading.depth:
+            self._end(reading)
+
+    def _end(self, reading: _Reading) -> None:
+        del self._reading[get_ident()]
+        reading.snapshot.end()
+        self._pool.give_back(reading.connection)
+
+    @property
+    def depth(self) -> int:
+        """Return how many blocks of the calling thread share its snapshot; 0 where it has none."""
+        reading = self._reading.get(get_ident())
+        return 0 if reading is None else reading.depth
+
+    def break_off(self, depth: int) -> None:
+        """Go back to so many blocks of the calling thread; without any, its snapshot is given up."""
+        reading = self._reading.get(get_ident())
+        if reading is not None and reading.depth > depth:
+            reading.depth = depth
+            if not depth:
+                self._end(reading)
+
+    def _open_snapshot(self, connection: Connection) -> PostgresSnapshot:
+        connection.execute(BEGIN_SNAPSHOT)
+        snapshot = PostgresSnapshot(connection, self._site)
+        snapshot.read_head()
+        return snapshot
+
+    @contextmanager
+    def lent(self) -> Generator[Connection]:
+        """Lend a connection outside of any transaction; what was begun on it is undone at the end."""
+        connection = self._pool.take()
+        try:
+            yield connection
+        finally:
+            self._pool.give_back(connection)
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """Return the answer to a question that changes nothing, whichever connection still works."""
+        connection, answer = self._begin(question)
+        self._pool.give_back(connection)
+        return answer
+
+    def _begin(self, start: Callable[[Connection], T]) -> tuple[Connection, T]:
+        """Return a connection and what ``start``, which changes nothing, gave on it; those that broke are put away."""
+        for left in range(self._most, -1, -1):
+            connection = self._pool.take()
+            try:
+                return connection, start(connection)
+            except BaseException as failure:
+                can_try_again = left and isinstance(failure, (*DRIVER_ERRORS, StoreUnavailable)) and is_lost(connection)
+                self._pool.give_back(connection)
+                if not can_try_again:
+                    raise translate(failure) if isinstance(failure, DRIVER_ERRORS) else failure from failure
+        raise AssertionError
+
+    def close(self) -> None:
+        """Close the connections that are idle; the others close as they come back."""
+        self._pool.close()

