@@ -141,7 +141,7 @@ class Coordinator:
 
     def judging(self) -> Compiled:
         """Return the definition that judges now; the store is asked for it only where the head has moved."""
-        head = self.held or self._store.head()
+        head = self._store.head()
         known, seen = self._head, self._seen
         if known is not None and known.is_same_place(head):
             return self._compiled
