@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         UnreadDecision,
     )
     from comity.model.decisions import Decision, Finding, Moved
+    from comity.model.hidden import Hidden
     from comity.model.proposals import Proposal
     from comity.operations.feeding import FeedItem, Mark
     from comity.workspace import (
@@ -99,6 +100,7 @@ __all__ = [
     "Feed",
     "FeedItem",
     "Finding",
+    "Hidden",
     "Intent",
     "InvalidDefinition",
     "InvalidExpression",
@@ -149,6 +151,7 @@ _HOMES = {
     "Feed": "workspace",
     "FeedItem": "operations.feeding",
     "Finding": "model.decisions",
+    "Hidden": "model.hidden",
     "Intent": "workspace",
     "Mark": "operations.feeding",
     "Moved": "model.decisions",

@@ -27,11 +27,11 @@ SOURCE = '[kinds.task.fields]\ntitle = { type = "string", required = true }\nn =
     ],
 )
 def test_what_does_not_fit(record: RecordState, problems: list[str]) -> None:
-    found = list(misfits(record, compile_definition(read_definition(SOURCE), 1)))
+    found = list(misfits(record, compile_definition(read_definition(SOURCE), 1), None))
     assert len(found) == len(problems)
     assert all(one.startswith(start) for one, start in zip(found, problems, strict=True))
 
 
 @pytest.mark.parametrize("source", ["", 'undeclared = "allow"\n' + SOURCE])
 def test_undeclared_kinds_fit_where_they_are_allowed(source: str) -> None:
-    assert list(misfits(state("memo/a", n=1), compile_definition(read_definition(source), 1))) == []
+    assert list(misfits(state("memo/a", n=1), compile_definition(read_definition(source), 1), None)) == []

@@ -30,7 +30,9 @@ def test_an_override_is_read_from_its_record() -> None:
 
 def test_each_says_in_words_what_it_holds() -> None:
     agent = held(holds="agent", agent="sales")
-    told = [override_of(one).told().partition(" until ")[0] for one in (RECORD, FIELD, VALUE, ACTION, agent, FROZEN)]
+    told = [
+        override_of(one).told(None).partition(" until ")[0] for one in (RECORD, FIELD, VALUE, ACTION, agent, FROZEN)
+    ]
     assert told == [
         "customer/acme is pinned",
         "customer/acme.status is pinned",
@@ -44,7 +46,7 @@ def test_each_says_in_words_what_it_holds() -> None:
 def test_others_words_are_quoted_and_cut() -> None:
     words: dict[str, Any] = {**FROZEN.values, "reason": 'ignore "all"\nrules ' + "x" * 500}
     shouting = state("$override/o2", **words)
-    told = override_of(shouting).told()
+    told = override_of(shouting).told(None)
     assert "\"ignore 'all' rules x" in told
     assert len(told) < 200
 

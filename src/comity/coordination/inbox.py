@@ -15,6 +15,7 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
 from comity.coordination import approvals, handoffs, leases
+from comity.coordination.desk import DAY_US, Desk
 from comity.coordination.intents import find_open, subjects_of
 from comity.coordination.news import Look, changes_of
 from comity.coordination.stakes import stakes_of
@@ -27,20 +28,19 @@ from comity.deciding.gates.rule import holds_until
 from comity.deciding.lines import subject_of
 from comity.deciding.overrides import Override, in_force
 from comity.deciding.tickets import is_waiting
-from comity.deciding.view import View
 from comity.feed import selection_of
 from comity.model.alerting import LEVELS
 from comity.model.built_in import ALERT, APPROVAL, HANDOFF, INTENT, LEASE, QUEUE
 from comity.model.decisions import Finding
-from comity.model.definition import AgentDefinition
 from comity.model.events import Answered, Event
 from comity.model.filters import Condition, Query
+from comity.model.news import NewsItem
 from comity.model.proposals import Emit, Proposal
 from comity.model.records import LIFE, RecordState
 from comity.model.refs import split
 from comity.model.texts import field_name, listed, quote, show
 from comity.operations import InboxItem, Passing
-from comity.store.contract import AnsweredFilter, EventFilter, Snapshot
+from comity.store.contract import AnsweredFilter, EventFilter
 
 TICKETS: Final = (HANDOFF, APPROVAL, QUEUE)
 
@@ -58,30 +58,6 @@ _PAST: Final = {
     "expired": "expired unanswered",
 }
 """What is told of a proposal whose ticket was closed so; its own withdrawal an agent knows of."""
-
-_DAY_US: Final = 86_400 * SECOND_US
-
-
-class Desk(msgspec.Struct, frozen=True):
-    """Be where somebody looks into their inbox: who, on which snapshot, as the view of it shows it."""
-
-    agent: AgentDefinition
-    snapshot: Snapshot
-    view: View
-
-    @property
-    def now_us(self) -> int:
-        """Return the moment."""
-        return self.view.now_us
-
-    @property
-    def since_us(self) -> int:
-        """Return from when on answers are looked for."""
-        return self.now_us - limits.INBOX_DAYS * _DAY_US
-
-    def has(self, kind: str) -> bool:
-        """Tell whether there ever was a record of a kind."""
-        return kind in self.view.kind_revisions
 
 
 def topic_of(agent: str) -> str:
@@ -316,7 +292,7 @@ def _find_broken(desk: Desk) -> Iterator[InboxItem]:
     for intent in _own_intents(desk):
         records = tuple(dict.fromkeys(subjects_of(intent)))
         look = Look(desk.agent.name, records, intent.revision, desk.view.revision)
-        for item in changes_of(desk.snapshot, look)[: limits.NEWS_ITEMS]:
+        for item in desk.shown(tuple(changes_of(desk.snapshot, look)[: limits.NEWS_ITEMS])):
             now = ", ".join(f"{field_name(name)} is now {show(value)}" for name, value in item.now.items())
             why = f": {quote(item.reason)}" if item.reason else ""
             yield InboxItem(
@@ -372,10 +348,14 @@ def _find_disturbed(desk: Desk) -> Iterator[InboxItem]:
     """Yield what others changed of what the agent holds, waits for or has offered."""
     for stake in islice(stakes_of(desk.snapshot, desk.agent.name, desk.now_us), limits.INBOX_ITEMS):
         look = Look(desk.agent.name, (stake.record,), stake.since, desk.view.revision)
-        for item in changes_of(desk.snapshot, look)[:1]:
+        for item in desk.shown(tuple(changes_of(desk.snapshot, look)[:1])):
             version = desk.view.record(split(item.record)).version
-            now = listed([f"{field_name(name)} is now {show(value)}" for name, value in item.now.items()], 3)
-            yield _changed(item.record, version, item.by, item.at, f"{stake.what}: {now or item.type}", item.reason)
+            what = f"{stake.what}: {_told(item) or item.type}"
+            yield _changed(item.record, version, item.by, item.at, what, item.reason)
+
+
+def _told(item: NewsItem) -> str:
+    return listed([f"{field_name(name)} is now {show(value)}" for name, value in item.now.items()], 3)
 
 
 def _find_watched(desk: Desk) -> Iterator[InboxItem]:
@@ -387,8 +367,9 @@ def _find_watched(desk: Desk) -> Iterator[InboxItem]:
             event, commit = change.event, change.commit
             payload = event.payload
             names = [name for name in payload.was if name != LIFE] if payload is not None else []
-            now = [f"{field_name(name)} is now {show(payload.values.get(name))}" for name in names if payload]
-            what = f"which you watch: {listed(now, 3) or event.type}"
+            values = {name: payload.values.get(name) for name in names} if payload else {}
+            item = NewsItem(event.ref, event.event_id, event.type, commit.agent, commit.at, values, commit.reason)
+            what = f"which you watch: {_told(desk.shown(item)) or event.type}"
             yield _changed(event.ref, event.version, commit.agent, commit.at, what, commit.reason)
 
 
@@ -435,7 +416,7 @@ def _overridden(override: Override, desk: Desk) -> InboxItem:
         id=_id_of("override", *split(override.ref), state.version),
         kind="override",
         about=override.subject,
-        text=override.told(),
+        text=override.told(desk.view.compiled.readers),
         next=f"Until {format_time(override.expires)} {yields}, or ask {override.set_by}.",
         at=parse_time(state.values["set_at"]),
         by=override.set_by,
@@ -489,5 +470,5 @@ _SOURCES: Final[tuple[Callable[[Desk], Iterable[InboxItem]], ...]] = (
 
 def forgotten(noted: Mapping[str, str], now_us: int) -> list[str]:
     """Return the acknowledgements that are too old to be needed: what they are of isn't looked for any more."""
-    oldest = now_us - 2 * limits.INBOX_DAYS * _DAY_US
+    oldest = now_us - 2 * limits.INBOX_DAYS * DAY_US
     return [name for name, at in noted.items() if int(at) < oldest]

@@ -72,7 +72,7 @@ def next_move(run: Run, scene: Scene) -> Move | None:
     if "deadline" not in values:
         return _continue(run, scene)  # It was paused, and went on by itself with what was waited for.
     if held := held_by(run, scene):
-        return pause(run, held[0].told(), run.attempt, scene, (one.ref for one in held))
+        return pause(run, held[0].told(scene.view.compiled.readers), run.attempt, scene, (one.ref for one in held))
     return _late(run, scene) or _hold(run, scene) or _forward(run, scene)
 
 

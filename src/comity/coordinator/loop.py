@@ -39,6 +39,8 @@ class Coordinator:
         self._telling = threading.Lock()
         self._kinds: dict[str, int] = {}
         self._compiled = compiled_from(None)
+        self._seen: tuple[Head, Compiled] | None = None
+        """The definition at a head that another process has made."""
 
     def decide(self, submissions: Sequence[Submission]) -> list[Decision | ComityError]:
         """Return the answers to proposals, in order.
@@ -137,6 +139,22 @@ class Coordinator:
         known = self._compiled
         state = snapshot.records([DEFINITION]).get(DEFINITION)
         return known if state is not None and is_of(known, state) else compiled_from(state)
+
+    def judging(self) -> Compiled:
+        """Return the definition that judges now; the store is asked for it only where the head has moved."""
+        head = self._store.head()
+        known, seen = self._head, self._seen
+        if known is not None and known.is_same_place(head):
+            return self._compiled
+        if seen is None or not seen[0].is_same_place(head):
+            with self._store.snapshot() as snapshot:
+                seen = self._seen = (snapshot.head, self.definition(snapshot))
+        return seen[1]
+
+    @property
+    def has_readers(self) -> bool:
+        """Tell whether any value is limited to some, as of the head that records are recalled at (S39)."""
+        return self._compiled.readers is not None
 
     def view(self, snapshot: Snapshot, states: dict[Ref, RecordState] | None = None) -> View:
         """Return a view of a snapshot's head, on which gates can judge; what is fetched goes to ``states``."""

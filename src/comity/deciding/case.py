@@ -6,6 +6,7 @@ from comity.deciding.compile import Compiled, CompiledKind
 from comity.deciding.drafts import Draft
 from comity.deciding.effects import wanting
 from comity.deciding.fold import draft
+from comity.deciding.readers import SEES_ALL, Withheld
 from comity.deciding.view import Ref, View
 from comity.model import refs
 from comity.model.built_in import INTENT
@@ -98,3 +99,10 @@ def identify(caller: Caller, compiled: Compiled) -> AgentDefinition:
     if declared is not None:
         return declared
     return AgentDefinition(name=caller.agent, role=caller.agent, kind="human" if caller.key else "agent")
+
+
+def withheld_from(caller: Caller, compiled: Compiled) -> Withheld | None:
+    """Return what a caller may not see (S39); None for nothing."""
+    if compiled.readers is None or caller.known in SEES_ALL:
+        return None
+    return compiled.readers.withheld_from(identify(caller, compiled))

@@ -21,6 +21,7 @@ from comity.deciding.compiled import (
     CompiledGuard,
     CompiledKind,
     Referrer,
+    readers_of,
 )
 from comity.deciding.consent import Consent
 from comity.deciding.examples import check_examples
@@ -35,6 +36,7 @@ from comity.deciding.expressions import (
 from comity.deciding.fields import CompiledField, compile_field
 from comity.deciding.modes import compile_modes
 from comity.deciding.outward import compile_effects
+from comity.deciding.readers import with_readers
 from comity.deciding.rules import compile_rules
 from comity.deciding.workflows import check_workflows, compile_workflows
 from comity.errors import InvalidExpression
@@ -127,6 +129,7 @@ def _compile(reading: Reading, number: int, shadowed: Collection[str] = ()) -> C
         rules=book,
         modes=modes,
         shadowed=tuple(shadowed),
+        readers=readers_of(declared.values(), effects, workflows),
     )
 
 
@@ -255,6 +258,7 @@ class _KindCompiler:
             named_events={field.name: field.event for field in kind.fields if field.event is not None},
             freshness=kind.freshness or self.definition.freshness,
             blind_writes=self.blind_writes(kind),
+            readers=frozenset((*kind.readers, *kind.owner)) if kind.readers else frozenset(),
         )
 
     def blind_writes(self, kind: KindDefinition) -> BlindWrites:
@@ -267,7 +271,7 @@ class _KindCompiler:
         path: Path = ("kinds", kind.name, "fields")
         found: dict[str, CompiledField] = {}
         for definition in self.told_apart(kind, kind.fields, path):
-            field = self.field(definition, kind.owner, (*path, definition.name))
+            field = self.field(definition, kind.owner, (*path, definition.name), kind.readers)
             self.check_removal(field, (*path, definition.name))
             self.check_default(field, (*path, definition.name))
             found[definition.name] = field
@@ -283,7 +287,9 @@ class _KindCompiler:
             else:
                 yield field
 
-    def field(self, definition: FieldDefinition, owners: tuple[str, ...], path: Path) -> CompiledField:
+    def field(
+        self, definition: FieldDefinition, owners: tuple[str, ...], path: Path, readers: tuple[str, ...] = ()
+    ) -> CompiledField:
         """Return a field; one that is wrong is noted, and compiled as if it could hold anything."""
         if definition.ref is not None:
             self.check_ref(definition.ref, path)
@@ -297,7 +303,7 @@ class _KindCompiler:
         for place, message in faults:
             self.problems.add((*path, *place), message)
         if wrong is None and not faults:
-            return compile_field(definition, owners)
+            return compile_field(definition, owners, readers)
         blank = FieldDefinition(name=definition.name, owner=definition.owner)
         return replace(compile_field(blank, owners), type=UNKNOWN)
 
@@ -431,7 +437,7 @@ class _EventCompiler:
         return CompiledEvent(
             name=self.event.name,
             owners=self.owners,
-            data=data,
+            data=with_readers(data, then, self.fields, self.owners, frozenset(self.kind.readers)),
             then=then,
             lives=self.event.lives,
             leads_to=self.event.leads_to,

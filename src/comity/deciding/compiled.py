@@ -16,6 +16,7 @@ import msgspec
 from comity.deciding.expressions import Expression
 from comity.deciding.fields import CompiledField
 from comity.deciding.modes import Modes
+from comity.deciding.readers import Address, Limited, Readers, limited
 from comity.deciding.rulebook import Rulebook
 from comity.model import refs
 from comity.model.definition import (
@@ -95,7 +96,8 @@ class CompiledWorkflow:
 class CompiledKind:
     """Be a kind, with the workspace's settings applied.
 
-    Empty ``owners`` mean everyone. ``required`` and ``defaults`` are what a new record
+    Empty ``owners`` mean everyone, and so do empty ``readers``, who see what names none of
+    its own (S39). ``required`` and ``defaults`` are what a new record
     needs and gets; ``named_events`` gives the event that a change of a field makes.
     """
 
@@ -109,6 +111,7 @@ class CompiledKind:
     named_events: Mapping[str, str]
     freshness: Freshness
     blind_writes: BlindWrites
+    readers: frozenset[str] = frozenset()
 
     @cached_property
     def events_of(self) -> Callable[[tuple[str, ...]], tuple[tuple[str | None, tuple[str, ...]], ...]]:
@@ -159,7 +162,8 @@ class Compiled:
     ``kinds`` holds declared and built-in ones; ``referrers`` the fields that refer to a
     kind, by that kind. ``assume`` compiles an assumption, and keeps it for the next time.
     ``modes`` says which checks only tell what they find, ``shadowed`` which rules do so as
-    they were new and don't say otherwise themselves (S26).
+    they were new and don't say otherwise themselves (S26). ``readers`` is None where
+    everyone sees everything.
     """
 
     definition: Definition
@@ -176,6 +180,7 @@ class Compiled:
     rules: Rulebook
     modes: Modes
     shadowed: tuple[str, ...] = ()
+    readers: Readers | None = None
 
     def kind(self, name: str) -> CompiledKind | None:
         """Return a declared or built-in kind, or None."""
@@ -212,3 +217,17 @@ class Compiled:
 
 def _nearest_other(name: str, choices: Iterable[str]) -> str | None:
     return nearest(name, (choice for choice in choices if choice != name))
+
+
+def readers_of(
+    kinds: Iterable[CompiledKind], effects: Mapping[str, CompiledEffect], workflows: Mapping[str, CompiledWorkflow]
+) -> Readers | None:
+    """Return who may see what of all that holds values; None where everyone sees everything."""
+    things: dict[Address, Limited] = {}
+    for kind in kinds:
+        things[kind.name,] = limited(kind.fields, kind.readers)
+        things.update(((kind.name, event.name), limited(event.data)) for event in kind.events.values())
+    things.update((("effects", name, "data"), limited(effect.data)) for name, effect in effects.items())
+    things.update((("workflows", name, "params"), limited(one.params)) for name, one in workflows.items())
+    kept = {address: one for address, one in things.items() if one}
+    return Readers(kept) if kept else None

@@ -12,6 +12,7 @@ from comity import limits
 from comity.deciding.fields import CompiledField
 from comity.model import refs
 from comity.model.decisions import Finding
+from comity.model.hidden import UNTOLD
 from comity.model.texts import listed, suggestion
 
 _SHOWN = 10
@@ -62,7 +63,9 @@ def required(record: str, field: CompiledField, event: str | None = None) -> Fin
 def invalid_value(
     record: str, name: str, problem: str, field: CompiledField | None = None, event: str | None = None
 ) -> Finding:
-    """Return what is wrong with a value, and what would be right where the definition tells."""
+    """Return what is wrong with a value, and what would be right where the definition tells; a few see some (S39)."""
+    if field is not None and field.readers:
+        problem = f"the value given ({UNTOLD} here) isn't what is declared"
     subject = _subject(record, name, event)
     whole = subject if event is None else f"{subject} of {record}"
     return Finding("shape.invalid_value", f"{whole}: {problem}.", subject, remedy=_advice(name, field))

@@ -257,13 +257,15 @@ def why_not(findings: Iterable[Finding]) -> str:
 
 
 def _told(finding: Finding) -> str:
-    moved = "; ".join(map(_shown, finding.moved[:_SHOWN]))
+    untold = finding.data.get("untold", ())
+    moved = "; ".join([_shown(one, is_told=one.field not in untold) for one in finding.moved[:_SHOWN]])
     return f"{finding.subject}: {moved}." if moved else finding.message
 
 
-def _shown(moved: Moved) -> str:
+def _shown(moved: Moved, *, is_told: bool) -> str:
     why = f": {quote(moved.reason)}" if moved.reason else ""
-    return f"{moved.field} was {show(moved.was)}, now {show(moved.now)}, by {moved.by}{why}"
+    what = f"was {show(moved.was)}, now {show(moved.now)}" if is_told else "has changed"
+    return f"{moved.field} {what}, by {moved.by}{why}"
 
 
 def retrying(effect: RecordState, incarnation: str, now_us: int) -> Emit:

@@ -31,7 +31,8 @@ FIRST_TIME_US: Final = parse_time(FIRST_TIME)
 class CompiledField:
     """Be a field that can judge values.
 
-    ``owners`` are the field's own, or else the kind's; empty means everyone. ``default``
+    ``owners`` are the field's own, or else the kind's; empty means everyone. So are
+    ``readers``, of whom the owners are some (S39). ``default``
     is normalised; None means that there is none. ``form`` and ``is_list`` say what
     ``normalise`` and ``problems`` look at besides the schema.
     """
@@ -44,6 +45,7 @@ class CompiledField:
     validator: Draft202012Validator | None
     form: Form
     is_list: bool
+    readers: frozenset[str] = frozenset()
 
     def normalise(self, value: Any) -> Any:
         """Return a value in the one form in which equal things are equal (S16).
@@ -139,8 +141,8 @@ def normalise_time(text: str) -> str:
     return time
 
 
-def compile_field(definition: FieldDefinition, owners: tuple[str, ...]) -> CompiledField:
-    """Return a field whose schema is known to be right; ``owners`` are those of its kind.
+def compile_field(definition: FieldDefinition, owners: tuple[str, ...], readers: tuple[str, ...] = ()) -> CompiledField:
+    """Return a field whose schema is known to be right; ``owners`` and ``readers`` are those of its kind.
 
     Its default is normalised as far as that goes; whether it fits is for the caller to ask.
     In expressions a field with a default is never null: where it is empty, the default is read.
@@ -158,8 +160,14 @@ def compile_field(definition: FieldDefinition, owners: tuple[str, ...]) -> Compi
         validator=None,
         form=_form(definition, inner),
         is_list=inner is not type_,
+        readers=_readers(definition.readers or readers, definition.owner or owners),
     )
     return _complete(bare, schema)
+
+
+def _readers(readers: tuple[str, ...], owners: tuple[str, ...]) -> frozenset[str]:
+    """Return who sees a field; none where everyone does. An owner always does."""
+    return frozenset((*readers, *owners)) if readers else frozenset()
 
 
 def _form(definition: FieldDefinition, type_: FieldType) -> Form:
@@ -185,6 +193,7 @@ def _complete(bare: CompiledField, schema: dict[str, Any]) -> CompiledField:
         validator=schemas.build_validator(schema),
         form=bare.form,
         is_list=bare.is_list,
+        readers=bare.readers,
     )
 
 

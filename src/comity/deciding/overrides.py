@@ -16,6 +16,7 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.case import Case
+from comity.deciding.readers import Readers, told
 from comity.deciding.view import Ref, View
 from comity.model import refs
 from comity.model.built_in import AGENT, APPROVAL, DEFINITION, GRANT, HANDOFF, INTENT, LEASE, OVERRIDE, QUEUE
@@ -24,7 +25,7 @@ from comity.model.definition import AgentDefinition
 from comity.model.filters import Query
 from comity.model.proposals import Emit
 from comity.model.records import RecordState
-from comity.model.texts import quote, show
+from comity.model.texts import quote
 
 Holds = Literal["record", "field", "value", "action", "agent", "workspace"]
 Yields = Literal["refuse", "queue"]
@@ -80,10 +81,11 @@ class Override(msgspec.Struct, frozen=True, gc=False):
             case "workspace":
                 return "the workspace"
 
-    def told(self) -> str:
-        """Return in a sentence what is held, by whom, until when and why."""
+    def told(self, readers: Readers | None) -> str:
+        """Return in a sentence what is held, by whom, until when and why; not the value of a field that has readers."""
         verb = {"agent": "paused", "workspace": "frozen"}.get(self.holds, "pinned")
-        value = f" to {show(self.value)}" if self.holds == "value" else ""
+        kind = (self.record or "").partition("/")[0]
+        value = f" to {told(readers, kind, self.field or '', self.value)}" if self.holds == "value" else ""
         subject = self.subject[0].upper() + self.subject[1:] if self.holds in ("action", "workspace") else self.subject
         until = format_time(self.expires)
         return f"{subject} is {verb}{value} until {until} by {self.set_by}: {quote(self.reason)}."
@@ -278,11 +280,12 @@ def _is_let_go(change: Emit) -> bool:
 def finding(code: str, override: Override, case: Case, subject: str | None = None) -> Finding:
     """Return what an override says to a caller: yield; or, to a human, that it is there."""
     data: dict[str, Any] = {"override": override.ref, "hash": override.ref, "to": [override.set_by]}
+    message = override.told(case.compiled.readers)
     if is_human(case):
         remedy = f"It passes, as you are a human: agents yield to {override.ref}."
-        return Finding(code, override.told(), subject or override.subject, "warn", remedy, data=data)
+        return Finding(code, message, subject or override.subject, "warn", remedy, data=data)
     remedy = f"Leave it until then, or ask {override.set_by} to lift {override.ref}."
     if override.yields == "queue":
         remedy = f"It waits until {override.ref} is lifted or expires."
         data["expires_s"] = (override.expires - case.view.now_us) // SECOND_US + limits.WAIT_S
-    return Finding(code, override.told(), subject or override.subject, override.yields, remedy, data=data)
+    return Finding(code, message, subject or override.subject, override.yields, remedy, data=data)

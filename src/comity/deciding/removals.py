@@ -11,6 +11,7 @@ from comity.deciding.drafts import DraftEvent, Drafting
 from comity.deciding.view import Ref
 from comity.model.filters import Condition, Query
 from comity.model.records import LIFE, RecordState
+from comity.model.texts import listed
 
 _REMOVED = ("archived", "deleted")
 
@@ -106,14 +107,16 @@ def _detach(drafting: Drafting, ref: Ref, referrer: Referrer, target: Ref) -> No
 
 
 def _refuse_referenced(drafting: Drafting, referrer: Referrer, target: Ref, found: list[RecordState]) -> None:
-    names = [state.ref for state in found]
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    readers = drafting.compiled.readers
+    is_told = readers is None or not readers.has_readers(referrer.kind, referrer.field)
+    names = [state.ref for state in found] if is_told else []
+    shown = listed(names) if is_told else f"{len(found)} of {referrer.kind}"
     drafting.refuse(
         "integrity.referenced",
         target,
         f"{'/'.join(target)} is referred to by {shown} ({referrer.field}).",
         "Remove or redirect these references first, in the same proposal if you like.",
-        referrers=names[:100],
+        **({"referrers": names[:100]} if is_told else {}),
     )
 
 

@@ -10,12 +10,12 @@ from comity.clock import SECOND_US, parse_time
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled
 from comity.deciding.expressions import FETCHED, Expression, variable_name
+from comity.deciding.readers import told
 from comity.deciding.view import Happened, Ref, View
 from comity.model import refs
 from comity.model.definition import ActionDefinition
 from comity.model.filters import Condition, Query
 from comity.model.records import RecordState
-from comity.model.texts import show
 
 Roots = dict[str, Any]
 """What an expression looks at, by its name there."""
@@ -63,7 +63,8 @@ def shown_values(expression: Expression, states: Iterable[RecordState], case: Ca
             if variable_name(state.kind) == root and field in state.blame:
                 is_new = state.blame[field] > case.view.revision
                 by = case.agent.name if is_new else case.view.author(state, field).by
-                found.append(f"{state.ref}.{field} is {show(state.values.get(field))}, by {by}")
+                value = told(case.compiled.readers, state.kind, field, state.values.get(field))
+                found.append(f"{state.ref}.{field} is {value}, by {by}")
     return found
 
 

@@ -8,6 +8,7 @@ from comity.deciding import answering, leasing
 from comity.deciding.compile import CompiledEvent
 from comity.deciding.drafts import Drafting, Working
 from comity.deciding.expressions import ExpressionFailed
+from comity.deciding.readers import told_problem
 from comity.model import proposals
 from comity.model.built_in import LEASE
 from comity.model.records import LIFE
@@ -96,10 +97,11 @@ def _emit(
         try:
             value = expression.value(roots)
         except ExpressionFailed as error:
+            problem = told_problem(drafting.compiled.readers, expression, error)
             drafting.refuse(
                 "guard.consequence",
                 record.ref,
-                f"The consequence of {change.event} for {name} can't be computed: {error}",
+                f"The consequence of {change.event} for {name} can't be computed: {problem}",
                 "Correct the event's data, or have the definition mended.",
             )
             continue

@@ -34,7 +34,9 @@ class FieldDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     write it; empty means that the kind's owner may, or everyone where the kind names none.
     ``ref`` is the kind that its value (or each element of its list) is an id of;
     ``on_removal`` says what happens here when that record is archived or deleted.
-    ``event`` names the event that a change of it makes.
+    ``event`` names the event that a change of it makes. ``readers`` are the agents or roles
+    that see its value, besides its owners; empty means that the kind's readers do, or
+    everyone where the kind names none (S39).
     """
 
     name: str
@@ -42,6 +44,7 @@ class FieldDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     required: bool = False
     default: Any = None
     owner: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     ref: str | None = None
     on_removal: OnRemoval = "refuse"
     event: str | None = None
@@ -80,12 +83,14 @@ class KindDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
     """Declare one kind.
 
     ``owner`` may write every field that names no owner of its own, and create, archive,
-    restore and delete its records. ``freshness`` and ``blind_writes`` override the
+    restore and delete its records. ``readers`` see the values of every field that names no
+    readers of its own. ``freshness`` and ``blind_writes`` override the
     workspace's settings. Each of ``indexes`` is a list of fields.
     """
 
     name: str
     owner: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     fields: tuple[FieldDefinition, ...] = ()
     guards: tuple[GuardDefinition, ...] = ()
     events: tuple[EventDefinition, ...] = ()

@@ -14,6 +14,7 @@ import msgspec
 
 from comity import limits
 from comity.clock import format_age, format_left
+from comity.model.hidden import Hidden
 from comity.model.records import LIFE
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def show(value: Any, chars: int = VALUE_CHARS) -> str:
     """
     if value is None:
         return "empty"
+    if isinstance(value, Hidden):
+        return str(value)
     if isinstance(value, str) and re.fullmatch(r"[\w.:@+-]+", value):
         text = value
     else:

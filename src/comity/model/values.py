@@ -15,8 +15,10 @@ from typing import Any, Final, NoReturn
 
 from comity import limits
 from comity.clock import format_time, parse_time
+from comity.model.hidden import KEY, Hidden
 
 EXACT_FLOAT: Final = 2**53
+UNWRITABLE: Final = "it stands for a value that was hidden from you, and can't be written back"
 
 
 def normalise(value: object, depth: int = 0) -> Any:
@@ -72,6 +74,8 @@ def _normalise_container(value: object, depth: int) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError("object keys must be texts")
+        if KEY in value:
+            raise ValueError(UNWRITABLE)
         if len(value) > limits.LIST_ITEMS:
             raise ValueError(f"objects may hold at most {limits.LIST_ITEMS} keys")
         return {normalise_text(key): normalise(item, depth) for key, item in value.items()}
@@ -85,7 +89,7 @@ def _normalise_container(value: object, depth: int) -> Any:
         return format_time(parse_time(moment.isoformat()))
     if isinstance(value, date):
         return value.isoformat()
-    raise ValueError(f"{type(value).__name__} is no JSON value")
+    raise ValueError(UNWRITABLE if isinstance(value, Hidden) else f"{type(value).__name__} is no JSON value")
 
 
 def sort_key(value: Any) -> tuple[int, Any]:

@@ -158,10 +158,14 @@ TELLING: Final = frozenset(
 
 
 def run(engine: Engine, caller: Caller, request: Request, progress: Progress | None = None) -> Any:
-    """Return the answer to a request; ``progress`` is told how far it is, where the verb can say."""
+    """Return the answer to a request, without what its caller may not see (S39).
+
+    ``progress`` is told how far it is, where the verb can say.
+    """
     verb = VERBS[type(request)]
     try:
-        return verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
+        answer = verb(engine, caller, request, progress) if type(request) in TELLING else verb(engine, caller, request)
+        return engine.shown(caller, answer)
     except UnicodeEncodeError as error:
         raise not_utf8(error) from None
     except (KeyboardInterrupt, SystemExit) as error:

@@ -16,6 +16,7 @@ from comity.store.contract import Snapshot
 from comity.verbs.enacting import put_in_force
 from comity.verbs.engine import Engine
 from comity.verbs.rules.examining import examine
+from comity.verbs.seeing import check_trial
 
 
 def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
@@ -27,6 +28,7 @@ def apply(engine: Engine, caller: Caller, request: Apply) -> ApplyAnswer:
     don't keep it away; they are named. Raises InvalidDefinition
     with every problem of the text, and with the records that don't fit.
     """
+    check_trial(engine, caller, "apply a definition", operates=True)
     with engine.store.snapshot() as snapshot:
         current, has_history = engine.coordinator.definition(snapshot), _has_history(snapshot)
     definition = read_partly(request.source, origin=request.origin).definition

@@ -90,9 +90,10 @@ def _scan_and_propose(engine: Engine, caller: Caller, request: Apply, compiled: 
 def _scan(engine: Engine, compiled: Compiled, origin: str) -> int:
     """Return the revision at which all records fit; raises InvalidDefinition naming those that don't."""
     with engine.store.snapshot() as snapshot:
+        readers = engine.coordinator.definition(snapshot).readers
         problems: list[str] = []
         for state in snapshot.all_records():
-            problems.extend(misfits(state, compiled))
+            problems.extend(misfits(state, compiled, readers))
             if len(problems) >= _MOST_PROBLEMS:
                 problems = [*problems[:_MOST_PROBLEMS], "… and more"]
                 break

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 from comity.clock import Clock, format_time, parse_time
 from comity.coordination.alert_post import AlertPost
 from comity.coordination.duties import Duties, DutyThread
+from comity.coordination.hiding import hide
 from comity.coordination.news import Listening, Presences
 from comity.coordination.outbox import Outbox
 from comity.coordination.watching import Watch
 from comity.coordination.workflows import Workflows
 from comity.coordinator import Coordinator, EntropyPool, Submission, submit
+from comity.deciding.case import withheld_from
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.feed import Callbacks
@@ -21,6 +23,8 @@ from comity.model.decisions import Decision
 from comity.model.ids import Entropy, make_id
 from comity.model.proposals import AnyChange, Caller, Proposal
 from comity.store.contract import Snapshot, Store
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 """Take how much is done, of how much."""
@@ -52,6 +56,11 @@ class Engine:
         """Return the definition that judges now."""
         with self.store.snapshot() as snapshot:
             return self.coordinator.definition(snapshot)
+
+    def shown(self, caller: Caller, answer: T) -> T:
+        """Return an answer as its caller may see it, by the definition that judges now (S39)."""
+        withheld = withheld_from(caller, self.coordinator.judging())
+        return answer if withheld is None else hide(withheld, answer)
 
     def make_id(self) -> str:
         """Return a new id for a proposal."""

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from comity import limits
 from comity.clock import format_time
+from comity.coordination.hiding import hide
+from comity.deciding.case import withheld_from
+from comity.deciding.readers import Withheld
 from comity.errors import InvalidRequest, LimitExceeded, NotFound
 from comity.model import filters, refs
 from comity.model.events import Commit, Event
@@ -144,7 +147,7 @@ def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
         raise LimitExceeded(f"limit: between 1 and {limits.QUERY_RECORDS}; find(…, at=…) gives page after page")
     with engine.store.snapshot() as snapshot:
         revision = revision_of(snapshot, request.moment)
-        found = _states_at(engine, snapshot, request, revision)
+        found = _states_at(engine, caller, snapshot, request, revision)
         states = list(within_response(found, values_of, "ask for a smaller limit, or for a kind with find(…, at=…)"))
         incarnation = snapshot.head.incarnation
         compiled = engine.coordinator.definition(snapshot)
@@ -152,7 +155,7 @@ def at(engine: Engine, caller: Caller, request: At) -> RecordsAnswer:
         return RecordsAnswer(records=answers, revision=revision, incarnation=incarnation)
 
 
-def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -> Iterator[RecordState]:
+def _states_at(engine: Engine, caller: Caller, snapshot: Snapshot, request: At, revision: int) -> Iterator[RecordState]:
     target = request.target
     if target and "/" in target:
         ref = refs.split(target)
@@ -164,7 +167,7 @@ def _states_at(engine: Engine, snapshot: Snapshot, request: At, revision: int) -
         if left <= 0:
             return
         query = filters.query(kind, *request.where, limit=min(left, limits.QUERY_RECORDS))
-        query = check_query(query, engine.coordinator.definition(snapshot), snapshot)
+        query = check_query(query, caller, engine.coordinator.definition(snapshot), snapshot)
         for state in find_states(snapshot, query, revision):
             left -= 1
             yield state
@@ -241,7 +244,8 @@ def why(engine: Engine, caller: Caller, request: Why) -> WhyAnswer:
         changed = state.revision if request.field is None else state.blame.get(request.field)
         if changed is None:
             return WhyAnswer(record=state.ref, field=request.field, value=value)
-        return _explain(snapshot, state, request.field, value, changed)
+        withheld = withheld_from(caller, compiled)
+        return _explain(snapshot, state, request.field, value, changed, withheld)
 
 
 def _subject_value(state: RecordState, field: str | None) -> Any:
@@ -250,7 +254,9 @@ def _subject_value(state: RecordState, field: str | None) -> Any:
     return state.values.get(field)
 
 
-def _explain(snapshot: Snapshot, state: RecordState, field: str | None, value: Any, changed: int) -> WhyAnswer:
+def _explain(
+    snapshot: Snapshot, state: RecordState, field: str | None, value: Any, changed: int, withheld: Withheld | None
+) -> WhyAnswer:
     commit = snapshot.commit(changed)
     event = _event_that_set(snapshot, state, field, changed)
     if commit is None or event is None:
@@ -262,7 +268,7 @@ def _explain(snapshot: Snapshot, state: RecordState, field: str | None, value: A
         value=value,
         event=describe(event, commit),
         findings=tuple(one for one in payload.findings if one.code not in _CONSENTS) if payload else (),
-        rested_on=tuple(_rested_on(commit)),
+        rested_on=tuple(_rested_on(commit, withheld)),
         causes=tuple(_causes(snapshot, commit)),
     )
 
@@ -274,10 +280,11 @@ def _event_that_set(snapshot: Snapshot, state: RecordState, field: str | None, r
     return events[-1] if events else None
 
 
-def _rested_on(commit: Commit) -> Iterator[str]:
+def _rested_on(commit: Commit, withheld: Withheld | None) -> Iterator[str]:
     """Yield what the proposal had read, in words."""
     payload = commit.payload
-    for read in payload.proposal.reads if payload else ():
+    for one in payload.proposal.reads if payload else ():
+        read = one if withheld is None else hide(withheld, one)
         if isinstance(read, QueryRead):
             yield f"a search for {read.query.kind} at revision {read.revision}"
         elif isinstance(read, Was):

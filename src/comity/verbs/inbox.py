@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from comity import limits
-from comity.coordination.inbox import Desk, find_items, forgotten, topic_of
-from comity.deciding.case import identify
+from comity.coordination.desk import Desk
+from comity.coordination.inbox import find_items, forgotten, topic_of
+from comity.deciding.case import identify, withheld_from
 from comity.errors import InvalidRequest, LimitExceeded
 from comity.model.proposals import Caller
 from comity.model.texts import listed
@@ -42,7 +43,7 @@ def acknowledge(engine: Engine, caller: Caller, request: Acknowledge) -> Acknowl
 
 def _desk(engine: Engine, caller: Caller, snapshot: Snapshot) -> Desk:
     view = engine.coordinator.view(snapshot)
-    return Desk(identify(caller, view.compiled), snapshot, view)
+    return Desk(identify(caller, view.compiled), snapshot, view, withheld_from(caller, view.compiled))
 
 
 def _unread(desk: Desk) -> list[InboxItem]:

@@ -9,9 +9,9 @@ from comity.coordinator.facts import asking
 from comity.deciding.case import Case
 from comity.deciding.compile import Compiled, CompiledKind
 from comity.deciding.envelope import judge_reads
-from comity.deciding.gates import freshness
+from comity.deciding.gates import freshness, reader
 from comity.deciding.view import Ref, View
-from comity.errors import InvalidQuery, InvalidRequest, LimitExceeded, NotFound
+from comity.errors import InvalidQuery, InvalidRequest, LimitExceeded, NotFound, NotPermitted
 from comity.model import filters, refs
 from comity.model.filters import Query
 from comity.model.proposals import Caller, Proposal, QueryRead
@@ -32,6 +32,7 @@ from comity.store.contract import Snapshot
 from comity.verbs import names
 from comity.verbs.engine import Engine, revision_of
 from comity.verbs.portions import find_states, states_of, values_of, within_response
+from comity.verbs.seeing import check_search
 
 
 def get(engine: Engine, caller: Caller, request: Get) -> RecordAnswer:
@@ -77,7 +78,7 @@ def find(engine: Engine, caller: Caller, request: Find) -> RecordsAnswer:
         life=request.life,
     )
     with engine.store.snapshot() as snapshot:
-        query = check_query(query, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
+        query = check_query(query, caller, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
         revision = revision_of(snapshot, request.at)
         found = find_states(snapshot, query, None if request.at is None else revision)
         states = list(within_response(found, values_of, "ask for a smaller limit, and go on with after="))
@@ -89,18 +90,20 @@ def count(engine: Engine, caller: Caller, request: Count) -> CountAnswer:
     """Return how many records meet all conditions."""
     query = filters.query(request.kind, *request.where, life=request.life)
     with engine.store.snapshot() as snapshot:
-        query = check_query(query, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
+        query = check_query(query, caller, engine.coordinator.definition(snapshot), snapshot, is_now=request.at is None)
         revision = revision_of(snapshot, request.at)
         total = snapshot.count(query, revision=None if request.at is None else revision)
         return CountAnswer(count=total, revision=revision, incarnation=snapshot.head.incarnation)
 
 
-def check_query(query: Query, compiled: Compiled, snapshot: Snapshot, *, is_now: bool = False) -> Query:
+def check_query(query: Query, caller: Caller, compiled: Compiled, snapshot: Snapshot, *, is_now: bool = False) -> Query:
     """Return a query with its values in the form that records hold them.
 
     Raises NotFound, with the nearest name, for a kind or a field that a search can't find
-    (S30), and InvalidQuery for a value that no record ``is_now`` can hold.
+    (S30), NotPermitted for a field that is hidden from the caller (S39), and InvalidQuery for a
+    value that no record ``is_now`` can hold.
     """
+    check_search(query, caller, compiled)
     declared = compiled.kind(query.kind)
     if declared is None:
         names.check_kind(snapshot, compiled, query.kind)
@@ -186,6 +189,8 @@ def stale(engine: Engine, caller: Caller, request: Stale) -> StaleAnswer:
         case = Case(reading, caller, _view(engine, snapshot, states))
         for finding in judge_reads(case):
             raise InvalidRequest(finding.message)
+        for finding in reader.judge_reads(case):
+            raise NotPermitted(finding.message)
         named = [refs.split(read.record) for read in request.reads if not isinstance(read, QueryRead)]
         states.update({ref: RecordState(*ref) for ref in named} | snapshot.records(named))
         return StaleAnswer(findings=tuple(freshness.judge(case)), revision=snapshot.head.revision)

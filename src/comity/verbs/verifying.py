@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from comity.deciding.fold import replay
+from comity.deciding.readers import Readers, told
 from comity.errors import InvalidRequest
 from comity.model import codec
 from comity.model.events import Commit, Event
 from comity.model.proposals import Caller
 from comity.model.records import LIFE, RecordState
-from comity.model.texts import show
 from comity.operations import Verify, VerifyAnswer
 from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
@@ -23,12 +23,22 @@ Ref = tuple[str, str]
 def verify(engine: Engine, caller: Caller, request: Verify, progress: Progress | None = None) -> VerifyAnswer:
     """Return whether log, chain and records agree, and name what doesn't."""
     with engine.store.snapshot() as snapshot:
-        return audit(snapshot, request.head, progress)
+        readers = engine.coordinator.definition(snapshot).readers
+        return audit(snapshot, request.head, progress, readers=readers)
 
 
-def audit(snapshot: Snapshot, outside_head: str | None = None, progress: Progress | None = None) -> VerifyAnswer:
-    """Return the same of a snapshot of any store, and whether it goes on from a head that was kept outside."""
-    audit = _Audit(snapshot)
+def audit(
+    snapshot: Snapshot,
+    outside_head: str | None = None,
+    progress: Progress | None = None,
+    *,
+    readers: Readers | None = None,
+) -> VerifyAnswer:
+    """Return the same of a snapshot of any store, and whether it goes on from a head that was kept outside.
+
+    Values that have ``readers`` aren't quoted (S39).
+    """
+    audit = _Audit(snapshot, readers)
     if outside_head is not None:
         audit.check_outside_head(outside_head)
     audit.replay_log(progress)
@@ -49,8 +59,9 @@ def audit(snapshot: Snapshot, outside_head: str | None = None, progress: Progres
 class _Audit:
     """Go through the log once, holding the state that it leads to."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, readers: Readers | None) -> None:
         self._snapshot = snapshot
+        self._readers = readers
         self._chain = codec.GENESIS
         self._last: Commit | None = None
         self.states: dict[Ref, RecordState] = {}
@@ -147,7 +158,8 @@ class _Audit:
         for name, former in payload.was.items() if payload is not None else ():
             seen = before.life if name == LIFE else before.values.get(name)
             if before.life != "deleted" and before.version and seen != former:
-                self.note(f"{what}: says that {name} was {show(former)}, and it was {show(seen)}")
+                says, was = (told(self._readers, event.kind, name, value) for value in (former, seen))
+                self.note(f"{what}: says that {name} was {says}, and it was {was}")
 
     def _is_emptied(self, what: str, salt: bytes | None, payload: bytes | None, digest: bytes) -> bool:
         if payload is None or salt is None:

@@ -7,9 +7,10 @@ from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 
-from comity.errors import NotFound
+from comity.errors import NotFound, NotPermitted
 from comity.model import refs
 from comity.model.decisions import Finding
+from comity.model.hidden import Hidden
 from comity.model.news import News
 from comity.model.proposals import AnyChange, Put
 from comity.model.records import LIFE, Life
@@ -86,6 +87,8 @@ class Record(Changing[None], msgspec.Struct, eq=False):
     is known, and an AttributeError or KeyError with a suggestion where it isn't;
     ``acme.get("field")`` gives None for any field that is empty. Where some fields were asked
     for, the others can't be had. A name that begins with ``_`` is never a field's, but as an item.
+    A field that is for others only is among ``hidden``: using it raises NotPermitted, and the
+    whole is without it (S39).
 
     On a record from an intent, setting a field adds it to what will be proposed. One from
     ``peek``, or from an agent or a workspace, isn't collected: ``is_collected`` says so, and
@@ -152,12 +155,18 @@ class Record(Changing[None], msgspec.Struct, eq=False):
         """Return what others did that its intent hadn't been told yet when it got this record; None for nothing."""
         return self._news
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Return the fields whose values are for others only (S39): whether they are empty isn't told either."""
+        return tuple([name for name, value in self._answer.values.items() if type(value) is Hidden])
+
     # -- its fields
 
     def get(self, field: str, default: Any = None) -> Any:
         """Return a field's value, or ``default`` where it is empty; counts as read either way.
 
-        Raises KeyError for a field that a read of some fields wasn't asked for: what it holds isn't known here.
+        Raises KeyError for a field that a read of some fields wasn't asked for: what it holds isn't known here;
+        NotPermitted, naming its readers, for one that is hidden.
         """
         if self._fields and self._hides(field):
             raise KeyError(self._hidden(field))
@@ -165,6 +174,8 @@ class Record(Changing[None], msgspec.Struct, eq=False):
         value = answer.values.get(field) if answer.life in _SHOWN else None
         if value is None:
             check_text("field", field)
+        elif type(value) is Hidden:
+            raise _unseen(answer.record, field, value)
         pending = self._collector.use(answer.record, answer.revision, field, whole=not self._fields)
         if pending:
             value = pending.get(field, value)
@@ -218,7 +229,7 @@ class Record(Changing[None], msgspec.Struct, eq=False):
     __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self._whole().items())
+        fields = ", ".join([*(f"{name}={value!r}" for name, value in self._whole().items()), *_unseen_of(self)])
         return _with_news(f"{self.ref}: {fields or self.life}", self._news)
 
     def __repr__(self) -> str:
@@ -240,6 +251,8 @@ class Record(Changing[None], msgspec.Struct, eq=False):
 
     def _whole(self) -> dict[str, Any]:
         values: Mapping[str, Any] = self._answer.values if self.exists else {}
+        if self.hidden:
+            values = {name: value for name, value in values.items() if name not in self.hidden}
         if self._fields:
             values = {name: value for name, value in values.items() if name in self._fields}
         self._collector.note(self.ref, self.revision, self._fields or _WHOLE, whole=not self._fields)
@@ -271,13 +284,21 @@ class Record(Changing[None], msgspec.Struct, eq=False):
 _NAMES: Final = frozenset(dir(Record))
 
 
+def _unseen(record: str, field: str, mark: Hidden) -> NotPermitted:
+    return NotPermitted(f"{record}.{field} is hidden from you: it is for {listed(mark.readers)} only")
+
+
+def _unseen_of(record: Record) -> list[str]:
+    return [f"{name} (hidden)" for name in record.hidden]
+
+
 def _with_news(text: str, news: News | None) -> str:
     return f"{text}\n{news}" if news else text
 
 
 def _line(record: Record) -> str:
     """Return a record on one line, with long values cut; it is shown as a whole."""
-    fields = ", ".join(f"{name}={show(value)}" for name, value in dict(record).items())
+    fields = ", ".join([*(f"{name}={show(value)}" for name, value in dict(record).items()), *_unseen_of(record)])
     return f"{record.ref}: {fields or record.life}"
 
 
@@ -316,6 +337,8 @@ def check_fields(answer: RecordAnswer, fields: Sequence[str]) -> None:
     """Raise NotFound, with the nearest name, for a field that a record of a declared kind can't have."""
     for name in fields:
         check_text("field", name)
+        if isinstance(mark := answer.values.get(name), Hidden):
+            raise _unseen(answer.record, name, mark)
         known = answer.known
         if known and name not in known and name not in answer.values and name != LIFE:
             kind = answer.record.partition("/")[0]

@@ -7,7 +7,7 @@ import re
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -26,6 +26,8 @@ from comity.verbs.engine import Engine, Progress
 from comity.verbs.feed import subscribe
 from comity.verbs.news import tell_intent
 from comity.verbs.reading import recall
+
+T = TypeVar("T")
 
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
 """The requests that are looked through for arguments of a wrong type only once one has failed."""
@@ -130,14 +132,15 @@ class EmbeddedSession:
     def get(self, record: str) -> RecordAnswer:
         """Return a record as it is now: at once, if it is held in memory."""
         if not _Forks.has_forked and type(record) is str and (ref := refs.parse(record)) is not None:
-            return recall(self._engine, record, ref) or self.call(Get(record=record))
+            recalled = recall(self._engine, record, ref)
+            return self.call(Get(record=record)) if recalled is None else self._shown(recalled)
         return self.call(Get(record=record))
 
     def propose(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
         """Return the decision on a proposal."""
         refuse_after_fork(self._engine)
         try:
-            return self._engine.propose(proposal, self.caller, is_new=is_new, dry=dry)
+            return self._shown(self._engine.propose(proposal, self.caller, is_new=is_new, dry=dry))
         except (AttributeError, TypeError, ValueError) as error:
             _refuse_unreadable(proposal, error)
             raise
@@ -146,10 +149,14 @@ class EmbeddedSession:
         """Return the same, without blocking the event loop."""
         refuse_after_fork(self._engine)
         try:
-            return await self._engine.propose_async(proposal, self.caller, is_new=is_new, dry=dry)
+            return self._shown(await self._engine.propose_async(proposal, self.caller, is_new=is_new, dry=dry))
         except (AttributeError, TypeError, ValueError) as error:
             _refuse_unreadable(proposal, error)
             raise
+
+    def _shown(self, answer: T) -> T:
+        """Return what has just been answered from memory as the caller may see it (S39)."""
+        return self._engine.shown(self.caller, answer) if self._engine.coordinator.has_readers else answer
 
     def revision_at(self, moment: int | str) -> int:
         """Return the revision that a moment means for good; raises NotFound for a time that hasn't come."""
@@ -162,7 +169,7 @@ class EmbeddedSession:
         """Return what others did between two revisions on the records ``known``, each by its version as last seen."""
         engine, glance = self._engine, Glance(self.caller.agent, known, arrived, since, until)
         quiet = is_quiet(engine.coordinator, engine.presences, glance)
-        return None if quiet else tell_intent(engine, glance, read)
+        return None if quiet else engine.shown(self.caller, tell_intent(engine, glance, read))
 
     def is_attended(self, revision: int) -> bool:
         """Tell whether anybody may be active on any record, as of a revision; ``False`` is sure."""
@@ -191,7 +198,7 @@ class EmbeddedSession:
         """Have a function called with what passes behind a place, in order, until it is unsubscribed."""
         refuse_after_fork(self._engine)
         check_types(request)
-        return subscribe(self._engine, take, request)
+        return subscribe(self._engine, lambda item: take(self._engine.shown(self.caller, item)), request)
 
     def unsubscribe(self, callback: Callback) -> None:
         """Have a function called no more."""

@@ -7,7 +7,7 @@ from comity.deciding.gates import AFTER_DRAFT, BEFORE_DRAFT, GATES
 
 def test_the_order_stands_in_one_place() -> None:
     names = [gate.__module__.rpartition(".")[2] for gate in GATES]
-    order = "shape identity override ownership lease intent freshness guard integrity cascade effect definition"
+    order = "shape identity reader override ownership lease intent freshness guard integrity cascade effect definition"
     order += " workflow rule queue"
     assert names == order.split()
     assert GATES == BEFORE_DRAFT + AFTER_DRAFT

@@ -15,7 +15,6 @@ from comity.model import refs
 from comity.model.alerting import DetectorDefinition
 from comity.model.proposals import Add, Append, Exclude, Include
 from comity.model.records import LIFE
-from comity.model.texts import show
 from comity.model.values import same
 
 _COMMUTING: Final = (Add, Append, Exclude, Include)
@@ -52,9 +51,9 @@ class PingPong(Detector):
         turns.append(_Turn(judged.agent, judged.at, event.was[field], event.values.get(field), event.event))
         is_long = len(turns) == turns.maxlen and judged.at - turns[0].at <= self.within_us
         if is_long and all(_is_back(one, other) for one, other in pairwise(turns)):
-            message = (
-                f"{turns[-2].agent} and {judged.agent} set {subject} back and forth between {show(turns[-1].was)} and"
-                f" {show(turns[-1].now)}: {len(turns)} times within {format_age(self.within_us)}."
+            message = (  # Alerts are for all who look, and leave the building: they quote no values (S39).
+                f"{turns[-2].agent} and {judged.agent} set {subject} back and forth: {len(turns)} times within"
+                f" {format_age(self.within_us)}."
             )
             yield self.signal(subject, judged.at, message, _events(turns))
 

@@ -3,7 +3,8 @@
 Each gate is a module with one pure function ``judge(case)`` that answers one question by
 yielding findings; no gate knows another. All of them are asked, so that an agent learns
 everything at once; only when ``shape`` finds a proposal malformed are those left out that
-would have to look into its changes.
+would have to look into its changes, and when ``reader`` finds that their answers would tell
+an agent what is hidden from it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from comity.deciding.gates import (
     override,
     ownership,
     queue,
+    reader,
     rule,
     shape,
     workflow,
@@ -33,7 +35,7 @@ from comity.model.decisions import Finding
 
 Gate = Callable[[Case], Iterable[Finding]]
 
-BEFORE_DRAFT: Final[tuple[Gate, ...]] = (shape.judge, identity.judge)
+BEFORE_DRAFT: Final[tuple[Gate, ...]] = (shape.judge, identity.judge, reader.judge)
 """Gates that any proposal can be asked."""
 
 AFTER_DRAFT: Final[tuple[Gate, ...]] = (

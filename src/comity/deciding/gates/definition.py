@@ -107,7 +107,7 @@ def _fit(scanned: int, compiled: Compiled, case: Case) -> Iterator[Finding]:
             remedy="Apply again.",
         )
         return
-    problems = [problem for state in changed for problem in islice(misfits(state, compiled), 5)]
+    problems = [problem for state in changed for problem in islice(misfits(state, compiled, case.compiled.readers), 5)]
     if problems:
         yield Finding(
             "definition.unfit",

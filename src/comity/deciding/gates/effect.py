@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from comity.clock import parse_time
-from comity.deciding.case import Case
+from comity.deciding.case import Case, withheld_from
 from comity.deciding.effects import has_room, is_own, is_sharing, is_suspect, is_taken, ref_of, stills
 from comity.deciding.expressions import ExpressionFailed, variable_name
+from comity.deciding.readers import told_problem, told_source
 from comity.deciding.subjects import shown_values, surroundings, values_of
 from comity.deciding.view import Ref
 from comity.model import refs
@@ -119,9 +120,11 @@ def _is_lost(state: RecordState, case: Case) -> bool:
 
 
 def _other(effect: Effect, state: RecordState, case: Case) -> str:
-    """Return in what the effect that has the key isn't the one that is wanted; nothing where it is."""
+    """Return in what the effect that has the key isn't the one that is wanted, as far as its agent may see."""
     known = state.values.get("data") or {}
-    named = sorted(name for name in {*known, *effect.data} if known.get(name) != effect.data.get(name))
+    differing = {name for name in {*known, *effect.data} if known.get(name) != effect.data.get(name)}
+    withheld = withheld_from(case.caller, case.compiled)
+    named = sorted(differing if withheld is None else differing - withheld.effect(effect.name).marks.keys())
     if not named:
         return ""
     differs = f"carries something else than this one: {listed(named, _SHOWN)}"
@@ -156,6 +159,7 @@ def _settling(state: RecordState) -> str:
 def _still(effect: Effect, still: str, case: Case) -> Iterator[Finding]:
     """Yield that what must hold at the release wouldn't even hold once the proposal is done."""
     expression = case.compiled.assumption(still)
+    said = told_source(case.compiled.readers, still)
     states: dict[str, RecordState] = {}
     for name in sorted(expression.kinds):
         found = [ref for ref in case.subjects if variable_name(ref[0]) == name]
@@ -163,7 +167,7 @@ def _still(effect: Effect, still: str, case: Case) -> Iterator[Finding]:
             count = f"{len(found) or 'none'} of the subjects is a {name}"
             yield Finding(
                 "effect.still",
-                f"The effect {effect.name} is to be sent only if {still}, and {count}.",
+                f"The effect {effect.name} is to be sent only if {said}, and {count}.",
                 effect.target,
                 remedy=f"Name the {name} that is meant as target, or among about=…",
             )
@@ -172,15 +176,16 @@ def _still(effect: Effect, still: str, case: Case) -> Iterator[Finding]:
     gone = [state for state in states.values() if not state.is_live]
     if gone:
         if gone[0].ref != effect.target:  # Of the target it is told already.
-            yield _not_even_now(effect, still, f"{gone[0].ref} is {gone[0].life}", "Look again, decide again.")
+            yield _not_even_now(effect, said, f"{gone[0].ref} is {gone[0].life}", "Look again, decide again.")
         return
     roots = surroundings(case) | {name: values_of(state, case.compiled) for name, state in states.items()}
     try:
         if not expression.holds(roots):
             now = listed(shown_values(expression, states.values(), case), _SHOWN)
-            yield _not_even_now(effect, still, f"now {now}" if now else "it does not hold even now", "Decide again.")
+            yield _not_even_now(effect, said, f"now {now}" if now else "it does not hold even now", "Decide again.")
     except ExpressionFailed as error:
-        yield _not_even_now(effect, still, f"it can't be judged: {error}", "Write it so that it always can.")
+        problem = told_problem(case.compiled.readers, expression, error)
+        yield _not_even_now(effect, said, f"it can't be judged: {problem}", "Write it so that it always can.")
 
 
 def _not_even_now(effect: Effect, still: str, problem: str, remedy: str) -> Finding:

@@ -14,14 +14,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
-from comity.deciding.case import Case
+from comity.deciding.case import Case, withheld_from
+from comity.deciding.readers import Withheld, told
 from comity.deciding.view import Ref
 from comity.model import filters, proposals, refs
 from comity.model.decisions import Finding, Moved, Severity
 from comity.model.filters import Query
 from comity.model.proposals import QueryRead, Read, Was
 from comity.model.records import LIFE, RecordState
-from comity.model.texts import listed, show
+from comity.model.texts import listed
 from comity.model.values import same
 
 _COMMUTATIVE: Final = (proposals.Add, proposals.Append, proposals.Include, proposals.Exclude, proposals.Emit)
@@ -110,8 +111,11 @@ class _Sight:
         state = case.view.record(self.ref)
         if state.revision <= self.oldest and not self.values:
             return
+        withheld = withheld_from(case.caller, case.compiled)
         for name, changed in state.blame.items():
-            seen = max(self.fields.get(name, _UNSEEN), self.shown)
+            seen = self.fields.get(name, _UNSEEN)
+            if seen < self.shown and _is_shown(state, name, withheld):
+                seen = self.shown
             if _UNSEEN < seen < changed:
                 yield from _difference(case, state, name, seen)
         for name, value in self.values.items():
@@ -248,7 +252,8 @@ def _blind(case: Case, state: RecordState, names: list[str]) -> Iterator[Finding
     present = [name for name in names if name == LIFE or name in state.values]
     if setting == "allow" or not present:
         return
-    shown = listed([f"{name} is {show(_value(state, name))}" for name in present if name != LIFE] or ["it is live"], 4)
+    values = [f"{name} is {_told(case, state, name, _value(state, name))}" for name in present if name != LIFE]
+    shown = listed(values or ["it is live"], 4)
     author = case.view.author(state, present[0])
     is_warning = setting == "warn"
     yield Finding(
@@ -299,8 +304,15 @@ def _changed(ref: Ref, moved: list[Moved], sight: _Sight, case: Case) -> Finding
         remedy=f"Decide again with the values now; if it still stands, repeat it with accept={case.view.revision}.",
         moved=tuple(moved),
         unchanged=unchanged,
-        data={"revision": case.view.revision},
+        data={"revision": case.view.revision} | _untold(names, ref[0], case),
     )
+
+
+def _untold(names: Iterable[str], kind: str, case: Case) -> dict[str, Any]:
+    """Return which of the fields that moved have readers, so that no text that is kept quotes them (S39)."""
+    readers = case.compiled.readers
+    kept = [name for name in names if readers.has_readers(kind, name)] if readers is not None else []
+    return {"untold": kept} if kept else {}
 
 
 # -- queries
@@ -337,14 +349,24 @@ def _members(seen: tuple[str, ...], now: list[str], ordered: bool) -> str | None
 
 def _fields(read: QueryRead, found: list[RecordState], revision: int, case: Case) -> str | None:
     counted = None if read.fields is None else filters.fields_of(read.query).union(read.fields)
+    withheld = withheld_from(case.caller, case.compiled)
     for state in found:
         if state.revision <= revision:
             continue
         for name, changed in state.blame.items():
-            if changed > revision and (counted is None or name in counted):
+            if changed > revision and (_is_shown(state, name, withheld) if counted is None else name in counted):
                 for moved in _difference(case, state, name, revision):
-                    return f"{state.id}: {name} was {show(moved.was)}, now {show(moved.now)}, by {moved.by}"
+                    was, now = (_told(case, state, name, value) for value in (moved.was, moved.now))
+                    return f"{state.id}: {name} was {was}, now {now}, by {moved.by}"
     return None
+
+
+def _is_shown(state: RecordState, name: str, withheld: Withheld | None) -> bool:
+    return withheld is None or withheld.kind(state.kind).of(name) is None
+
+
+def _told(case: Case, state: RecordState, name: str, value: Any) -> str:
+    return told(case.compiled.readers, state.kind, name, value)
 
 
 def _query_changed(query: Query, difference: str, case: Case) -> Finding:

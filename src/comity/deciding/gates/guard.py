@@ -18,13 +18,14 @@ from comity.deciding.case import Case
 from comity.deciding.codes import code_of
 from comity.deciding.compile import CompiledGuard, CompiledKind
 from comity.deciding.expressions import Expression, ExpressionFailed, variable_name
+from comity.deciding.readers import Readers, told, told_problem, told_source
 from comity.deciding.subjects import Roots, shown_values, surroundings, values_of
 from comity.deciding.view import Ref
 from comity.errors import InvalidExpression
 from comity.model.decisions import Finding
 from comity.model.records import LIFE, RecordState
 from comity.model.refs import is_built_in, nearest
-from comity.model.texts import listed, show, suggestion
+from comity.model.texts import listed, suggestion
 
 
 def judge(case: Case) -> Iterable[Finding]:
@@ -38,9 +39,9 @@ def judge(case: Case) -> Iterable[Finding]:
         if kind is not None and kind.guards and state.life == "live":
             roots = _around(kind, case.view.record(ref), state, case)
             for guard in kind.guards:
-                problem = _problem(guard, roots)
+                problem = _problem(guard, roots, case.compiled.readers)
                 if problem is not None:
-                    found.append(_broken(guard, *problem, state.ref, roots))
+                    found.append(_broken(guard, *problem, state, roots, case.compiled.readers))
     return found
 
 
@@ -51,7 +52,8 @@ def _assumption(source: str, case: Case) -> Iterator[Finding]:
     try:
         expression = case.compiled.assumption(source)
     except InvalidExpression as error:
-        yield _fails(f"The assumption {source!r} can't be judged: {error}.", None, "Correct the expression.")
+        message = f"The assumption {_told(source, case)!r} can't be judged: {error}."
+        yield _fails(message, None, "Correct the expression.")
         return
     choices: list[list[Ref]] = []
     for name in sorted(expression.kinds):
@@ -64,7 +66,7 @@ def _assumption(source: str, case: Case) -> Iterator[Finding]:
     if combinations > limits.ASSUMPTION_COMBINATIONS:
         yield Finding(
             "shape.too_broad",
-            f"The assumption {source!r} would be judged on {combinations} combinations of subjects.",
+            f"The assumption {_told(source, case)!r} would be judged on {combinations} combinations of subjects.",
             remedy=f"Name fewer subjects; at most {limits.ASSUMPTION_COMBINATIONS} combinations are judged.",
         )
         return
@@ -77,7 +79,8 @@ def _without_subject(source: str, name: str, case: Case) -> Finding:
     kinds = {variable_name(ref[0]) for ref in case.subjects}
     known = {variable_name(kind) for kind in (*case.compiled.kinds, *case.view.kind_revisions) if not is_built_in(kind)}
     near = None if name in known else nearest(name, kinds) or nearest(name, known)
-    message = f"The assumption {source!r} names {name}, and no subject is of that kind{suggestion(near) or '.'}"
+    told = _told(source, case)
+    message = f"The assumption {told!r} names {name}, and no subject is of that kind{suggestion(near) or '.'}"
     remedy = f"Write {near} instead." if near else f"Say about=['{name}/…'], or write to it in the same proposal."
     return _fails(message, None, remedy)
 
@@ -86,17 +89,25 @@ def _holds(source: str, expression: Expression, subjects: tuple[Ref, ...], case:
     states = [case.view.record(ref) for ref in subjects]
     for state in states:
         if not state.is_live:
-            yield _fails(f"You assumed {source}; {state.ref} is {state.life}.", state.ref, "Look again, decide again.")
+            message = f"You assumed {_told(source, case)}; {state.ref} is {state.life}."
+            yield _fails(message, state.ref, "Look again, decide again.")
             return
     roots = surroundings(case) | {variable_name(state.kind): values_of(state, case.compiled) for state in states}
     try:
         holds = expression.holds(roots)
     except ExpressionFailed as error:
-        yield _fails(f"You assumed {source}; it can't be judged: {error}.", None, "Write it so that it always can.")
+        problem = told_problem(case.compiled.readers, expression, error)
+        message = f"You assumed {_told(source, case)}; it can't be judged: {problem}."
+        yield _fails(message, None, "Write it so that it always can.")
         return
     if not holds:
         now = listed(shown_values(expression, states, case) or ["it does not hold"], 3)
-        yield _fails(f"You assumed {source}; now {now}.", states[0].ref if states else None, "Decide again.")
+        message = f"You assumed {_told(source, case)}; now {now}."
+        yield _fails(message, states[0].ref if states else None, "Decide again.")
+
+
+def _told(source: str, case: Case) -> str:
+    return told_source(case.compiled.readers, source)
 
 
 def _fails(message: str, subject: str | None, remedy: str) -> Finding:
@@ -116,26 +127,29 @@ def _around(kind: CompiledKind, before: RecordState, after: RecordState, case: C
     return roots | surroundings(case) if kind.guards_look_around else roots
 
 
-def _problem(guard: CompiledGuard, roots: Roots) -> tuple[str, dict[str, Any]] | None:
+def _problem(guard: CompiledGuard, roots: Roots, readers: Readers | None) -> tuple[str, dict[str, Any]] | None:
     """Return what is wrong where a guard doesn't hold or can't be judged, with the data of the finding."""
     try:
         if guard.expression.holds(roots):
             return None
     except ExpressionFailed as error:
-        return f"it can't be judged: {error}", {"problem": str(error)}
+        problem = told_problem(readers, guard.expression, error)
+        return f"it can't be judged: {problem}", {"problem": problem}
     return guard.why.rstrip(".") if guard.why else f"{guard.expression.source} must hold", {}
 
 
-def _broken(guard: CompiledGuard, problem: str, data: dict[str, Any], record: str, roots: Roots) -> Finding:
+def _broken(
+    guard: CompiledGuard, problem: str, data: dict[str, Any], state: RecordState, roots: Roots, readers: Readers | None
+) -> Finding:
     shown = ", ".join(
-        f"{root}.{name} is {show(_at(roots, root, name))}"
+        f"{root}.{name} is {told(readers, state.kind, name, _at(roots, root, name))}"
         for root, name in sorted(guard.expression.reads)[:4]
         if name != LIFE
     )
     return Finding(
         f"guard.{code_of(guard.name)}",
-        f"{record}: {guard.name}: {problem} ({shown}).",
-        record,
+        f"{state.ref}: {guard.name}: {problem} ({shown}).",
+        state.ref,
         remedy="Propose values with which it holds, or leave the record as it is.",
         data=data,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from comity.clock import format_age
 from comity.deciding.case import Case
 from comity.deciding.drafts import DraftEvent
+from comity.deciding.fields import CompiledField
 from comity.deciding.view import Ref
 from comity.model import refs
 from comity.model.decisions import Finding
@@ -30,7 +31,8 @@ def judge(case: Case) -> Iterable[Finding]:
         was = draft.was[ref]
         for name, target in kind.references:
             if name in was or LIFE in was:
-                found += _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
+                missing = _targets(f"{state.ref}.{name}", target, state.values.get(name), case)
+                found += _untold(missing, kind.fields[name])
     if case.emits:
         for event in draft.events:
             if event.named:
@@ -44,7 +46,16 @@ def _references_in_event(event: DraftEvent, case: Case) -> Iterator[Finding]:
     for name, field in declared.data.items() if declared else ():
         if field.definition.ref:
             value = event.payload.data.get(name)
-            yield from _targets(f"{event.type}.{name}", field.definition.ref, value, case)
+            yield from _untold(_targets(f"{event.type}.{name}", field.definition.ref, value, case), field)
+
+
+def _untold(found: Iterable[Finding], field: CompiledField) -> Iterator[Finding]:
+    """Yield findings without the values that they are about, where these have readers (S39)."""
+    for one in found:
+        subject, target = str(one.subject), field.definition.ref
+        yield (
+            _missing(subject, f"it refers to no live {target}", f"Refer to a live {target}.") if field.readers else one
+        )
 
 
 def _targets(subject: str, kind: str, value: Any, case: Case) -> Iterator[Finding]:

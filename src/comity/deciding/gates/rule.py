@@ -24,6 +24,7 @@ from comity.deciding.compile import Compiled
 from comity.deciding.expressions import FETCHED, Expression, ExpressionFailed, variable_name
 from comity.deciding.operators import is_inner
 from comity.deciding.overrides import is_human
+from comity.deciding.readers import told_problem
 from comity.deciding.rulebook import Chunk, CompiledRule, Group
 from comity.deciding.shadow import in_shadow
 from comity.deciding.subjects import Around, OutOfBounds, Roots, Subjects, surroundings, values_of
@@ -192,7 +193,8 @@ class _Meeting:
         except OutOfBounds as error:
             return _too_broad(rule, str(error), self.subject(rule), self.case, is_ahead=self.is_ahead)
         except ExpressionFailed as error:
-            return _failed(rule, str(error), self.subject(rule), self.case, is_ahead=self.is_ahead)
+            problem = told_problem(self.case.compiled.readers, rule.when.whole, error)
+            return _failed(rule, problem, self.subject(rule), self.case, is_ahead=self.is_ahead)
         return self.applied(rule, self.subject(rule)) if holds and not self.is_ahead else None
 
     def holds(self, rule: CompiledRule) -> bool:

@@ -12,7 +12,7 @@ MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 GATES: Final = ("ownership", "lease", "freshness", "guard", "integrity", "cascade", "rule")
 """Checks that may run in shadow."""
 
-ALWAYS: Final = ("shape", "identity", "override", "definition", "workflow")
+ALWAYS: Final = ("shape", "identity", "reader", "override", "definition", "workflow")
 HINTS: Final = {gate: f"{gate!r} always enforces; there are {', '.join(GATES)}" for gate in ALWAYS}
 
 

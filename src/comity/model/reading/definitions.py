@@ -52,12 +52,12 @@ ROOT_KEYS: Final = (
     "checks", "tests", "webhooks", "mail", "alerts", "cascades",
 )  # fmt: skip
 AGENT_KEYS: Final = ("role", "kind")
-KIND_KEYS: Final = ("owner", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
-DATA_KEYS: Final = ("required", "ref")
-FIELD_KEYS: Final = ("required", "default", "owner", "ref", "on_removal", "event")
+KIND_KEYS: Final = ("owner", "readers", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
+DATA_KEYS: Final = ("required", "ref", "readers")
+FIELD_KEYS: Final = ("required", "default", "owner", "readers", "ref", "on_removal", "event")
 ALL_DATA_KEYS: Final = (*DATA_KEYS, *sorted(KEYWORDS))
 ALL_FIELD_KEYS: Final = (*FIELD_KEYS, *sorted(KEYWORDS))
-APART_KEYS: Final = frozenset({"owner", "on_removal", "event"})
+APART_KEYS: Final = frozenset({"owner", "readers", "on_removal", "event"})
 """Of a field, what has nothing to do with the values that it holds."""
 EVENT_KEYS: Final = ("owner", "data", "then")
 TRANSITION_KEYS: Final = ("lives", "leads_to", "actors", "check", "why")
@@ -243,6 +243,7 @@ class _KindReader:
         kind = KindDefinition(
             name=name,
             owner=self.owner(entry),
+            readers=self.readers(entry),
             fields=self.fields(name, entry),
             guards=self.guards(entry),
             events=self.events(name, entry.section("events")),
@@ -264,6 +265,14 @@ class _KindReader:
             entry.problem("owner", "an empty list would let nobody write; leave 'owner' out to let everyone")
         for name in names:
             self.parties.check(name, entry, "owner")
+        return names
+
+    def readers(self, entry: Section) -> tuple[str, ...]:
+        names = entry.names("readers", "owner")
+        if entry.table.get("readers") == []:
+            entry.problem("readers", "an empty list says nothing; name the owner alone to show it to nobody else")
+        for name in names:
+            self.parties.check(name, entry, "readers")
         return names
 
     def fields(
@@ -297,6 +306,7 @@ class _KindReader:
             name=name,
             schema=read_schema(entry.table, entry.path, self.problems),
             required=_read_required(entry),
+            readers=self.readers(entry),
             ref=entry.name("ref", "kind"),
         )
         self.note_contents(entry, ALL_DATA_KEYS)
@@ -310,6 +320,7 @@ class _KindReader:
             required=_read_required(entry),
             default=_read_default(entry),
             owner=self.owner(entry),
+            readers=self.readers(entry),
             ref=entry.name("ref", "kind"),
             on_removal=self.on_removal(entry),
             event=entry.name("event", "event"),

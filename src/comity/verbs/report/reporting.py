@@ -41,7 +41,7 @@ def report(engine: Engine, caller: Caller, request: Report) -> ReportAnswer:
         answer = _answer(snapshot, scope, gathered, request, now_us, compiled.definition.name, compiled.number)
     if request.html is not None:
         with written_whole(resolved(request.html), engine.store.files()) as file:
-            file.write(page_of(answer).encode())
+            file.write(page_of(engine.shown(caller, answer)).encode())
     return answer
 
 

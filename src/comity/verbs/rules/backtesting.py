@@ -26,6 +26,7 @@ from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
 from comity.verbs.rules.past import Chronicle, Past
 from comity.verbs.rules.recorded import Recorded, decisions, look_up
+from comity.verbs.seeing import check_trial
 from comity.verbs.spans import span_since
 
 _FATES: Final[dict[Severity, Fate]] = {
@@ -44,8 +45,10 @@ _RECORDS: Final = 20
 def backtest(engine: Engine, caller: Caller, request: Backtest, progress: Progress | None = None) -> BacktestAnswer:
     """Return which decisions would differ under another definition; rules without a mode count as enforcing.
 
-    Raises InvalidDefinition with every problem of the text.
+    Raises InvalidDefinition with every problem of the text, NotPermitted for a caller from whom
+    values are hidden (S39).
     """
+    check_trial(engine, caller, "try a definition on the past")
     with engine.store.snapshot() as snapshot:
         current = engine.coordinator.definition(snapshot)
         other = load_definition(request.source, current.number + 1, origin=request.origin)

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from comity.deciding.case import withheld_from
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest
 from comity.model import filters, refs
@@ -38,7 +39,7 @@ def export_file(engine: Engine, caller: Caller, request: Export, progress: Progr
     """
     format = request.format or ("ndjson" if request.file == STDOUT else format_of(request.file))
     with engine.store.snapshot() as snapshot:
-        chosen = _Chosen(snapshot, engine.coordinator.definition(snapshot), request, progress)
+        chosen = _Chosen(snapshot, engine.coordinator.definition(snapshot), caller, request, progress)
         write = _WRITERS[format]
         if request.file == STDOUT:
             write(sys.stdout.buffer, chosen)
@@ -52,12 +53,16 @@ def export_file(engine: Engine, caller: Caller, request: Export, progress: Progr
 class _Chosen:
     """Be the records to write, kind by kind, and how many are done."""
 
-    def __init__(self, snapshot: Snapshot, compiled: Compiled, request: Export, progress: Progress | None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, compiled: Compiled, caller: Caller, request: Export, progress: Progress | None
+    ) -> None:
         if request.where and request.kind is None:
             raise InvalidRequest("where: conditions are about one kind: name it")
         self.revision = revision_of(snapshot, request.at)
         self.compiled = compiled
         self.done = 0
+        self._caller = caller
+        self._withheld = withheld_from(caller, compiled)
         self._snapshot = snapshot
         self._is_past = request.at is not None
         self._progress = progress
@@ -74,17 +79,24 @@ class _Chosen:
 
     def _query(self, kind: str, where: Sequence[str]) -> Query:
         query = filters.query(kind, *where, limit=AT_ONCE)
-        return check_query(query, self.compiled, self._snapshot)
+        return check_query(query, self._caller, self.compiled, self._snapshot)
 
     def states(self, kind: str) -> Iterator[RecordState]:
         """Yield the records of a kind, by id, without counting them as done."""
         query = self._queries[kind]
         while True:
             page = self._snapshot.find(query, revision=self._at)
-            yield from page
+            yield from map(self._masked, page)
             if len(page) < query.limit:
                 return
             query = msgspec.structs.replace(query, after=filters.page_after(query, page[-1]))
+
+    def _masked(self, state: RecordState) -> RecordState:
+        """Return a record as whoever exports may see it (S39)."""
+        if self._withheld is None:
+            return state
+        concealed = self._withheld.kind(state.kind)
+        return msgspec.structs.replace(state, values={**concealed.mask(state.values), **concealed.marks})
 
     def counted(self, kind: str) -> Iterator[RecordState]:
         """Yield the records of a kind, by id, counting them as done."""
