@@ -9,7 +9,6 @@ several things are looked for at once, only the stretches that have them all are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Final
 
 from comity.store.contract import Entry, Head
@@ -56,11 +55,12 @@ class Named:
 def names_in(entries: Iterable[Entry]) -> Names:
     """Return the names that some commits have, by the stretches that they lie in."""
     names: Names = set()
-    for stretch, run in groupby(entries, lambda entry: entry.commit.revision >> STRETCH_BITS):
-        commits = list(run)
-        names |= {(AGENT, agent, stretch) for agent in {entry.commit.agent for entry in commits}}
-        names |= {(KIND, kind, stretch) for kind in {event.kind for entry in commits for event in entry.events}}
-        names |= {(TYPE, type_, stretch) for type_ in {event.type for entry in commits for event in entry.events}}
+    for entry in entries:
+        stretch = entry.commit.revision >> STRETCH_BITS
+        names.add((AGENT, entry.commit.agent, stretch))
+        for event in entry.events:
+            names.add((KIND, event.kind, stretch))
+            names.add((TYPE, event.type, stretch))
     return names
 
 
