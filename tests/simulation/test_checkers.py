@@ -49,7 +49,7 @@ def release_blindly(patch: pytest.MonkeyPatch) -> None:
     def release_of(proposal: Any, *_: Any) -> Any:
         return msgspec.structs.replace(proposal, changes=(), reads=(), action="price", effects=())
 
-    patch.setattr("comity.coordinator.round.release_of", release_of)
+    patch.setattr("comity.coordinator.releases.release_of", release_of)
 
 
 def forget_keys(patch: pytest.MonkeyPatch) -> None:
