@@ -17,6 +17,7 @@ from comity.errors import ComityError, OutcomeUnknown, StoreError, StoreUnavaila
 from comity.model.decisions import Decision
 from comity.model.filters import Query
 from comity.model.proposals import AnyChange, Caller, Emit, Proposal, Put, QueryRead, Set, Was
+from comity.store.contract import BatchLost
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Call, Fault, FaultyStore, Side
 from comity.testing.manual_clock import ManualClock
@@ -168,6 +169,35 @@ def test_s3_a_batch_that_fails_is_retried_one_by_one_and_nothing_is_done_twice(b
     assert sum(not isinstance(answer, Decision) for answer in answers) <= 1
     assert bench.values("task/a") == {"n": 0, "f1": 1, "f2": 1, "f3": 1}
     assert bench.revision == 4
+
+
+def lose() -> None:
+    raise BatchLost("others were faster")
+
+
+LOST = ("batch", "append", "commit")
+
+
+@pytest.mark.parametrize("call", LOST)
+def test_s1_a_batch_that_is_lost_to_others_is_decided_again(bench: Bench, call: Call) -> None:
+    bench.decide(put("p0", n=0))
+    bench.faulty.plan(*(Fault(call, "before", nth, lose) for nth in range(1, limits.BATCH_TRIES)))
+    answers = bench.decide(*(of(f"p{number}", Put("task/a", {f"f{number}": 1})) for number in (1, 2)))
+    assert outcomes(answers) == ["committed"] * 2
+    assert bench.revision == 3
+    assert bench.values("task/a") == {"n": 0, "f1": 1, "f2": 1}
+
+
+@pytest.mark.parametrize("call", LOST)
+def test_limit_batch_tries(bench: Bench, call: Call) -> None:
+    bench.decide(put("p0", n=0))
+    bench.faulty.plan(*(Fault(call, "before", nth, lose) for nth in range(1, 3 * limits.BATCH_TRIES)))
+    (answer,) = bench.decide(put("p1", n=1, was={"n": 0}))
+    assert isinstance(answer, (StoreUnavailable, OutcomeUnknown))
+    bench.faulty.plan()
+    (repeated,) = bench.decide(put("p1", n=1, was={"n": 0}, is_new=False))
+    assert isinstance(repeated, Decision)
+    assert (repeated.outcome, bench.revision) == ("committed", 2)
 
 
 @pytest.mark.parametrize("fault", FAULTS[::2], ids=lambda fault: f"{fault.call}-{fault.side}")
