@@ -138,6 +138,27 @@ def test_s6_time_told_with_a_refusal_is_not_fallen_behind(store: PostgresStore, 
         assert batch.head.time.now_us == late.time.now_us
 
 
+def test_s38_refusals_of_others_are_counted_before_a_batch_goes_on(store: PostgresStore, other: PostgresStore) -> None:
+    head = store.head()
+    other.keep(msgspec.structs.replace(head, judged=head.judged + 1), [answered("refused")])
+    with pytest.raises(BatchLost), store.batch() as batch:
+        commit(batch)
+    with store.batch() as batch:
+        assert batch.head.judged == head.judged + 1
+
+
+def test_s38_refusals_of_its_own_are_counted_without_a_look(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = store.head()
+    store.keep(msgspec.structs.replace(head, judged=head.judged + 1), [answered("refused")])
+    sent = statements_of(store, monkeypatch)
+    with store.batch() as batch:
+        assert batch.head.judged == head.judged + 1
+        commit(batch)
+    assert [statement.split()[0] for statement in sent] == [b"WITH"]
+
+
 def test_s7_an_id_that_was_committed_is_refused_when_tried_again(store: PostgresStore) -> None:
     with pytest.raises(StoreError, match="UniqueViolation"):
         append(store, entry(2, proposal="p1"))

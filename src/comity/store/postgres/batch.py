@@ -28,7 +28,7 @@ AHEAD_US: Final = 1_000_000
 
 MOVE_HEAD: Final = (
     f"UPDATE {{s}}.heads SET ({rows.HEAD}) = (%s, %s, %s, %s, %s, %s, %s, %s)"
-    " WHERE workspace = %s AND incarnation = %s AND revision = %s AND chain = %s AND judged <= %s"
+    " WHERE workspace = %s AND incarnation = %s AND revision = %s AND chain = %s AND judged = %s AND judged <= %s"
     f" AND (%s OR now_us <= %s) AND (%s OR now_us >= %s OR {rows.CLOCK} >= %s) RETURNING workspace"
 )
 HOLD_HEAD: Final = (
@@ -165,8 +165,8 @@ class PostgresBatch(PostgresSnapshot):
         held = self.take_head(cursor.fetchone())
         if believed is None:
             self._head = self._believed = held
-        elif not held.is_same_place(believed):
-            raise BatchLost(f"the head isn't at revision {believed.revision} any more")
+        elif not _is_unmoved(believed, held):
+            raise BatchLost(f"the head isn't as it was left at revision {believed.revision}")
         if self._appending is not None:
             self._append(*self._appending)
 
@@ -235,8 +235,8 @@ class PostgresBatch(PostgresSnapshot):
             found = self.read_head()
         except StoreError as failure:
             raise BatchLost("the head can't be confirmed") from failure
-        if not found.is_same_place(believed):
-            raise BatchLost(f"the head isn't at revision {believed.revision} any more")
+        if not _is_unmoved(believed, found):
+            raise BatchLost(f"the head isn't as it was left at revision {believed.revision}")
 
     def _statement(
         self, head: Head, entries: Sequence[Entry], records: Sequence[RecordState], answers: Sequence[Answered]
@@ -260,9 +260,17 @@ class PostgresBatch(PostgresSnapshot):
         with a refusal meanwhile (S6); and none may be ahead of the database's clock.
         """
         known, now_us = self.head, head.time.now_us
-        place = (self._workspace, head.incarnation, known.revision, known.chain, head.judged)
+        place = (self._workspace, head.incarnation, known.revision, known.chain, known.judged, head.judged)
         is_any_time = not self._site.goes_by_database
         return [*rows.head_row(head), *place, self._is_held, now_us, is_any_time, now_us, now_us - AHEAD_US]
+
+
+def _is_unmoved(believed: Head, found: Head) -> bool:
+    """Tell whether nobody committed, and nobody was refused: then ordinals (S38) and time (S6) go on from it too."""
+    return found.is_same_place(believed) and (found.judged, found.time.now_us) == (
+        believed.judged,
+        believed.time.now_us,
+    )
 
 
 def keeping(site: Site, head: Head, answers: Sequence[Answered]) -> Part:

@@ -10,6 +10,8 @@ from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Any, Final, NamedTuple
 
+from msgspec import structs
+
 from comity.clock import Clock
 from comity.errors import StoreError, StoreUnavailable
 from comity.model.events import Answered
@@ -223,6 +225,9 @@ class PostgresStore:
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
         """Keep answers that made no commit: visible to all at once, without a sync of their own (S2)."""
         self._run(*keeping(self, head, answers))
+        left = self._left
+        if left is not None and left.head.judged <= head.judged and left.head.time.now_us <= head.time.now_us:
+            self._left = left._replace(head=structs.replace(left.head, judged=head.judged, time=head.time))
 
     def note(self, topic: str, entries: Mapping[str, str | None]) -> None:
         """Keep bookkeeping, outside the log (S18): visible to all at once, without a sync of its own; None forgets."""
