@@ -38,6 +38,7 @@ class CuttingProxy:
         self._planned = (message, side)
 
     def close(self) -> None:
+        _Ended(self._listening).close()
         self._listening.close()
 
     def _accept(self) -> None:
@@ -67,16 +68,9 @@ class CuttingProxy:
         server.recv(1, socket.MSG_PEEK)
 
     def _answer(self, server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                server.recv(1, socket.MSG_PEEK)
-                if cut.is_set():
-                    return
-                data = server.recv(1 << 20)
-                if not data:
-                    client.shutdown(socket.SHUT_WR)
-                    return
-                client.sendall(data)
+        with contextlib.suppress(OSError), contextlib.closing(_Ended(client)):
+            while server.recv(1, socket.MSG_PEEK) and not cut.is_set():
+                client.sendall(server.recv(1 << 20))
 
     def _taken(self, data: bytes) -> Side | None:
         if self._planned is None or self._planned[0] not in data:
