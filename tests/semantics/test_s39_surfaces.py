@@ -45,6 +45,7 @@ def _import(scene: Scene, folder: Path) -> list[Request]:
     return [operations.Import(file=str(file), kind="account", key="id", dry=dry) for dry in (True, False)]
 
 
+OWN_KINDS = ("$effect", "$override", "$workflow", "$handoff", "$approval", "$alert", "$intent", "$task")
 ASKED: dict[str, Requests] = {
     "get": lambda scene, _: [
         operations.Get(record=ref, at=at) for ref in (ACME, "dossier/d1") for at in (None, scene.ws.revision)
@@ -173,6 +174,7 @@ ASKED: dict[str, Requests] = {
         *(operations.Export(file=str(folder / f"all.{form}")) for form in ("json", "ndjson")),
         operations.Export(file=str(folder / "accounts.csv"), kind="account"),
         operations.Export(file=str(folder / "found.json"), kind="account", where=("limit > 3",)),
+        *(operations.Export(file=str(folder / f"{kind[1:]}.json"), kind=kind) for kind in OWN_KINDS),
     ],
     "stats": _one(operations.Stats()),
 }

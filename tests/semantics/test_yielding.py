@@ -315,6 +315,24 @@ def test_s31_what_was_deferred_long_ago_is_wanted_no_more(open_again: Open, defi
     assert "cycle" not in deferred.findings[0].data
 
 
+def test_s31_only_the_latest_of_what_was_deferred_is_wanted(
+    open_again: Open, define: Define, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = open_again(definition=define(MUTUAL), clock=clock)
+    a, b = base.agent("a"), base.agent("b")
+    for name in "tuv":
+        a.put(f"task/{name}", n=0)
+        a.add(f"task/{name}", n=1)
+    for name in "tuv":
+        clock.advance(seconds=1)
+        assert not propose(b, Add(f"task/{name}", {"n": 1})).is_committed
+    clock.advance(seconds=2)
+    assert "cycle" in act(a).findings[0].data
+    monkeypatch.setattr(limits, "WISHES", 2)
+    base = open_again(clock=clock)
+    assert "cycle" not in act(base.agent("a")).findings[0].data
+
+
 def act(agent: comity.Agent, intent: str | None = None) -> Decision:
     return propose(agent, Add("task/t", {"n": 1}), intent=intent)
 

@@ -61,14 +61,14 @@ def _hide(withheld: Withheld, answer: msgspec.Struct) -> msgspec.Struct:
 # -- values, by what they are of
 
 
-def _values(kind: str, values: Mapping[str, Any], withheld: Withheld) -> Masked:
+def mask_values(kind: str, values: Mapping[str, Any], withheld: Withheld) -> Masked:
     """Return the values of a record, or some of them, or what a transition of a built-in kind carries."""
     inner = _BUILT_IN.get(kind)
     return withheld.kind(kind).mask(values) if inner is None else {**values, **inner(values, withheld)}
 
 
 def _value(record: str, field: str, value: Any, withheld: Withheld) -> Any:
-    return _values(kind_of(record), {field: value}, withheld)[field]
+    return mask_values(kind_of(record), {field: value}, withheld)[field]
 
 
 def kind_of(record: str) -> str:
@@ -117,17 +117,21 @@ _BUILT_IN: Final[dict[str, Callable[[Mapping[str, Any], Withheld], Masked]]] = {
 def _record(answer: RecordAnswer, withheld: Withheld) -> Masked:
     kind = kind_of(answer.record)
     marks = withheld.kind(kind).marks if answer.life != "absent" else {}
-    return {"values": {**_values(kind, answer.values, withheld), **marks}}
+    return {"values": {**mask_values(kind, answer.values, withheld), **marks}}
 
 
 def _event(answer: EventAnswer | ItemEvent, withheld: Withheld) -> Masked:
     kind = kind_of(answer.record)
     data = _data(kind, answer.type, answer.data, withheld)
-    return {"was": _values(kind, answer.was, withheld), "now": _values(kind, answer.now, withheld), "data": data}
+    return {
+        "was": mask_values(kind, answer.was, withheld),
+        "now": mask_values(kind, answer.now, withheld),
+        "data": data,
+    }
 
 
 def _data(kind: str, event: str, data: Mapping[str, Any], withheld: Withheld) -> Masked:
-    return _values(kind, data, withheld) if refs.is_built_in(kind) else withheld.event(kind, event).mask(data)
+    return mask_values(kind, data, withheld) if refs.is_built_in(kind) else withheld.event(kind, event).mask(data)
 
 
 def _between(answer: Difference | Moved, withheld: Withheld) -> Masked:
@@ -144,7 +148,7 @@ def _fact(answer: FactAnswer, withheld: Withheld) -> Masked:
 
 def _news(item: NewsItem, withheld: Withheld) -> Masked:
     """Return what changed; of what was hidden nothing had been read."""
-    now = _values(kind_of(item.record), item.now, withheld)
+    now = mask_values(kind_of(item.record), item.now, withheld)
     is_seen = not now or any(not isinstance(value, Hidden) for value in now.values())
     return {"now": now, "is_broken": item.is_broken and is_seen}
 
@@ -153,7 +157,7 @@ def _finding(finding: Finding, withheld: Withheld) -> Masked:
     now = finding.data.get("now")
     if not isinstance(now, dict) or finding.subject is None:
         return {}
-    return {"data": finding.data | {"now": _values(kind_of(finding.subject), now, withheld)}}
+    return {"data": finding.data | {"now": mask_values(kind_of(finding.subject), now, withheld)}}
 
 
 def _why(answer: WhyAnswer, withheld: Withheld) -> Masked:
@@ -179,7 +183,7 @@ def _workflow(answer: WorkflowAnswer, withheld: Withheld) -> Masked:
 
 
 def _change(change: Any, withheld: Withheld) -> Masked:
-    return {"fields": _values(kind_of(change.record), change.fields, withheld)}
+    return {"fields": mask_values(kind_of(change.record), change.fields, withheld)}
 
 
 def _emit(change: proposals.Emit, withheld: Withheld) -> Masked:
@@ -187,7 +191,7 @@ def _emit(change: proposals.Emit, withheld: Withheld) -> Masked:
 
 
 def _was(read: proposals.Was, withheld: Withheld) -> Masked:
-    return {"values": _values(kind_of(read.record), read.values, withheld)}
+    return {"values": mask_values(kind_of(read.record), read.values, withheld)}
 
 
 def _query(read: proposals.QueryRead, withheld: Withheld) -> Masked:

@@ -110,11 +110,11 @@ def _refuse_referenced(drafting: Drafting, referrer: Referrer, target: Ref, foun
     readers = drafting.compiled.readers
     is_told = readers is None or not readers.has_readers(referrer.kind, referrer.field)
     names = [state.ref for state in found] if is_told else []
-    shown = listed(names) if is_told else f"{len(found)} of {referrer.kind}"
+    shown = f"{listed(names)} ({referrer.field})" if is_told else "records whose reference isn't for everybody"
     drafting.refuse(
         "integrity.referenced",
         target,
-        f"{'/'.join(target)} is referred to by {shown} ({referrer.field}).",
+        f"{'/'.join(target)} is referred to by {shown}.",
         "Remove or redirect these references first, in the same proposal if you like.",
         **({"referrers": names[:100]} if is_told else {}),
     )

@@ -75,6 +75,47 @@ def test_s3_a_connection_cut_before_the_commit_is_made_anew(
     assert (ws.revision, ws.verify().is_clean) == (2, True)
 
 
+def lose_last_commit(server: Server, name: str) -> None:
+    """Take away the last commit, as a fail-over to a standby does that never had it."""
+    last = "revision > (SELECT revision - 1 FROM comity.heads WHERE workspace = %(name)s)"
+    with psycopg.connect(server.url) as raw:
+        raw.execute("SET session_replication_role = replica")
+        for table in ("records", "events", "commits"):
+            raw.execute(f"DELETE FROM comity.{table} WHERE workspace = %(name)s AND {last}", {"name": name})
+        raw.execute(
+            "UPDATE comity.heads SET (revision, chain) = (SELECT revision, chain FROM comity.commits"
+            " WHERE workspace = %(name)s ORDER BY revision DESC LIMIT 1) WHERE workspace = %(name)s",
+            {"name": name},
+        )
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_s1_a_lost_tail_begins_a_new_life(
+    workspace_url: str, server: Server, caplog: pytest.LogCaptureFixture, others: int
+) -> None:
+    """Whether it is noticed by a head that is behind, or by commits that others have made in its place."""
+    name = workspace_url.partition("workspace=")[2]
+    with comity.open(workspace_url) as ws:
+        agent = ws.agent("sales")
+        for number in range(3):
+            agent.put(f"customer/c{number}", n=number)
+        before = ws.stats().incarnation
+        lose_last_commit(server, name)
+        if others:
+            with comity.open(workspace_url) as other:
+                for number in range(others):
+                    other.agent("support").put(f"ticket/t{number}", n=number)
+                assert other.stats().incarnation == before
+        assert agent.put("customer/c3", n=3).revision == 3 + others
+        after = ws.stats().incarnation
+        assert after != before
+        assert "are lost: a new life begins" in caplog.text
+        assert not ws.get("customer/c2").exists
+        assert ws.verify().is_clean
+        agent.put("customer/c4", n=4)
+        assert ws.stats().incarnation == after
+
+
 def test_all_connections_ended_by_an_operator_are_made_anew(ws: comity.Workspace, server: Server) -> None:
     agent = ws.agent("sales")
     agent.put("customer/acme", n=0)

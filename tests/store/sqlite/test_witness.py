@@ -11,6 +11,8 @@ import apsw
 import pytest
 
 import comity
+from comity.store.contract import Snapshot
+from comity.store.sqlite.witness import Seen, Witness
 from comity.testing.manual_clock import ManualClock
 
 
@@ -67,6 +69,40 @@ def test_s01_another_tail_of_the_same_length_is_noticed(base: Path) -> None:
     filled(base, 2)
     _written_over(base)
     assert incarnation(base) != before
+
+
+def test_s01_a_commit_of_another_process_while_it_opens_is_no_other_life(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read of the witness first is durable, so the look at the base that follows must show it."""
+    before, real = incarnation(base), Witness.seen
+
+    def seen(self: Witness) -> Seen | None:
+        monkeypatch.setattr(Witness, "seen", real)
+        found = real(self)
+        filled(base, 2)
+        return found
+
+    monkeypatch.setattr(Witness, "seen", seen)
+    assert incarnation(base) == before
+    contradicts = Witness.contradicts
+
+    def late(self: Witness, found: Seen | None, snapshot: Snapshot) -> bool:
+        monkeypatch.setattr(Witness, "contradicts", contradicts)
+        filled(base, 2)
+        return contradicts(self, found, snapshot)
+
+    monkeypatch.setattr(Witness, "contradicts", late)
+    assert incarnation(base) == before
+
+
+def test_a_witness_that_cannot_be_opened_sees_nothing(base: Path) -> None:
+    before = incarnation(base)
+    witness = base.with_name("crm.db-witness")
+    witness.unlink()
+    witness.mkdir()
+    filled(base, 1)
+    assert incarnation(base) == before
 
 
 def test_s01_a_copied_folder_is_another_life_and_the_first_goes_on(base: Path, tmp_path: Path) -> None:

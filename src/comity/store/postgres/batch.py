@@ -38,6 +38,7 @@ HOLD_HEAD: Final = (
     f" SELECT {rows.HEAD}, {rows.CLOCK} FROM {{s}}.heads WHERE workspace = '{{w}}' FOR UPDATE"
 )
 """In one message. Limits of the transaction, not of the session: a pooler in between hands sessions around."""
+BEGIN_LIFE: Final = "UPDATE {s}.heads SET incarnation = %s WHERE workspace = %s"
 KEEP_HEAD: Final = (
     "UPDATE {s}.heads SET judged = greatest(judged, %s), now_us = greatest(now_us, %s),"
     " boot_id = CASE WHEN now_us < %s THEN %s ELSE boot_id END,"
@@ -169,6 +170,22 @@ class PostgresBatch(PostgresSnapshot):
             raise BatchLost(f"the head isn't as it was left at revision {believed.revision}")
         if self._appending is not None:
             self._append(*self._appending)
+
+    def misses(self, seen: Head) -> bool:
+        """Tell whether a commit that was seen isn't there any more, as after a fail-over to a server that lacked it."""
+        head = self.head
+        if head.incarnation != seen.incarnation or head.is_same_place(seen) or not seen.revision:
+            return False
+        commit = self.commit(seen.revision)
+        return commit is None or commit.chain != seen.chain
+
+    @translating
+    def begin_life(self, incarnation: str) -> None:
+        """Have the workspace begin a new life, durably, and hold its head again (S1)."""
+        self._execute(BEGIN_LIFE, incarnation, self._workspace)
+        self._connection.execute(b"COMMIT")
+        self._head = self._believed = None
+        self.hold()
 
     def _execute(self, sql: str, *values: Any) -> psycopg.Cursor[rows.Row]:
         if not self._is_held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -60,6 +61,13 @@ TRIES: Final = 5
 """Of a small statement that the server undid because it got in the way of another one."""
 
 
+LOST: Final = (
+    "commits of the workspace %s that this process has seen are lost: a new life begins,"
+    " in which leases must be acquired anew and effects that are pending wait for a human"
+)
+_log: Final = logging.getLogger("comity")
+
+
 class Left(NamedTuple):
     """Be where the head was left, whether it was found where it had been left before, and until when it is believed."""
 
@@ -77,12 +85,13 @@ class PostgresStore:
     too, the row of the head is what they wait at, in the order in which PostgreSQL lets them.
     """
 
-    def __init__(self, address: Address, connection: Connection, clock: Clock | None) -> None:
+    def __init__(self, address: Address, connection: Connection, clock: Clock | None, entropy: Entropy) -> None:
         self.schema = address.schema
         self.workspace = address.workspace
         self.database_clock = DatabaseClock()
         self.goes_by_database = clock is None
         self.clock: Clock = clock or self.database_clock
+        self._entropy = entropy
         self._writer = Writer(address, connection)
         self._recent = recent_head_of((address.server, address.schema, address.workspace))
         self._readers = Readers(address, self, self._recent)
@@ -107,7 +116,7 @@ class PostgresStore:
             connection = connect(address)
             failed.callback(connection.close)
             check_server(connection)
-            store = cls(address, connection, clock)
+            store = cls(address, connection, clock, entropy)
             failed.callback(store.close)
             store.database_clock.take(connection.execute(SELECT_TIME).fetchall()[0][0])
             prepare(connection, address, store.clock, entropy)
@@ -180,6 +189,9 @@ class PostgresStore:
             return PostgresBatch(connection, self, left.head)
         batch = PostgresBatch(connection, self, None)
         batch.hold()
+        if left is not None and batch.misses(left.head):
+            _log.warning(LOST, self.workspace)
+            batch.begin_life(self._entropy(16).hex())
         return batch
 
     def _leave(self, batch: PostgresBatch, left: Left | None) -> None:

@@ -123,8 +123,9 @@ class SqliteStore:
 
     def hear_witness(self) -> None:
         """Begin a new life where the base was put back from a copy, as its witness tells (S1)."""
+        seen = self._witness.seen()
         with self.snapshot() as snapshot:
-            is_another, head = self._witness.contradicts(snapshot), snapshot.head
+            is_another, head = self._witness.contradicts(seen, snapshot), snapshot.head
         if is_another:
             _log.warning(RESTORED, self._path.name)
             self.begin_life(head.incarnation)

@@ -52,15 +52,12 @@ class Witness:
 
     def __init__(self, base: Path) -> None:
         self._base = base
-        self._file = os.open(
-            base.with_name(base.name + ENDING), os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666
-        )
+        self._file = _opened(base.with_name(base.name + ENDING))
         self._last: Head | None = None
         self._noted_s = 0.0
 
-    def contradicts(self, snapshot: Snapshot) -> bool:
-        """Tell whether a base isn't what was seen of it, as it or its folder was put back from a copy."""
-        seen = self._seen()
+    def contradicts(self, seen: Seen | None, snapshot: Snapshot) -> bool:
+        """Tell whether a base isn't what was seen of it before, as it or its folder was put back from a copy."""
         return seen is not None and seen.contradicts(snapshot, self._number())
 
     def misses(self, head: Head) -> bool:
@@ -72,7 +69,7 @@ class Witness:
         """Take a head that is durable; it is written down now and then, or at once."""
         self._last = head
         now_s = monotonic()
-        if not at_once and now_s < self._noted_s + _PAUSE_S:
+        if self._file is None or (not at_once and now_s < self._noted_s + _PAUSE_S):
             return
         self._noted_s = now_s
         with suppress(OSError):  # A witness that can't be written sees less: no commit may fail for that.
@@ -80,13 +77,17 @@ class Witness:
             line = b"%08x %s\n" % (crc32(told), told)
             os.pwrite(self._file, line.ljust(_MOST_BYTES), 0)
 
-    def _seen(self) -> Seen | None:
-        """Return what was written, unless it is no longer whole."""
-        digest, _, told = os.pread(self._file, _MOST_BYTES, 0).rstrip().partition(b" ")
-        try:
-            return msgspec.json.decode(told, type=Seen) if int(digest, 16) == crc32(told) else None
-        except ValueError:
+    def seen(self) -> Seen | None:
+        """Return what was written, unless it is no longer whole.
+
+        All that it says was durable by then, so a base that is looked at afterwards must show it.
+        """
+        if self._file is None:
             return None
+        with suppress(OSError, ValueError):
+            digest, _, told = os.pread(self._file, _MOST_BYTES, 0).rstrip().partition(b" ")
+            return msgspec.json.decode(told, type=Seen) if int(digest, 16) == crc32(told) else None
+        return None
 
     def _number(self) -> int:
         """Return by which number the file system knows the base."""
@@ -94,4 +95,13 @@ class Witness:
 
     def close(self) -> None:
         """Release the file."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+
+
+def _opened(file: Path) -> int | None:
+    """Return a descriptor of the witness; one to read by, or none, where no more is allowed: it sees less then."""
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+        with suppress(OSError):
+            return os.open(file, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+    return None

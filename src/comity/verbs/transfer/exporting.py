@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from comity.coordination.hiding import mask_values
 from comity.deciding.case import withheld_from
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest
@@ -95,8 +96,8 @@ class _Chosen:
         """Return a record as whoever exports may see it (S39)."""
         if self._withheld is None:
             return state
-        concealed = self._withheld.kind(state.kind)
-        return msgspec.structs.replace(state, values={**concealed.mask(state.values), **concealed.marks})
+        marks = self._withheld.kind(state.kind).marks
+        return msgspec.structs.replace(state, values={**mask_values(state.kind, state.values, self._withheld), **marks})
 
     def counted(self, kind: str) -> Iterator[RecordState]:
         """Yield the records of a kind, by id, counting them as done."""
