@@ -62,5 +62,5 @@ def test_copy_copies_once_and_tells_what_is_there(run: Run) -> None:
     assert (copied.code, copied.json["commits"], copied.json["copied"]) == (0, 1, 1)
     assert run("get", "customer/acme", "--db", "copy.db").code == 0
     again = run("copy", "crm.db", "copy.db")
-    assert (again.code, "copy into an empty one" in again.err) == (2, True)
+    assert (again.code, "copy into an empty place" in again.err) == (2, True)
     assert run("copy", "nothing.db", "copy.db").code == 3

@@ -106,8 +106,8 @@ def test_who_was_disturbed_holds_the_head_until_undisturbed_again(
     sent = statements_of(store, monkeypatch)
     for _ in range(3):
         in_batch(store, commit)
-    held = [b"BEGIN", b"WITH", b"COMMIT"]
-    assert [statement.split()[0] for statement in sent] == [*held, *held, b"WITH"]
+    held, looked = [b"BEGIN", b"WITH", b"COMMIT"], [b"BEGIN", b"SELECT", b"WITH", b"COMMIT"]
+    assert [statement.split()[0] for statement in sent] == [*looked, *held, b"WITH"], "whether its commits are there"
 
 
 def test_a_batch_reads_what_it_appended(store: PostgresStore) -> None:

@@ -18,13 +18,13 @@ from comity.testing.samples import put
 
 @pytest.fixture
 def store(workspace_url: str) -> Iterator[PostgresStore]:
-    opened = PostgresStore.open(f"{workspace_url}&readers=1", clock=ManualClock())
+    opened = PostgresStore.open(f"{workspace_url}&connections=1", clock=ManualClock())
     yield opened
     opened.close()
 
 
 def test_limit_store_readers(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Address.of("postgresql://h/crm").readers == limits.STORE_READERS
+    assert Address.of("postgresql://h/crm").connections == limits.STORE_READERS
     monkeypatch.setattr(limits, "STORE_BUSY_S", 0.05)
     failures: list[StoreError] = []
 
@@ -40,7 +40,7 @@ def test_limit_store_readers(store: PostgresStore, monkeypatch: pytest.MonkeyPat
         reader.start()
         reader.join()
     assert [type(failure) for failure in failures] == [StoreUnavailable]
-    assert "readers=" in str(failures[0])
+    assert "connections=" in str(failures[0])
     read()
     assert len(failures) == 1
 

@@ -33,9 +33,9 @@ def test_url_without_options_means_main_in_comity() -> None:
 
 
 def test_url_keeps_what_is_of_libpq() -> None:
-    url = "postgresql://h/crm?sslmode=verify-full&workspace=eu&options=-c%20x%3D1&schema=two&prepare=off&readers=3"
+    url = "postgresql://h/crm?sslmode=verify-full&workspace=eu&options=-c%20x%3D1&schema=two&prepare=off&connections=3"
     server = "postgresql://h/crm?sslmode=verify-full&options=-c%20x%3D1"
-    assert Address.of(url) == Address(server, "two", "eu", prepares=False, readers=3)
+    assert Address.of(url) == Address(server, "two", "eu", prepares=False, connections=3)
 
 
 def test_url_of_several_servers_means_the_one_that_takes_writes() -> None:
@@ -52,8 +52,8 @@ def test_url_of_several_servers_means_the_one_that_takes_writes() -> None:
         "schema=Two",
         "schema=a%22b",
         "prepare=yes",
-        "readers=0",
-        "readers=x",
+        "connections=0",
+        "connections=x",
     ],
 )
 def test_url_with_a_wrong_option_is_refused(options: str) -> None:

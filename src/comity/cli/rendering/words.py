@@ -12,6 +12,7 @@ from rich.text import Text
 
 from comity.cli.rendering.harmless import clean
 from comity.clock import SECOND_US, format_time
+from comity.model.hidden import Hidden
 
 CELL_CHARS: Final = 48
 _BAD: Final = "red"
@@ -25,12 +26,14 @@ def line(text: str, chars: int | None = None) -> str:
 
 
 def value(found: Any, chars: int | None = None) -> Text:
-    """Return a field's value: texts as they are, everything else as JSON, nothing as a dash.
+    """Return a field's value: texts as they are, everything else as JSON, nothing as a dash, what is hidden as that.
 
     With a number of characters only the first line of a text is shown, cut to that number.
     """
     if found is None:
         return Text("-", style="dim")
+    if isinstance(found, Hidden):
+        return Text(str(found), style="dim")
     if isinstance(found, str):
         first, _, rest = found.partition("\n")
         return Text(line(f"{first} …" if rest and chars is not None else found, chars))

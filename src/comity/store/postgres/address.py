@@ -15,7 +15,7 @@ _OPTIONS: Final = {
     "schema": (re.compile(r"[a-z_][a-z0-9_]{0,62}\Z"), "up to 63 small letters, digits and _"),
     "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z"), "up to 63 letters, digits and _.-"),
     "prepare": (re.compile(r"(on|off)\Z"), "on or off"),
-    "readers": (re.compile(r"[1-9][0-9]{0,2}\Z"), "a number of connections from 1 to 999"),
+    "connections": (re.compile(r"[1-9][0-9]{0,2}\Z"), "a number of connections from 1 to 999"),
 }
 """What Comity itself understands of a URL's options, and what each may be."""
 
@@ -23,7 +23,7 @@ _OPTIONS: Final = {
 class Address(msgspec.Struct, frozen=True):
     """Be the parts of a URL: libpq's own, and which schema and workspace are meant.
 
-    ``prepares`` tells whether statements may be prepared, ``readers`` how many connections
+    ``prepares`` tells whether statements may be prepared, ``connections`` how many connections
     read at most.
     """
 
@@ -31,7 +31,7 @@ class Address(msgspec.Struct, frozen=True):
     schema: str = "comity"
     workspace: str = "main"
     prepares: bool = True
-    readers: int = limits.STORE_READERS
+    connections: int = limits.STORE_READERS
 
     @classmethod
     def of(cls, url: str) -> Address:
@@ -52,7 +52,7 @@ class Address(msgspec.Struct, frozen=True):
             own.get("schema", "comity"),
             own.get("workspace", "main"),
             own.get("prepare") != "off",
-            int(own.get("readers", limits.STORE_READERS)),
+            int(own.get("connections", limits.STORE_READERS)),
         )
 
 

@@ -124,15 +124,15 @@ class Pool:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._idle: list[Connection] = []
-        self._room = threading.BoundedSemaphore(address.readers)
+        self._room = threading.BoundedSemaphore(address.connections)
         self._is_closed = False
 
     def take(self) -> Connection:
         """Return a connection, which may have broken while nobody used it."""
         if not self._room.acquire(timeout=limits.STORE_BUSY_S):
             raise StoreUnavailable(
-                f"all {self._address.readers} connections that read are in use: let fewer threads read at once,"
-                " or say readers=… in the URL"
+                f"all {self._address.connections} connections that read are in use: let fewer threads read at once,"
+                " or say connections=… in the URL"
             )
         try:
             if self._is_closed:
@@ -175,7 +175,7 @@ class Readers:
     def __init__(self, address: Address, site: Site, recent: RecentHead) -> None:
         self._site = site
         self._recent = recent
-        self._most = address.readers
+        self._most = address.connections
         self._reading: dict[int, _Reading] = {}
         self._pool = Pool(address)
 

@@ -91,7 +91,9 @@ def _begin(source: Store, target: Store) -> int:
 
 def _check_beginning(source: Snapshot, begun: Head, origin: str | None) -> None:
     if origin is None:
-        raise InvalidRequest(f"the target holds {begun.revision} commits of its own: copy into an empty one")
+        raise InvalidRequest(
+            f"the target holds a workspace already, up to revision {begun.revision}: copy into an empty place"
+        )
     there = source.commit(begun.revision) if begun.revision else None
     if origin != source.head.incarnation or (begun.revision and (there is None or there.chain != begun.chain)):
         raise InvalidRequest("the target holds the beginning of a copy of another workspace: copy into an empty one")
