@@ -13,6 +13,7 @@ from comity.errors import StoreError
 from comity.model.events import Answered
 from comity.model.records import RecordState
 from comity.store.contract import BatchLost, Entry, Head
+from comity.store.order import check_order
 from comity.store.postgres import rows
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
 from comity.store.postgres.snapshot import Connection, PostgresSnapshot, Site, in_schema
@@ -115,17 +116,6 @@ def statement(head: Part, parts: Sequence[Part], extra: str = "") -> Part:
     """Return a statement that does something with the head, and then several things, and its values."""
     values = [*head[1], *(value for _, given in parts for value in given)]
     return _joined(head[0], tuple(part for part, _ in parts), extra), values
-
-
-def check_order(revision: int, entries: Sequence[Entry]) -> None:
-    """Raise StoreError for a commit that doesn't take the next revision, or an event that isn't of its commit."""
-    for entry in entries:
-        revision += 1
-        if entry.commit.revision != revision:
-            raise StoreError(f"the log is append-only: revision {revision} is next, not {entry.commit.revision}")
-        for ordinal, event in enumerate(entry.events):
-            if event.revision != revision or event.ordinal != ordinal:
-                raise StoreError(f"the log is append-only: {event.event_id} is no event of commit {revision}")
 
 
 class PostgresBatch(PostgresSnapshot):

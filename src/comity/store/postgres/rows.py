@@ -8,26 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import msgspec
-
-from comity.clock import StoreTime
 from comity.model.events import Answered, Commit, Event
 from comity.model.proposals import AgentKind, Known
 from comity.model.records import Life, RecordState
-from comity.store.contract import Head, KeyRow
 from comity.store.postgres.arrays import Bytes, Column, Integers, Payloads, Texts
-
-Row = tuple[Any, ...]
+from comity.store.rows import AFTER_IMAGE as AFTER_IMAGE
+from comity.store.rows import HEAD as HEAD
+from comity.store.rows import KEY as KEY
+from comity.store.rows import RECORD as RECORD
+from comity.store.rows import Row as Row
+from comity.store.rows import after_image_of as after_image_of
+from comity.store.rows import head_of as head_of
+from comity.store.rows import head_row as head_row
+from comity.store.rows import key_of as key_of
+from comity.store.rows import key_row as key_row
+from comity.store.rows import record_of as record_of
+from comity.store.rows import record_row as record_row
+from comity.store.rows import time_row as time_row
 
 LAST: Final = 2**63 - 1
 """The last revision, ordinal or time that PostgreSQL can hold."""
 
-HEAD: Final = "incarnation, revision, chain, judged, now_us, boot_id, boot_us, offset_us"
 CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-RECORD: Final = 'r.kind, r.id, r.version, r.life, r.born, r.revision, r."values", r.blame'
-AFTER_IMAGE: Final = "e.kind, e.id, e.version, e.life, e.born, e.revision, e.payload"
 EVENT: Final = (
     "e.revision, e.ordinal, e.kind, e.id, e.version, e.type, e.life, e.born, e.derived, e.digest, e.salt, e.payload"
 )
@@ -38,7 +42,6 @@ COMMIT: Final = (
 ANSWER: Final = (
     "a.proposal, a.content, a.revision, a.ordinal, a.at, a.agent, a.definition, a.outcome, a.salt, a.payload"
 )
-KEY: Final = "key, agent, digest, created_at, expires_at"
 
 _COMMIT_COLUMNS: Final = (
     Integers, Integers, Texts, Bytes, Texts, Texts, Texts, Texts, Texts, Texts, Texts, Integers, Integers, Bytes,
@@ -65,49 +68,9 @@ _answer_row = attrgetter(
 )
 
 
-class _AfterImage(msgspec.Struct):
-    values: dict[str, Any] = {}
-    blame: dict[str, int] = {}
-
-
-_decode_values = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_blame = msgspec.json.Decoder(dict[str, int]).decode
-_decode_after = msgspec.json.Decoder(_AfterImage).decode
-_encode = msgspec.json.Encoder().encode
-
-
 def bounded(number: int) -> int:
     """Return a revision or a time that PostgreSQL can hold; the last one stands for any that is larger."""
     return max(-1, min(number, LAST))
-
-
-def head_of(row: Row) -> Head:
-    """Return the head that a row of HEAD columns holds; what stands behind them is left out."""
-    incarnation, revision, chain, judged, now_us, boot_id, boot_us, offset_us = row[:8]
-    return Head(incarnation, revision, chain, judged, StoreTime(now_us, boot_id, boot_us, offset_us))
-
-
-def head_row(head: Head) -> Row:
-    """Return a head as a row of HEAD columns."""
-    return (head.incarnation, head.revision, head.chain, head.judged, *time_row(head.time))
-
-
-def time_row(time: StoreTime) -> Row:
-    """Return store time as the columns of a head that hold it."""
-    return (time.now_us, time.boot_id, time.boot_us, time.offset_us)
-
-
-def record_of(row: Row) -> RecordState:
-    """Return the record that a row of RECORD columns holds."""
-    kind, name, version, life, born, revision, values, blame = row
-    return RecordState(kind, name, version, life, born, revision, _decode_values(values), _decode_blame(blame))
-
-
-def after_image_of(row: Row) -> RecordState:
-    """Return the record as the event of a row of AFTER_IMAGE columns left it."""
-    kind, name, version, life, born, revision, payload = row
-    after = _AfterImage() if payload is None else _decode_after(payload)
-    return RecordState(kind, name, version, cast("Life", life), born, revision, after.values, after.blame)
 
 
 def event_of(row: Row) -> Event:
@@ -137,16 +100,6 @@ def answer_of(row: Row) -> Answered:
     )  # fmt: skip
 
 
-def key_of(row: Row) -> KeyRow:
-    """Return the key that a row of KEY columns holds."""
-    return KeyRow(*row)
-
-
-def key_row(row: KeyRow) -> Row:
-    """Return a key as a row of KEY columns."""
-    return (row.key, row.agent, row.digest, row.created_at, row.expires_at)
-
-
 def commit_columns(commits: Sequence[Commit]) -> list[Column]:
     """Return commits as the columns of COMMIT."""
     return _columns(_COMMIT_COLUMNS, [_commit_row(commit) for commit in commits])
@@ -159,7 +112,7 @@ def event_columns(events: Sequence[Event]) -> list[Column]:
 
 def record_columns(records: Sequence[RecordState]) -> list[Column]:
     """Return records as the columns of RECORD."""
-    return _columns(_RECORD_COLUMNS, [_record_row(state) for state in records])
+    return _columns(_RECORD_COLUMNS, [record_row(state) for state in records])
 
 
 def answer_columns(answers: Sequence[Answered]) -> list[Column]:
@@ -170,13 +123,6 @@ def answer_columns(answers: Sequence[Answered]) -> list[Column]:
 def _columns(types: Sequence[type[Column]], lines: Sequence[Row]) -> list[Column]:
     turned = zip(*lines, strict=True) if lines else [()] * len(types)
     return [type_(values) for type_, values in zip(types, turned, strict=True)]
-
-
-def _record_row(state: RecordState) -> Row:
-    return (
-        state.kind, state.id, state.version, state.life, state.born, state.revision,
-        _encode(state.values), _encode(state.blame),
-    )  # fmt: skip
 
 
 def _bytes_of(payload: str | None) -> bytes | None:

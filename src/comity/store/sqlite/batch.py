@@ -13,6 +13,7 @@ from comity.errors import StoreError
 from comity.model.events import Answered
 from comity.model.records import RecordState
 from comity.store.contract import Entry, Head
+from comity.store.order import check_order
 from comity.store.sqlite import rows
 from comity.store.sqlite.failures import translating
 from comity.store.sqlite.retention import drop_old_answers
@@ -72,17 +73,6 @@ PUT_RECORD: Final = _inserting(
 MOVE_HEAD: Final = (
     f"UPDATE head SET ({rows.HEAD}) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE incarnation = ? AND revision = ? AND judged <= ?"
 )
-
-
-def check_order(revision: int, entries: Sequence[Entry]) -> None:
-    """Raise StoreError for a commit that doesn't take the next revision, or an event that isn't of its commit."""
-    for entry in entries:
-        revision += 1
-        if entry.commit.revision != revision:
-            raise StoreError(f"the log is append-only: revision {revision} is next, not {entry.commit.revision}")
-        for ordinal, event in enumerate(entry.events):
-            if event.revision != revision or event.ordinal != ordinal:
-                raise StoreError(f"the log is append-only: {event.event_id} is no event of commit {revision}")
 
 
 class SqliteBatch(SqliteSnapshot):
