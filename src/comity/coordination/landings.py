@@ -47,9 +47,11 @@ class Landings(Generic[T]):
             if landing.is_done:
                 return
             self._is_led = True
-            self._changed.wait_for(lambda: len(self._landed) >= self._expected(), _MOMENT_S)
-            taken, self._landed = self._landed, []
+        taken: list[_Landing[T]] = []
         try:
+            with self._changed:
+                self._changed.wait_for(lambda: len(self._landed) >= self._expected(), _MOMENT_S)
+                taken, self._landed = self._landed, []
             self._record([one.outcome for one in taken])
         finally:
             with self._changed:
