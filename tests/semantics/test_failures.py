@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -191,7 +189,6 @@ ws.close()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no timers that interrupt here")
 def test_s03_ctrl_c_at_any_point_neither_blocks_the_others_nor_loses_or_doubles_anything(path: Path) -> None:
     """The main thread is struck over a thousand times, wherever it happens to be, while another thread works on."""
     done = run_process(INTERRUPTED, path)
@@ -307,7 +304,6 @@ ws.close()
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_s03_a_handle_used_after_a_fork_is_refused(path: Path, open_again: Open) -> None:
     done = run_process(FORK, path)
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from pathlib import Path
 
@@ -144,7 +143,6 @@ assert len(struck) > 100, len(struck)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no timers that interrupt here")
 def test_s05_an_interrupted_read_leaves_no_old_snapshot_behind(path: Path) -> None:
     done = run_process(READING, path)
     assert done.returncode == 0, done.stderr

@@ -21,9 +21,9 @@ import msgspec
 from msgspec.structs import replace
 
 from comity import limits
-from comity.clock import SECOND_US, Clock, format_time, parse_time
+from comity.clock import SECOND_US, format_time, parse_time
 from comity.coordination.duties import SYSTEM, step_id
-from comity.coordinator import Coordinator
+from comity.coordination.host import Host
 from comity.errors import InvalidRequest
 from comity.lane import Answer as Answered
 from comity.model import filters
@@ -32,10 +32,10 @@ from comity.model.built_in import ALERT
 from comity.model.decisions import Decision
 from comity.model.definition import Definition
 from comity.model.filters import Condition, Order, Query
-from comity.model.proposals import Caller, Emit, Proposal
+from comity.model.proposals import Emit, Proposal
 from comity.model.records import RecordState
 from comity.outbound import Answer, CloudEvent, Mail, Outcome, Unanswered, delay_s, send, send_mail, source_of
-from comity.store.contract import Snapshot, Store
+from comity.store.contract import Snapshot
 
 _HOUR_US: Final = 3_600 * SECOND_US
 _MARGIN_S: Final = 60
@@ -45,17 +45,10 @@ _CLOSED: Final = "The process that was to send it was closed."
 _log: Final = logging.getLogger("comity")
 
 
-class Host(Protocol):
+class PostHost(Host, Protocol):
     """Be an open workspace whose alerts are sent out."""
 
     url: str
-    store: Store
-    clock: Clock
-    coordinator: Coordinator
-
-    def propose_many(self, proposals: Sequence[Proposal], caller: Caller) -> list[Answered]:
-        """Return the decisions on proposals that share commits, in order."""
-        ...
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -90,7 +83,7 @@ class Result(msgspec.Struct, frozen=True):
 class AlertPost:
     """Send out the alerts of one workspace."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: PostHost) -> None:
         self._host = host
         self._sender = token_hex(8)
         self._busy = threading.Lock()

@@ -16,19 +16,19 @@ from itertools import islice
 from typing import Final, Protocol
 
 from comity import limits
-from comity.clock import SECOND_US, Clock
+from comity.clock import SECOND_US
 from comity.coordination import leases
 from comity.coordination.expiry import run_out
+from comity.coordination.host import Host
 from comity.coordination.outbox import SYSTEM, Outbox
 from comity.coordination.queue import TOPIC, Looking, read_tries, releasing, write_tries
 from comity.coordination.workflows import Workflows
-from comity.coordinator import Coordinator
 from comity.coordinator.holding import QUEUED, Holding
 from comity.deciding import queues
 from comity.lane import Answer, is_committed
 from comity.model import refs
 from comity.model.built_in import EFFECT, QUEUE, built_in
-from comity.model.proposals import Caller, Emit, Proposal
+from comity.model.proposals import Emit, Proposal
 from comity.store.contract import Store
 
 EXPIRING: Final = tuple(
@@ -49,24 +49,17 @@ _SOON_US: Final = 1_000
 _log: Final = logging.getLogger("comity")
 
 
-class Host(Protocol):
-    """Be an open workspace in which duties are done."""
+class DutyHost(Host, Protocol):
+    """Be an open workspace with all that is due in it."""
 
-    store: Store
-    clock: Clock
-    coordinator: Coordinator
     outbox: Outbox
     workflows: Workflows
-
-    def propose_many(self, proposals: Sequence[Proposal], caller: Caller) -> list[Answer]:
-        """Return the decisions on proposals that share commits, in order."""
-        ...
 
 
 class Duties:
     """Do what is due in one workspace. Threads take turns; one that finds another at it does nothing."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: DutyHost) -> None:
         self._host = host
         self._holding = Holding()
         self._busy = threading.Lock()

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from comity import limits
-from comity.clock import SECOND_US, Clock, format_time, parse_time
+from comity.clock import SECOND_US, format_time, parse_time
 from comity.coordination.deliveries import (
     Handler,
     Tried,
@@ -30,9 +30,9 @@ from comity.coordination.deliveries import (
     webhooks_of,
 )
 from comity.coordination.flights import Flights
+from comity.coordination.host import Host
 from comity.coordination.landings import Landings
 from comity.coordination.pending import PENDING, Entry, Pending
-from comity.coordinator import Coordinator
 from comity.coordinator.holding import Holding
 from comity.deciding.compile import Compiled
 from comity.deciding.compiled import CompiledEffect
@@ -48,7 +48,7 @@ from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.records import RecordState
 from comity.model.texts import counted, listed, suggestion
 from comity.outbound import delay_s
-from comity.store.contract import EventFilter, Snapshot, Store
+from comity.store.contract import EventFilter, Snapshot
 
 SYSTEM: Final = Caller(refs.SYSTEM_AGENT, "system")
 """Who does duties."""
@@ -64,21 +64,14 @@ Start = Callable[[str, Callable[[], None]], None]
 _log: Final = logging.getLogger("comity")
 
 
-class Host(Protocol):
+class EffectHost(Host, Protocol):
     """Be an open workspace with effects."""
 
     url: str
-    store: Store
-    clock: Clock
-    coordinator: Coordinator
 
     @property
     def entropy(self) -> Entropy:
         """Return where chance comes from."""
-        ...
-
-    def propose_many(self, proposals: Sequence[Proposal], caller: Caller) -> list[Answer]:
-        """Return the decisions on proposals that share commits, in order."""
         ...
 
 
@@ -100,7 +93,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Outbox:
     """Release and deliver the effects of one workspace for which this process has a handler."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: EffectHost) -> None:
         self._host = host
         self._process = host.entropy(_SENDER_BYTES).hex()
         self._handlers: dict[str, Handler] = {}

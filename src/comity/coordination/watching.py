@@ -11,28 +11,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from comity import limits
-from comity.clock import SECOND_US, Clock, format_age
+from comity.clock import SECOND_US, format_age
 from comity.coordination.alerts import Alert, Ledger, known_alerts, telling
 from comity.coordination.detectors import WAITING, Detector, Signal, made
 from comity.coordination.duties import SYSTEM, step_id
+from comity.coordination.host import Host
 from comity.coordination.indexing import index
 from comity.coordination.judged import Judged, judged_between
-from comity.coordinator import Coordinator
 from comity.lane import Answer
 from comity.model import filters
 from comity.model.alerting import AlertsDefinition
 from comity.model.built_in import ALERT
 from comity.model.filters import Query
-from comity.model.proposals import Caller, Proposal
+from comity.model.proposals import Proposal
 from comity.model.records import RecordState
-from comity.store.contract import Snapshot, Store
+from comity.store.contract import Snapshot
 
 TOPIC: Final = "alerts"
 CURSOR: Final = "cursor"
@@ -41,18 +41,6 @@ CLOCK: Final = "clock_jump"
 
 _log: Final = logging.getLogger("comity")
 _HOUR_US: Final = 3_600 * SECOND_US
-
-
-class Host(Protocol):
-    """Be an open workspace that is watched."""
-
-    store: Store
-    clock: Clock
-    coordinator: Coordinator
-
-    def propose_many(self, proposals: Sequence[Proposal], caller: Caller) -> list[Answer]:
-        """Return the decisions on proposals that share commits, in order."""
-        ...
 
 
 class Look:

@@ -19,7 +19,6 @@ from comity.errors import Conflict, InvalidReference, InvalidRequest, LimitExcee
 from comity.model import refs
 from comity.model.built_in import WORKFLOW
 from comity.model.decisions import Decision
-from comity.model.durations import parse_duration
 from comity.model.events import Commit, Event
 from comity.model.filters import Condition, Order, Query
 from comity.model.flows import run_id
@@ -42,6 +41,7 @@ from comity.store.contract import Snapshot
 from comity.verbs import names
 from comity.verbs.engine import Engine
 from comity.verbs.onward import onward, told
+from comity.verbs.waiting import timeout_of
 
 _STANDING: Final = OVER | {"stuck"}
 """The states in which nothing more happens by itself."""
@@ -166,12 +166,7 @@ def _check_names(engine: Engine, snapshot: Snapshot, request: ListWorkflows) -> 
 
 def show(engine: Engine, caller: Caller, request: ShowWorkflow) -> WorkflowAnswer:
     """Return how far a run is, as soon as it is over or the time is; raises NotFound for one that never was."""
-    try:
-        timeout_s = parse_duration(request.timeout)
-    except ValueError as error:
-        raise InvalidRequest(f"timeout: {error}") from None
-    if timeout_s > limits.WAIT_TIMEOUT_S:
-        raise LimitExceeded(f"timeout: at most {limits.WAIT_TIMEOUT_S // 3_600} h; wait again afterwards")
+    timeout_s = timeout_of(request.timeout)
 
     with engine.store.snapshot() as snapshot:
         ref = _meant(engine, snapshot, request.run)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from comity.errors import InvalidRequest, NotCommitted
 from comity.model.decisions import Decision
-from comity.model.proposals import AnyChange, AnyRead, Proposal, Put, Was
+from comity.model.proposals import AnyChange, Proposal, Put
 from comity.operations import Request
 from comity.workspace.asking import Asking, Moment
 from comity.workspace.awareness import Announcing, Receiving
-from comity.workspace.changes import Options, Writing, check_record, deadline_of, split_options
+from comity.workspace.changes import Options, Writing, check_record, proposal_of, split_options
 from comity.workspace.consuming import AsyncConsumer
 from comity.workspace.effecting import alone
 from comity.workspace.feeding import After, Feed, Watching
@@ -35,22 +35,7 @@ _ANNOUNCING: Final = frozenset({"plan", "ttl", "exclusive"})
 def _proposal(session: Session, change: AnyChange, options: Options) -> Proposal:
     """Return a single change as the proposal that it stands for."""
     check_record(change.record)
-    reads: tuple[AnyRead, ...] = (Was(change.record, dict(options.was)),) if options.was else ()
-    return Proposal(
-        id=options.id or session.make_id(),
-        changes=(change,),
-        reads=reads,
-        assumptions=options.assume,
-        about=options.about,
-        accept=options.accept,
-        action=options.action,
-        reason=options.reason,
-        cause=options.cause,
-        if_held=options.if_held,
-        if_foreign=options.if_foreign,
-        leases=options.leases,
-        not_after=deadline_of(options.not_after),
-    )
+    return proposal_of(options.id or session.make_id(), options, change.record, changes=(change,))
 
 
 def _split_announcing(options: dict[str, Any], *, announce: bool) -> Announcing | None:

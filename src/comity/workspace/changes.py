@@ -17,7 +17,7 @@ import msgspec
 from comity.clock import parse_time
 from comity.errors import InvalidReference, InvalidRequest
 from comity.model import proposals, refs
-from comity.model.proposals import AnyChange, IfForeign, IfHeld
+from comity.model.proposals import AnyChange, AnyRead, Effect, IfForeign, IfHeld, Proposal, Was
 
 R = TypeVar("R", covariant=True)
 
@@ -92,6 +92,36 @@ def tokens_of(leases: Iterable[Leases]) -> dict[str, str]:
     """Return the fencing tokens of leases; raises InvalidRequest for one that wasn't taken yet."""
     tokens = (lease if isinstance(lease, Mapping) else lease.tokens for lease in leases)
     return {subject: token for held in tokens for subject, token in held.items()}
+
+
+def proposal_of(
+    id: str,
+    options: Options,
+    believed_of: str | None,
+    *,
+    changes: tuple[AnyChange, ...] = (),
+    effects: tuple[Effect, ...] = (),
+) -> Proposal:
+    """Return a proposal with what its options say; ``was`` is believed of the record ``believed_of``."""
+    reads: tuple[AnyRead, ...] = ()
+    if options.was and believed_of is not None:
+        reads = (Was(believed_of, dict(options.was)),)
+    return Proposal(
+        id=id,
+        changes=changes,
+        effects=effects,
+        reads=reads,
+        assumptions=options.assume,
+        about=options.about,
+        accept=options.accept,
+        action=options.action,
+        reason=options.reason,
+        cause=options.cause,
+        if_held=options.if_held,
+        if_foreign=options.if_foreign,
+        leases=options.leases,
+        not_after=deadline_of(options.not_after),
+    )
 
 
 def deadline_of(moment: Any) -> int | None:

@@ -15,7 +15,7 @@ from comity.errors import EffectUndeclared, InvalidRequest
 from comity.model.built_in import EFFECT
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
-from comity.model.proposals import AnyRead, Effect, Proposal, Was
+from comity.model.proposals import Effect, Proposal
 from comity.operations import (
     CancelAnswer,
     CancelEffects,
@@ -28,7 +28,7 @@ from comity.operations import (
     ShowEffect,
 )
 from comity.operations.effecting import Choice
-from comity.workspace.changes import check_text, deadline_of, split_options
+from comity.workspace.changes import check_text, proposal_of, split_options
 from comity.workspace.memory import Memory
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.session import Session
@@ -118,22 +118,7 @@ def alone(
     effect = make_effect(name, target, {**(data or {}), **given}, **terms)
     if options.was and target is None:
         raise InvalidRequest("was: it tells what you believe of the target, and none is named")
-    reads: tuple[AnyRead, ...] = (Was(target, dict(options.was)),) if options.was and target is not None else ()
-    proposal = Proposal(
-        id=options.id or session.make_id(),
-        effects=(effect,),
-        reads=reads,
-        assumptions=options.assume,
-        about=options.about,
-        accept=options.accept,
-        action=options.action,
-        reason=options.reason,
-        cause=options.cause,
-        if_held=options.if_held,
-        if_foreign=options.if_foreign,
-        leases=options.leases,
-        not_after=deadline_of(options.not_after),
-    )
+    proposal = proposal_of(options.id or session.make_id(), options, target, effects=(effect,))
     return proposal, options.id is None
 
 

@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
-from types import TracebackType
-from typing import Any, Final, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 import msgspec
 
@@ -35,6 +34,7 @@ from comity.operations import (
     WatchAnswer,
     WatchesAnswer,
 )
+from comity.workspace.closing import Closing
 from comity.workspace.session import Session
 
 Told = TypeVar("Told", bound=FeedItem | Mark)
@@ -70,7 +70,7 @@ def _several(given: object) -> object:
     return tuple(given) if isinstance(given, (list, set, frozenset)) else given
 
 
-class Feed(Generic[Told]):
+class Feed(Closing, Generic[Told]):
     """Be what was committed, one item for each commit, in order: ``for item in ws.feed(kind="customer"):``.
 
     It waits for what is still to come until it is closed, or nothing came for ``timeout_s``;
@@ -101,14 +101,6 @@ class Feed(Generic[Told]):
 
     def __aiter__(self) -> AsyncIterator[Told]:
         return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End it: for whoever waits for the next item, too, a moment later."""
@@ -202,7 +194,7 @@ class _Bell:
             await asyncio.wait_for(self.is_rung.wait(), timeout_s)
 
 
-class Subscription:
+class Subscription(Closing):
     """Be one who is called with what passes; close it, or use it as a context manager."""
 
     def __init__(self, session: Session, callback: Callback) -> None:
@@ -223,16 +215,8 @@ class Subscription:
         """Have it called no more; a call that is going on ends by itself."""
         self._session.unsubscribe(self._callback)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class Consumer:
+class Consumer(Closing):
     """Be a reader of the feed whose place is kept under a name: ``for item in consumer: …; consumer.ack(item)``.
 
     What was acknowledged isn't read again, by whichever process; what wasn't is, so each
@@ -262,14 +246,6 @@ class Consumer:
 
     def __iter__(self) -> Iterator[FeedItem]:
         return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __next__(self) -> FeedItem:
         while (item := self.ready()) is None:

@@ -6,8 +6,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from comity.clock import Clock
 from comity.errors import DefinitionChanged, DefinitionDiffers, Refused, SecretMissing, UnknownAgent
@@ -23,13 +21,14 @@ from comity.verbs.transfer import check_whole
 from comity.workspace.agents import Agent, AsyncAgent
 from comity.workspace.asking import Asking
 from comity.workspace.changes import check_text
+from comity.workspace.closing import Closing
 from comity.workspace.effecting import AnEffect, Delivering, show_effect
 from comity.workspace.files import AnyPath, path_of, read_source
 from comity.workspace.gating import Gating
 from comity.workspace.session import EmbeddedSession, watch_forks
 
 
-class Workspace(Asking, Delivering):
+class Workspace(Asking, Delivering, Closing):
     """Be one open workspace. What is asked of it directly is asked by the operating system's user.
 
     Close it when done, or use it as a context manager.
@@ -154,14 +153,6 @@ class Workspace(Asking, Delivering):
     def close(self) -> None:
         """Answer what waits and release the file. A second call does nothing."""
         self._engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, error: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open(

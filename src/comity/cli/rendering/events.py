@@ -12,7 +12,16 @@ from rich.text import Text
 from comity.cli.rendering.decisions import differences, findings
 from comity.cli.rendering.words import CELL_CHARS, arrow, dim, good, line, moment, quoted, stacked, value
 from comity.model.texts import counted, field_name, listed
-from comity.operations import DiffAnswer, EventAnswer, HistoryAnswer, Refusal, RefusalsAnswer, Request, WhyAnswer
+from comity.operations import (
+    DiffAnswer,
+    EventAnswer,
+    HistoryAnswer,
+    ItemEvent,
+    Refusal,
+    RefusalsAnswer,
+    Request,
+    WhyAnswer,
+)
 
 WHY_CHARS: Final = 200
 """Of a value that is explained; ``get`` shows it whole."""
@@ -28,16 +37,23 @@ def history(request: Request, answer: HistoryAnswer) -> Iterator[RenderableType]
 
 
 def changes(event: EventAnswer) -> Text:
-    """Return the fields that an event changed, and what it carries."""
+    """Return the fields that an event changed, and what it carries, one below the other."""
+    return stacked(changes_of(event))
+
+
+def changes_of(event: EventAnswer | ItemEvent) -> list[Text]:
+    """Return each field that an event changed, and what it carries; that it was erased, if it was."""
     if event.is_erased:
-        return dim("erased")
-    parts = [
+        return [dim("erased")]
+    changed = [
         Text.assemble((f"{field_name(name)}: ", "bold"), arrow(was, event.now.get(name)))
         for name, was in event.was.items()
     ]
     carried = {name: found for name, found in event.data.items() if name not in event.was}
-    parts += [Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in carried.items()]
-    return stacked(parts)
+    return [
+        *changed,
+        *(Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS)) for name, found in carried.items()),
+    ]
 
 
 def consents(event: EventAnswer) -> Iterator[Text | str]:

@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, facts, good, line, moment, quoted, table, value
-from comity.model.texts import counted, field_name
+from comity.cli.rendering.events import changes_of
+from comity.cli.rendering.words import bad, dim, facts, good, line, moment, quoted, table
+from comity.model.texts import counted
 from comity.operations import (
     ConsumeAnswer,
     ConsumerAnswer,
@@ -56,18 +57,7 @@ def _event(event: ItemEvent) -> Text:
 
 
 def _changes(event: ItemEvent) -> Text:
-    if event.is_erased:
-        return dim("erased")
-    changed = [
-        Text.assemble((f"{field_name(name)}: ", "bold"), arrow(was, event.now.get(name)))
-        for name, was in event.was.items()
-    ]
-    carried = [
-        Text.assemble((f"{name} = ", "dim"), value(found, CELL_CHARS))
-        for name, found in event.data.items()
-        if name not in event.was
-    ]
-    return Text(", ").join([*changed, *carried])
+    return Text(", ").join(changes_of(event))
 
 
 def timeline(items: Sequence[FeedItem], cursor: str) -> RenderableType:

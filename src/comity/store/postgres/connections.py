@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from threading import get_ident
-from time import monotonic, monotonic_ns, sleep
-from types import TracebackType
+from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -16,6 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from comity import limits
 from comity.errors import InvalidRequest, StoreError, StoreUnavailable
+from comity.store.nesting import Nesting
 from comity.store.postgres import arrays
 from comity.store.postgres.address import Address
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
@@ -158,64 +157,27 @@ class Pool:
             self._idle.pop().close()
 
 
-class _Reading:
-    """Be what one thread has open: its snapshot, and how many blocks it is in."""
-
-    __slots__ = ("connection", "depth", "snapshot")
-
-    def __init__(self, connection: Connection, snapshot: PostgresSnapshot) -> None:
-        self.connection = connection
-        self.snapshot = snapshot
-        self.depth = 1
-
-
-class Readers:
-    """Be the ``with`` block around the snapshot of whichever thread enters it."""
+class Readers(Nesting[Connection, PostgresSnapshot]):
+    """Lend connections that read to threads, out of a pool."""
 
     def __init__(self, address: Address, site: Site, recent: RecentHead) -> None:
+        super().__init__(recent)
         self._site = site
-        self._recent = recent
         self._most = address.connections
-        self._reading: dict[int, _Reading] = {}
         self._pool = Pool(address)
 
-    def __enter__(self) -> PostgresSnapshot:
-        reading = self._reading.get(get_ident())
-        if reading is not None:
-            reading.depth += 1
-            return reading.snapshot
-        asked_ns = monotonic_ns()
-        connection, snapshot = self._begin(self._open_snapshot)
-        self._recent.take(snapshot.head, asked_ns)
-        self._reading[get_ident()] = _Reading(connection, snapshot)
-        return snapshot
+    def begin(self) -> tuple[Connection, PostgresSnapshot]:
+        """Return a connection and its snapshot."""
+        return self._begin(self._open_snapshot)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        reading = self._reading[get_ident()]
-        reading.depth -= 1
-        if not reading.depth:
-            self._end(reading)
+    def end(self, by: Connection, snapshot: PostgresSnapshot) -> None:
+        """End a snapshot, and give its connection back."""
+        snapshot.end()
+        self._pool.give_back(by)
 
-    def _end(self, reading: _Reading) -> None:
-        del self._reading[get_ident()]
-        reading.snapshot.end()
-        self._pool.give_back(reading.connection)
-
-    @property
-    def depth(self) -> int:
-        """Return how many blocks of the calling thread share its snapshot; 0 where it has none."""
-        reading = self._reading.get(get_ident())
-        return 0 if reading is None else reading.depth
-
-    def break_off(self, depth: int) -> None:
-        """Go back to so many blocks of the calling thread; without any, its snapshot is given up."""
-        reading = self._reading.get(get_ident())
-        if reading is not None and reading.depth > depth:
-            reading.depth = depth
-            if not depth:
-                self._end(reading)
+    def give_up(self, by: Connection, snapshot: PostgresSnapshot) -> None:
+        """End a snapshot; what is left on its connection is undone as it is given back."""
+        self.end(by, snapshot)
 
     def _open_snapshot(self, connection: Connection) -> PostgresSnapshot:
         connection.execute(BEGIN_SNAPSHOT)

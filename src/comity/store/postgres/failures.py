@@ -7,18 +7,14 @@ own by its type.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import msgspec
 import psycopg
 
 from comity.errors import StoreDamaged, StoreError, StoreFull, StoreUnavailable, StoreUnsupported
 from comity.store.contract import BatchLost
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from comity.store.translation import Translating
 
 STATES: Final[dict[str, type[StoreError]]] = {
     # Others are at work: the same batch may be decided again
@@ -131,14 +127,5 @@ def _error_for(failure: Exception) -> type[StoreError]:
     return next(ours for theirs in type(failure).__mro__ if (ours := FAILURES.get(theirs)) is not None)
 
 
-def translating(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function out of which the driver's errors come translated."""
-
-    @functools.wraps(function)
-    def translated(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except DRIVER_ERRORS as failure:
-            raise translate(failure) from failure
-
-    return translated
+translating: Final = Translating(DRIVER_ERRORS, translate)
+"""Decorates a function, out of which the driver's errors then come translated."""

@@ -16,19 +16,13 @@ import msgspec
 
 from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
 from comity.model.refs import is_built_in
+from comity.store.clauses import Clause, after_prefix, all_of, any_of, negated
 from comity.store.postgres.arrays import Texts
 
 Parameter = str | int | float | None
 
 _EXACT_LEAST: Final = -(2.0**63)
 _EXACT_MOST: Final = 2.0**63
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """Be a piece of SQL with the values bound to its places."""
-
-    sql: str
-    values: tuple[Any, ...] = ()
 
 
 NEVER: Final = Clause("FALSE")
@@ -86,19 +80,7 @@ def conditions(asked: Query, source: Source) -> Clause:
     """Return the SQL that holds where a query's life and conditions hold; the kind is the caller's to choose."""
     owner = source.id.partition(".")[0]
     lives = [] if asked.life == "any" else [Clause(f"{owner}.life = %s", (asked.life,))]
-    return _all([*lives, *(_condition(condition, source) for condition in asked.where)])
-
-
-def _all(parts: Sequence[Clause]) -> Clause:
-    return Clause(" AND ".join(f"({part.sql})" for part in parts) or "TRUE", sum((part.values for part in parts), ()))
-
-
-def _any(parts: Sequence[Clause]) -> Clause:
-    return Clause(" OR ".join(f"({part.sql})" for part in parts) or "FALSE", sum((part.values for part in parts), ()))
-
-
-def _not(part: Clause) -> Clause:
-    return Clause(f"({part.sql}) IS NOT TRUE", part.values)
+    return all_of([*lives, *(_condition(condition, source) for condition in asked.where)])
 
 
 def _condition(condition: Condition, source: Source) -> Clause:
@@ -129,7 +111,7 @@ def _among(place: Place, values: Sequence[Any]) -> Clause:
     parts = [Clause(f"{place.text} = ANY (%s)", (Texts(texts),))] if texts else []
     if numbers and place.spot is not None:
         parts.append(_numbers(place, "= ANY (%s::numeric[])", numbers, "number"))
-    return _any([*parts, *booleans])
+    return any_of([*parts, *booleans])
 
 
 def _compared(sign: str) -> Callable[[Place, Any], Clause]:
@@ -147,19 +129,6 @@ def _begins(place: Place, start: str) -> Clause:
     return Clause(bounds, (start,) if end is None else (start, end))
 
 
-def after_prefix(start: str) -> str | None:
-    """Return the least text behind all those that begin with ``start``, or None where there is none.
-
-    >>> after_prefix("Ac")
-    'Ad'
-    """
-    kept = start.rstrip("\U0010ffff")
-    if not kept:
-        return None
-    last = ord(kept[-1]) + 1
-    return kept[:-1] + chr(0xE000 if last == 0xD800 else last)
-
-
 def _holds_element(place: Place, value: Any) -> Clause:
     if place.spot is None:
         return NEVER
@@ -170,9 +139,9 @@ def _holds_element(place: Place, value: Any) -> Clause:
 
 _FORMS: Final[dict[str, Callable[[Place, Any], Clause]]] = {
     "=": _equal,
-    "!=": lambda place, value: _not(_equal(place, value)),
+    "!=": lambda place, value: negated(_equal(place, value)),
     "in": _among,
-    "not in": lambda place, values: _not(_among(place, values)),
+    "not in": lambda place, values: negated(_among(place, values)),
     "<": _compared("<"),
     "<=": _compared("<="),
     ">": _compared(">"),
@@ -211,20 +180,22 @@ def _behind(order: Order, value: Parameter, place: Place, ties: Clause) -> Claus
     """
     way = "<" if order.descending else ">"
     if isinstance(value, str):
-        tied = _any([Clause(f"{place.text} {way} %s", (value,)), _all([Clause(f"{place.text} = %s", (value,)), ties])])
+        tied = any_of(
+            [Clause(f"{place.text} {way} %s", (value,)), all_of([Clause(f"{place.text} = %s", (value,)), ties])]
+        )
         if order.descending:
-            return _any([Clause(f"{place.text} IS NULL"), tied])
-        return _all([Clause(f"{place.text} >= %s", (value,)), tied])
+            return any_of([Clause(f"{place.text} IS NULL"), tied])
+        return all_of([Clause(f"{place.text} >= %s", (value,)), tied])
     if place.number is None:
         return Clause("FALSE" if order.descending else "TRUE")
     none = Clause(f"{place.text} IS NULL AND {place.number} IS NULL")
     if value is None:
-        tied = _all([none, ties])
-        return tied if order.descending else _any([_not(none), tied])
+        tied = all_of([none, ties])
+        return tied if order.descending else any_of([negated(none), tied])
     bound = (numeric(value),)
-    tied = _all([Clause(f"{place.number} = %s", bound), ties])
+    tied = all_of([Clause(f"{place.number} = %s", bound), ties])
     past = Clause(f"{place.number} {way} %s", bound)
-    return _any([past, tied, none if order.descending else Clause(f"{place.text} IS NOT NULL")])
+    return any_of([past, tied, none if order.descending else Clause(f"{place.text} IS NOT NULL")])
 
 
 class Statement(msgspec.Struct, frozen=True):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import apsw
 import msgspec
 
 from comity.errors import StoreDamaged, StoreError, StoreFull, StoreUnavailable, StoreUnsupported
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from comity.store.translation import Translating
 
 FAILURES: Final[dict[type[Exception], type[StoreError]]] = {
     # The file, or what is in it
@@ -82,14 +78,5 @@ def translate(failure: Exception) -> StoreError:
     return known(f"{_ADVICE[known]} ({told})" if known in _ADVICE else told)
 
 
-def translating(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function out of which the driver's errors come translated."""
-
-    @functools.wraps(function)
-    def translated(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except DRIVER_ERRORS as failure:
-            raise translate(failure) from failure
-
-    return translated
+translating: Final = Translating(DRIVER_ERRORS, translate)
+"""Decorates a function, out of which the driver's errors then come translated."""

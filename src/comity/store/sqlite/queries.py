@@ -16,18 +16,12 @@ import msgspec
 
 from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
 from comity.model.refs import is_built_in
+from comity.store.clauses import Clause, after_prefix, all_of, any_of, negated
 
 Parameter = str | int | float | None
 
 LEAST_TEXT: Final = "''"
 _NUMBERS: Final = "('integer', 'real')"
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """Be a piece of SQL with the values bound to its question marks."""
-
-    sql: str
-    values: tuple[Parameter, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -75,19 +69,7 @@ def conditions(asked: Query, source: Source) -> Clause:
     """Return the SQL that holds where a query's life and conditions hold; the kind is the caller's to choose."""
     owner = source.id.partition(".")[0]
     lives = [] if asked.life == "any" else [Clause(f"{owner}.life = ?", (asked.life,))]
-    return _all([*lives, *(_condition(condition, source) for condition in asked.where)])
-
-
-def _all(parts: Sequence[Clause]) -> Clause:
-    return Clause(" AND ".join(f"({part.sql})" for part in parts) or "1", sum((part.values for part in parts), ()))
-
-
-def _any(parts: Sequence[Clause]) -> Clause:
-    return Clause(" OR ".join(f"({part.sql})" for part in parts) or "0", sum((part.values for part in parts), ()))
-
-
-def _not(part: Clause) -> Clause:
-    return Clause(f"({part.sql}) IS NOT TRUE", part.values)
+    return all_of([*lives, *(_condition(condition, source) for condition in asked.where)])
 
 
 def _condition(condition: Condition, source: Source) -> Clause:
@@ -112,7 +94,7 @@ def _among(place: Place, values: Sequence[Any]) -> Clause:
     if numbers:
         listed = f"{place.beside(0)} IN ({marks(numbers)}) AND {place.type} IN {_NUMBERS}"
         parts.append(Clause(listed, tuple(numbers)))
-    return _any([*parts, *booleans])
+    return any_of([*parts, *booleans])
 
 
 def marks(values: Sequence[object]) -> str:
@@ -137,19 +119,6 @@ def _begins(place: Place, start: str) -> Clause:
     return Clause(bounds, (start,) if end is None else (start, end))
 
 
-def after_prefix(start: str) -> str | None:
-    """Return the least text behind all those that begin with ``start``, or None where there is none.
-
-    >>> after_prefix("Ac")
-    'Ad'
-    """
-    kept = start.rstrip("\U0010ffff")
-    if not kept:
-        return None
-    last = ord(kept[-1]) + 1
-    return kept[:-1] + chr(0xE000 if last == 0xD800 else last)
-
-
 def _holds_element(place: Place, value: Any) -> Clause:
     if place.spot is None:
         return Clause("0")
@@ -160,9 +129,9 @@ def _holds_element(place: Place, value: Any) -> Clause:
 
 _FORMS: Final[dict[str, Callable[[Place, Any], Clause]]] = {
     "=": _equal,
-    "!=": lambda place, value: _not(_equal(place, value)),
+    "!=": lambda place, value: negated(_equal(place, value)),
     "in": _among,
-    "not in": lambda place, values: _not(_among(place, values)),
+    "not in": lambda place, values: negated(_among(place, values)),
     "<": _compared("<"),
     "<=": _compared("<="),
     ">": _compared(">"),
@@ -201,12 +170,12 @@ def _behind(order: Order, value: Parameter, source: Source, ties: Clause) -> Cla
     scalar = _scalar(order, source)
     if source.id == scalar and not isinstance(value, str):
         return Clause("0" if order.descending else "1")
-    tied = _all([Clause(f"{scalar} IS ?", (value,)), ties])
+    tied = all_of([Clause(f"{scalar} IS ?", (value,)), ties])
     if value is None:
-        return tied if order.descending else _any([Clause(f"{scalar} IS NOT NULL"), tied])
+        return tied if order.descending else any_of([Clause(f"{scalar} IS NOT NULL"), tied])
     if order.descending:
-        return _any([Clause(f"{scalar} < ? OR {scalar} IS NULL", (value,)), tied])
-    return _all([Clause(f"{scalar} >= ?", (value,)), _any([Clause(f"{scalar} > ?", (value,)), tied])])
+        return any_of([Clause(f"{scalar} < ? OR {scalar} IS NULL", (value,)), tied])
+    return all_of([Clause(f"{scalar} >= ?", (value,)), any_of([Clause(f"{scalar} > ?", (value,)), tied])])
 
 
 class Statement(msgspec.Struct, frozen=True):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from threading import get_ident
-from time import monotonic_ns
-from types import TracebackType
 from typing import Final
 
 import apsw
 
 from comity.errors import StoreError
 from comity.store.contract import Head
+from comity.store.nesting import Nesting
 from comity.store.recency import RecentHead
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate
 from comity.store.sqlite.rows import head_of
@@ -54,76 +52,38 @@ class Reader:
         self._head = None
 
 
-class _Reading:
-    """Be what one thread has open: its snapshot, and how many blocks it is in."""
-
-    __slots__ = ("depth", "reader", "snapshot")
-
-    def __init__(self, reader: Reader, snapshot: SqliteSnapshot) -> None:
-        self.reader = reader
-        self.snapshot = snapshot
-        self.depth = 1
-
-
-class Readers:
-    """Be the ``with`` block around the snapshot of whichever thread enters it.
-
-    Connections are lent to threads, and kept for the next when they come back.
-    """
+class Readers(Nesting[Reader, SqliteSnapshot]):
+    """Lend connections to threads, and keep them for the next when they come back."""
 
     def __init__(self, connect: Callable[[], apsw.Connection], recent: RecentHead) -> None:
+        super().__init__(recent)
         self._connect = connect
-        self._recent = recent
         self._idle: list[Reader] = []
-        self._reading: dict[int, _Reading] = {}
         self._is_closed = False
 
-    def __enter__(self) -> SqliteSnapshot:
-        reading = self._reading.get(get_ident())
-        if reading is not None:
-            reading.depth += 1
-            return reading.snapshot
-        reader, asked_ns = self._take(), monotonic_ns()
+    def begin(self) -> tuple[Reader, SqliteSnapshot]:
+        """Return a reader and its snapshot."""
+        reader = self._take()
         try:
             reader.connection.execute("BEGIN")
-            snapshot = SqliteSnapshot.begun(reader.connection)
+            return reader, SqliteSnapshot.begun(reader.connection)
         except BaseException as failure:
             reader.connection.close()
             raise translate(failure) if isinstance(failure, DRIVER_ERRORS) else failure from failure
-        self._reading[get_ident()] = _Reading(reader, snapshot)
-        self._recent.take(snapshot.head, asked_ns)
-        return snapshot
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        reading = self._reading[get_ident()]
-        reading.depth -= 1
-        if reading.depth:
-            return
-        del self._reading[get_ident()]
-        reading.snapshot.end()
+    def end(self, by: Reader, snapshot: SqliteSnapshot) -> None:
+        """End a snapshot, and keep its reader for the next."""
+        snapshot.end()
         try:
-            reading.reader.connection.execute("COMMIT")
+            by.connection.execute("COMMIT")
         except DRIVER_ERRORS as failure:
-            reading.reader.connection.close()
+            by.connection.close()
             raise translate(failure) from failure
-        self._give_back(reading.reader)
+        self._give_back(by)
 
-    @property
-    def depth(self) -> int:
-        """Return how many blocks of the calling thread share its snapshot; 0 where it has none."""
-        reading = self._reading.get(get_ident())
-        return 0 if reading is None else reading.depth
-
-    def break_off(self, depth: int) -> None:
-        """Go back to so many blocks of the calling thread; without any, its snapshot is given up."""
-        reading = self._reading.get(get_ident())
-        if reading is not None and reading.depth > depth:
-            reading.depth = depth
-            if not depth:
-                del self._reading[get_ident()]
-                reading.reader.connection.close()
+    def give_up(self, by: Reader, snapshot: SqliteSnapshot) -> None:
+        """Close the connection of a snapshot."""
+        by.connection.close()
 
     def head(self) -> Head:
         """Return the head as it is now, outside of any snapshot."""

@@ -252,16 +252,7 @@ class SqliteStore:
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent read. Nested calls of one thread share the outer one."""
         self._check()
-        return self._read()
-
-    @contextmanager
-    def _read(self) -> Generator[Snapshot]:
-        depth = self._readers.depth
-        try:
-            with self._readers as snapshot:
-                yield snapshot
-        finally:
-            self._readers.break_off(depth)  # An interrupt may have struck the ending of the snapshot.
+        return self._readers.reading()
 
     @translating
     def keep(self, head: Head, answers: Sequence[Answered]) -> None:
