@@ -52,7 +52,7 @@ pin: .venv/ok
 
 # Take the newest versions that pyproject.toml allows. The files must name no registry: they are installed everywhere.
 lock: .venv/ok
-	$(LOCK) --upgrade --extra postgres pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --upgrade --extra postgres --extra server --extra mcp pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade --extra bench pyproject.toml -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) --upgrade requirements/docs.in -c requirements/dev.txt -o requirements/docs.txt
 
