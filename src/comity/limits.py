@@ -390,3 +390,24 @@ CACHE_BYTES: Final = 67_108_864
 """Of the records that a coordinator holds in memory, by their size as JSON."""
 CATCH_UP_EVENTS: Final = 10_000
 """Of foreign events that a cache catches up with; beyond, it is dropped instead."""
+
+# The service: each is a default that a server's settings may change
+SERVED_BODY_BYTES: Final = 2_097_152
+"""Of the body of one request."""
+SERVED_HEADER_BYTES: Final = 16_384
+SERVED_REQUEST_S: Final = 90.0
+"""How long a request may take to arrive, and then to be answered."""
+SERVED_REQUESTS_PER_S: Final = 500.0
+"""Of one agent, in the long run."""
+SERVED_BURST: Final = 1_000
+"""Of requests that an agent may have in hand after a pause."""
+SERVED_WORKERS: Final = 32
+"""Of requests that are answered at the same time in one process; proposals meet in the lane and take none."""
+SERVED_WAITING: Final = 512
+"""Of requests that may wait at the same time for something to happen: a ticket, a lease, the feed."""
+SERVED_STREAMS: Final = 500
+"""Of feeds that are open at the same time in one process."""
+SERVED_KEEP_ALIVE_S: Final = 15.0
+"""How long a stream of the feed says nothing; then it says how far it is."""
+SERVED_SHUTDOWN_S: Final = 10.0
+"""How long a server that is told to end answers what it has taken."""

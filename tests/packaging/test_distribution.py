@@ -20,7 +20,12 @@ from tests.docs.pages import blocks
 ROOT = Path(__file__).parent.parent.parent
 SOURCE = ROOT / "src" / "comity"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OPTIONAL = {"testing": "comity.testing", "postgres": "comity.store.postgres", "server": "comity.server", "mcp": "comity.server.mcp"}
+OPTIONAL = {
+    "testing": "comity.testing",
+    "postgres": "comity.store.postgres",
+    "server": "comity.server",
+    "mcp": "comity.server.mcp",
+}
 """Extras without which a package of ours can't be imported."""
 IMPORT_ALL = """
 import importlib, pkgutil, sys, comity

@@ -34,7 +34,11 @@ def test_every_pin_has_a_hash(lock: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras", "source"),
-    [("dev.txt", ["postgres", "server", "mcp"], "dev.in"), ("bench.txt", ["bench"], None), ("docs.txt", None, "docs.in")],
+    [
+        ("dev.txt", ["postgres", "server", "mcp"], "dev.in"),
+        ("bench.txt", ["bench"], None),
+        ("docs.txt", None, "docs.in"),
+    ],
 )
 def test_a_lock_pins_all_that_is_asked_for(lock: str, extras: list[str] | None, source: str | None) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

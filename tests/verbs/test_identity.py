@@ -93,16 +93,27 @@ def test_what_no_key_can_be_issued_for(open_base: Open, agent: str, days: int | 
     assert base.revision == 1
 
 
-@pytest.mark.parametrize(
-    ("agent", "code", "words"),
-    [("anne", "identity.unknown", "did you mean 'ann'"), ("bot", "identity.not_human", "keys are for humans")],
-)
-def test_s25_keys_are_for_declared_humans(open_base: Open, agent: str, code: str, words: str) -> None:
+def test_s25_keys_are_for_declared_agents(open_base: Open) -> None:
     base = open_base(AGENTS)
-    with pytest.raises(comity.Refused, match=words) as refused:
-        base.issue_key(agent)
-    assert [finding.code for finding in refused.value.decision.findings] == [code]
+    with pytest.raises(comity.Refused, match="did you mean 'ann'") as refused:
+        base.issue_key("anne")
+    assert [finding.code for finding in refused.value.decision.findings] == ["identity.unknown"]
     assert base.issue_key("ann").key
+
+
+def test_s25_a_declared_agent_with_a_key_acts_with_it_alone_and_is_no_operator(open_base: Open) -> None:
+    base = open_base(AGENTS)
+    assert base.agent("bot").put("task/a").is_committed
+    issued = base.issue_key("bot")
+    assert issued.findings == (), "the system's user goes on operating: no human has a key yet"
+    with pytest.raises(comity.Refused, match="'bot' has a key, and acts only with it"):
+        base.agent("bot").put("task/b")
+    bot = base.agent("bot", key=issued.key)
+    assert bot.put("task/b").is_committed
+    with pytest.raises(comity.Refused, match=r"identity\.not_operator"):
+        bot.issue_key("ann")
+    assert base.revoke_key("bot").is_committed
+    assert base.agent("bot").put("task/c").is_committed
 
 
 def test_s25_without_a_definition_a_name_with_a_key_is_its_holder_s(open_base: Open, clock: ManualClock) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from comity import __version__
-from comity.cli import backing_up, exits, freestanding, moving, running, watching
+from comity.cli import backing_up, exits, freestanding, moving, running, serving, watching
 from comity.cli.arguments import request_of, signature_of, usage_of
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
@@ -122,7 +122,7 @@ def build_app(output: Output, operations: Sequence[Operation]) -> App:
         _add(operation, app, parts, output)
     for name, function in freestanding.commands(output).items():
         app.command(function, name=name, group=GROUPS["start"], help_epilogue="")
-    for name, function in moving.commands(output).items():
+    for name, function in {**moving.commands(output), **serving.commands(output)}.items():
         app.command(function, name=name, group=GROUPS["operate"], help_epilogue="")
     _add_backup(app, output)
     _add_watch(app, output)

@@ -86,7 +86,7 @@ class AgentsAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 
 class IssueKey(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Issue a key to a human (or a new one, which ends the old one's)."""
+    """Issue a key to a human or a declared agent (or a new one, which ends the old one's)."""
 
     agent: Annotated[str, Meta(description="whose key")]
     days: Annotated[int | None, Meta(description="how many days it is good for")] = None

@@ -171,7 +171,10 @@ from comity.operations.writing import (
 )
 
 Permission = Literal["read", "write", "operate"]
-Surface = Literal["python", "cli"]
+Surface = Literal["python", "cli", "http"]
+EVERYWHERE: Final[frozenset[Surface]] = frozenset({"python", "cli", "http"})
+HERE: Final[frozenset[Surface]] = frozenset({"python", "cli"})
+"""Of what reads or writes a file of the machine that it runs on."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -183,14 +186,20 @@ class Operation(msgspec.Struct, frozen=True):
     permission: Permission
     summary: str
     command: tuple[str, ...] = ()
-    surfaces: frozenset[Surface] = frozenset({"python", "cli"})
+    surfaces: frozenset[Surface] = EVERYWHERE
 
 
 def _row(
-    name: str, request: type[Request], answer: type, permission: Permission, *, command: str | None = None
+    name: str,
+    request: type[Request],
+    answer: type,
+    permission: Permission,
+    *,
+    command: str | None = None,
+    surfaces: frozenset[Surface] = EVERYWHERE,
 ) -> Operation:
     summary = (request.__doc__ or "").strip().splitlines()[0]
-    return Operation(name, request, answer, permission, summary, tuple((command or name).split()))
+    return Operation(name, request, answer, permission, summary, tuple((command or name).split()), surfaces)
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -288,8 +297,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _row("tasks", ListTasks, TasksAnswer, "read", command="tasks list"),
     _row("finish_task", FinishTask, Decision, "write", command="tasks done"),
     _row("fail_task", FailTask, Decision, "write", command="tasks fail"),
-    _row("import", Import, ImportAnswer, "write"),
-    _row("export", Export, ExportAnswer, "read"),
+    _row("import", Import, ImportAnswer, "write", surfaces=HERE),
+    _row("export", Export, ExportAnswer, "read", surfaces=HERE),
     _row("stats", Stats, StatsAnswer, "read"),
 )
 

@@ -33,6 +33,9 @@ _SECRET: Final = re.compile(r"comity_([0-9a-f]{12})_([A-Za-z0-9_-]{43})\Z")
 _DAY_US: Final = 86_400 * SECOND_US
 _MOST_DAYS: Final = 3_650
 _KEYED: Final = Query(AGENT, limit=limits.AGENTS)
+_NOT_GOOD: Final = (
+    "this key is not good: it may have been revoked, replaced, or have expired; ask a human for a new one"
+)
 
 
 def os_user() -> Caller:
@@ -41,25 +44,30 @@ def os_user() -> Caller:
     return Caller(f"os:{name}" if refs.AGENT.match(name) else "os:user", "os_user")
 
 
-def authenticate(engine: Engine, agent: str, secret: str) -> Caller:
-    """Return the caller that a key proves; raises NotPermitted without telling which part was wrong."""
+def authenticate(engine: Engine, agent: str | None, secret: str) -> Caller:
+    """Return the caller that a key proves: this agent or, where none is named, whoever's it is.
+
+    Raises NotPermitted without telling which part was wrong.
+    """
     match = _SECRET.match(secret)
-    refusal = NotPermitted(
-        f"this key is not good for {agent!r}: a human who has a key issues one with 'comity agents key {agent}',"
-        " and as long as no human has one, the system's user does"
-    )
-    if match is None:
-        raise refusal
-    key, random = match.groups()
+    key, random = match.groups() if match is not None else ("", "")
     with engine.store.snapshot() as snapshot:
-        row = snapshot.key(key)
-        state = snapshot.records([("$agent", agent)]).get(("$agent", agent))
+        row = snapshot.key(key) if match is not None else None
+        holder = row.agent if row is not None else agent or ""
+        state = snapshot.records([("$agent", holder)]).get(("$agent", holder))
         now = engine.coordinator.time_at(snapshot.head).now_us
     expected = row.digest if row is not None else bytes(32)
     is_right = hmac.compare_digest(sha256(random.encode()).digest(), expected)
-    if not is_right or row is None or row.agent != agent or not _names(state, key, now):
-        raise refusal
-    return Caller(agent, "key", key)
+    if not is_right or row is None or agent not in (None, row.agent) or not _names(state, key, now):
+        raise NotPermitted(_NOT_GOOD if agent is None else _not_good_for(agent))
+    return Caller(row.agent, "key", key)
+
+
+def _not_good_for(agent: str) -> str:
+    return (
+        f"this key is not good for {agent!r}: a human who has a key issues one with 'comity agents key {agent}',"
+        " and as long as no human has one, the system's user does"
+    )
 
 
 def _names(state: RecordState | None, key: str, now_us: int) -> bool:

@@ -25,7 +25,7 @@ from comity.workspace.closing import Closing
 from comity.workspace.effecting import AnEffect, Delivering, show_effect
 from comity.workspace.files import AnyPath, path_of, read_source
 from comity.workspace.gating import Gating
-from comity.workspace.session import EmbeddedSession, watch_forks
+from comity.workspace.session import EmbeddedSession, Session, watch_forks
 
 
 class Workspace(Asking, Delivering, Closing):
@@ -65,6 +65,19 @@ class Workspace(Asking, Delivering, Closing):
     def async_agent(self, name: str, *, key: str | None = None) -> AsyncAgent:
         """Return a handle to act as an agent in an event loop."""
         return AsyncAgent(self._session_of(name, key))
+
+    def session(self, name: str | None = None, *, key: str | None = None) -> Session:
+        """Return what answers requests on behalf of an agent: the one named, or whoever's the key is.
+
+        Without either it is the operating system's user. Surfaces that speak in requests
+        build on it. Raises what :meth:`agent` does.
+        """
+        if name is not None:
+            return self._session_of(name, key)
+        if key is None:
+            return self._session
+        check_text("key", key)
+        return EmbeddedSession(self._engine, authenticate(self._engine, None, key))
 
     def _session_of(self, name: str, key: str | None) -> EmbeddedSession:
         check_text("agent", name)

@@ -65,9 +65,9 @@ CASES: list[tuple[str, Caller, AnyChange, tuple[Any, ...], str]] = [
     ("the user issues the first key", USER, ISSUE, (), "identity.last_door?"),
     ("a human issues a key", ANN, ISSUE, (KEY,), ""),
     ("a human revokes the own key", ANN, REVOKE, (KEY,), ""),
-    ("a key for an agent", USER, ISSUE_BOT, (), "identity.not_human"),
+    ("a key for an agent", USER, ISSUE_BOT, (), ""),
     ("a key for a misspelt name", USER, ISSUE_MISSPELT, (), "identity.unknown"),
-    ("an agent that once had a key", Caller("sales"), WORK, (BOT_KEY,), ""),
+    ("an agent without its key", Caller("sales"), WORK, (BOT_KEY,), "identity.key_needed"),
     ("the user by the name of a human with a key", Caller("ann", "os_user"), WORK, (KEY,), "identity.key_needed"),
     ("the user by the name of a human without one", Caller("ann", "os_user"), WORK, (), ""),
     ("the user works as nobody", USER, WORK, (), "identity.unknown"),
@@ -119,7 +119,7 @@ def test_what_is_for_operators_is_said_in_words() -> None:
 def test_the_nearest_name_for_a_key_is_told() -> None:
     (finding,) = World(source=AGENTS).findings(judge, ISSUE_MISSPELT, caller=USER)
     assert "did you mean 'ann'?" in finding.message
-    assert "a declared human (ann, bob)" in str(finding.remedy)
+    assert "a declared one (ann, bob, sales)" in str(finding.remedy)
 
 
 def test_the_nearest_agent_is_named() -> None:

@@ -35,7 +35,7 @@ def judge(case: Case) -> Iterable[Finding]:
     found: list[Finding] = []
     if case.agent.kind == "human" or case.caller.key is not None:
         found += _key(case)
-    elif "$agent" in case.view.kind_revisions and case.caller.known != "system":
+    elif "$agent" in case.view.kind_revisions and case.caller.known not in ("system", "workflow"):
         found += _impersonated(case)
     if case.compiled.agents.get(case.caller.agent) is not case.agent:
         found += _known(case)
@@ -96,7 +96,7 @@ def _key(case: Case) -> Iterator[Finding]:
 
 
 def _impersonated(case: Case) -> Iterator[Finding]:
-    """Yield that a name is claimed which is a human's: the holder of a good key acts with it alone."""
+    """Yield that a name is claimed whose holder has a good key: it acts with that alone."""
     name = case.caller.agent
     if _may_hold(name, case) and is_active(case.view.record(("$agent", name)), case.view.now_us):
         yield _key_needed(f"{name!r} has a key, and acts only with it.", case)
@@ -104,7 +104,7 @@ def _impersonated(case: Case) -> Iterator[Finding]:
 
 def _may_hold(name: str, case: Case) -> bool:
     declared = case.compiled.agents
-    return declared[name].kind == "human" if name in declared else not declared and refs.AGENT.match(name) is not None
+    return name in declared or (not declared and refs.AGENT.match(name) is not None)
 
 
 def _key_needed(message: str, case: Case) -> Finding:
@@ -182,22 +182,13 @@ def _holder(record: str, case: Case) -> Iterator[Finding]:
     if name == refs.SYSTEM_AGENT:
         yield Finding("identity.unknown", _RESERVED, subject=record, remedy="Issue the key to another name.")
     elif agent is None and declared:
-        humans = sorted(other for other, one in declared.items() if one.kind == "human")
         yield Finding(
             "identity.unknown",
             f"{name!r} is no declared agent{suggestion(case.compiled.suggest_agent(name)) or '.'}",
             subject=record,
-            remedy=f"Name a declared human ({listed(humans, 8) or 'there is none yet'}), or declare this one first.",
+            remedy=f"Name a declared one ({listed(sorted(declared), 8)}), or declare this one first.",
         )
-    elif agent is not None and agent.kind != "human":
-        yield Finding(
-            "identity.not_human",
-            f"{name!r} is declared with kind = {agent.kind!r}, and keys are for humans: what any process here may"
-            " claim to be, a key doesn't prove.",
-            subject=record,
-            remedy=f'If it is a person, declare it with kind = "human"; otherwise act as {name!r} without a key.',
-        )
-    elif case.caller.known == "os_user":
+    elif case.caller.known == "os_user" and (agent is None or agent.kind == "human"):
         yield Finding(
             "identity.last_door",
             "From now on the definition, keys and others' work are for humans with a key; the operating system's user"
