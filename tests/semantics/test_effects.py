@@ -277,6 +277,43 @@ def test_s21_what_is_denied_at_the_release_is_cancelled_with_the_reason(stage: S
     assert 'denied by ops: "not in December"' in (effect.answer or "")
 
 
+def settle_by_cancelling(stage: Stage, asked: Decision) -> None:
+    stage.sales.cancel_effect(asked, reason="no longer meant")
+
+
+def settle_by_reverting(stage: Stage, asked: Decision) -> None:
+    stage.ops.revert(commit=asked.revision)
+
+
+def settle_by_nothing_that_asks(stage: Stage, asked: Decision) -> None:
+    stage.sales.put(ACME, plan="basic", was={"plan": "vip"}, action="serve")
+
+
+def settle_by_what_refuses(stage: Stage, asked: Decision) -> None:
+    stage.support.put(ACME, status="churned", was={"status": "active"}, action="serve")
+
+
+@pytest.mark.parametrize(
+    ("settle", "state"),
+    [
+        (settle_by_cancelling, "cancelled"),
+        (settle_by_reverting, "cancelled"),
+        (settle_by_nothing_that_asks, "delivered"),
+        (settle_by_what_refuses, "cancelled"),
+    ],
+)
+def test_s21_what_is_settled_otherwise_is_no_question_any_more(
+    stage: Stage, asked: Decision, settle: Callable[[Stage, Decision], None], state: str
+) -> None:
+    (question,) = stage.ops.approvals().tickets
+    settle(stage, asked)
+    stage.after(120)
+    assert (stage.ws.effect(asked).state, stage.ops.approvals().tickets) == (state, ())
+    assert not [item for item in stage.ops.inbox().items if item.kind == "approval"]
+    assert stage.ws.history(question.ticket).events[0].type == "withdrawn"
+    assert stage.ws.verify().is_clean
+
+
 def test_s21_nobody_answers_about_a_release_and_it_is_cancelled(stage: Stage, asked: Decision) -> None:
     assert stage.after(limits.WAIT_S + 1) == []
     effect = stage.ws.effect(asked)
