@@ -383,11 +383,13 @@ def is_known(run: Run, move: Move, decision: Decision) -> bool:
     if not move.tentative or move.sort not in ("step", "undo") or decision.outcome != "refused":
         return False
     findings = [finding for finding in decision.findings if finding.severity != "warn"]
-    if move.sort == "undo":
-        return _is_lifted(findings) and run.state.values.get("why") == _why(findings, decision)
     if _is_lifted(findings):
-        return False
-    return not _closes_cycle(findings) and run.state.values.get("behind", []) == _in_the_way(findings)
+        return move.sort == "undo" and run.state.values.get("why") == _why(findings, decision)
+    return (
+        move.sort == "step"
+        and not _closes_cycle(findings)
+        and run.state.values.get("behind", []) == _in_the_way(findings)
+    )
 
 
 def after_cycle(run: Run, decision: Decision) -> Move | None:
