@@ -360,7 +360,7 @@ def after_refusal(run: Run, sort: Sort, decision: Decision, scene: Scene) -> Mov
         return None  # Somebody else has moved it on.
     if sort == "duty":
         return None  # What goes with it, such as a lease, is not as it was: it is looked at again.
-    why = _why(findings, decision)
+    why = why_not(findings)[: limits.REASON_CHARS] or decision.next
     if sort == "lease" or sort == "until":
         behind = _in_the_way(findings)
         is_told = run.state.values["state"] == "waiting" and run.state.values.get("behind", []) == behind
@@ -374,22 +374,15 @@ def after_refusal(run: Run, sort: Sort, decision: Decision, scene: Scene) -> Mov
     return _refused(run, why, findings, scene)
 
 
-def _why(findings: Iterable[Finding], decision: Decision) -> str:
-    return why_not(findings)[: limits.REASON_CHARS] or decision.next
-
-
 def is_known(run: Run, move: Move, decision: Decision) -> bool:
     """Tell whether a refusal says nothing that the one before it hasn't said: a run waits on, in its turn."""
     if not move.tentative or move.sort not in ("step", "undo") or decision.outcome != "refused":
         return False
     findings = [finding for finding in decision.findings if finding.severity != "warn"]
     if _is_lifted(findings):
-        return move.sort == "undo" and run.state.values.get("why") == _why(findings, decision)
-    return (
-        move.sort == "step"
-        and not _closes_cycle(findings)
-        and run.state.values.get("behind", []) == _in_the_way(findings)
-    )
+        return move.sort == "undo" and run.state.values.get("why") == why_not(findings)[: limits.REASON_CHARS]
+    is_same = run.state.values.get("behind", []) == _in_the_way(findings)
+    return move.sort == "step" and is_same and not _closes_cycle(findings)
 
 
 def after_cycle(run: Run, decision: Decision) -> Move | None:
