@@ -47,6 +47,13 @@ def test_what_it_returns_is_kept_as_a_text(value: Any, answer: str | None) -> No
     assert attempt(lambda _: value, DELIVERY) == Tried(answer=answer, value=value)
 
 
+class Mute(Exception):
+    """Be an error that can't even be asked what it says."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 def fail(error: BaseException) -> Any:
     raise error
 
@@ -56,6 +63,7 @@ def fail(error: BaseException) -> Any:
     [
         (ValueError("engaged"), "ValueError: engaged", False, True),
         (ValueError(), "ValueError: ValueError", False, True),
+        (Mute(), "Mute: Mute", False, True),
         (Undeliverable("no such number"), "no such number", True, False),
     ],
 )

@@ -158,6 +158,11 @@ def test_s39_what_a_search_asked_for() -> None:
     assert [one.value for one in hide(WITHHELD, read).query.where] == [MARK, "n"]
 
 
+def test_s39_what_a_search_among_pins_asked_for() -> None:
+    read = QueryRead(query("$override", "value = 5", "reason = r"), 3, members=("o",))
+    assert [one.value for one in hide(WITHHELD, read).query.where] == [MARK, "r"]
+
+
 def test_s39_a_pin_that_does_not_say_of_what_is_hidden() -> None:
     """The difference of a single field of a built-in record doesn't tell which field of which record it pins."""
     for name, value in (("value", 5), ("reason", "r")):

@@ -90,7 +90,8 @@ def outbox_of(ws: comity.Workspace) -> Outbox:
 
 
 def by_webhook(url: str) -> str:
-    return f'[webhooks.crm]\nurl = "{url}"\nsecret_env = "HOOK"\n[effects.email]\nwebhook = "crm"\nattempts = 3\n'
+    webhook = f'url = "{url}"\nsecret_env = "HOOK"\ntimeout = "{limits.WEBHOOK_TIMEOUT_MOST_S}s"'
+    return f'[webhooks.crm]\n{webhook}\n[effects.email]\nwebhook = "crm"\nattempts = 3\n'
 
 
 @pytest.fixture

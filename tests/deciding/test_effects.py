@@ -86,9 +86,12 @@ def test_s24_that_it_is_held_up_is_written_only_when_that_is_new() -> None:
     assert held(expires_at=None, held_up="a freeze") == {"held_up": "lease.held", "expires_at": later}
     paused = found("override.frozen")
     effect = state("$effect/e", patience_s=60, expires_at=at)
-    assert effects.halting(effect, paused, NOW_US) == {"held_up": "override.frozen"}
-    still = state("$effect/e", patience_s=60, held_up="a freeze")
+    assert effects.halting(effect, paused, NOW_US - 7 * SECOND_US) == {"held_up": "override.frozen", "left_s": 7}
+    still = state("$effect/e", patience_s=60, left_s=7, held_up="override.frozen")
     assert effects.halting(still, paused, NOW_US) is None
+    other = state("$effect/e", patience_s=60, left_s=7, held_up="a freeze")
+    assert effects.halting(other, paused, NOW_US) == {"held_up": "override.frozen", "left_s": 7}
+    assert held(expires_at=None, left_s=60, held_up="a freeze") == {"held_up": "lease.held", "expires_at": later}
 
 
 def test_a_retry_begins_in_the_present_life_of_the_base() -> None:

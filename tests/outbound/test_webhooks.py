@@ -125,8 +125,8 @@ def test_limit_webhook_answer_bytes_and_outbound_text_chars() -> None:
 def test_what_surely_was_not_sent_is_told_from_what_may_have_been() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        nobody = closed.getsockname()[1]
-    refused = post(f"http://127.0.0.1:{nobody}/", b"", {}, timeout_s=PATIENCE_S)
+        nobody = closed.getsockname()[1]  # Kept as long as it is used: else another test's receiver may get it.
+        refused = post(f"http://127.0.0.1:{nobody}/", b"", {}, timeout_s=PATIENCE_S)
     unknown = post("https://nowhere.invalid/", b"", {}, timeout_s=PATIENCE_S)
     with serving(Receiver(lambda receiver, handler: handler.connection.close())) as receiver:
         dropped = post(receiver.url, b"", {}, timeout_s=PATIENCE_S)

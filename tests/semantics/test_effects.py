@@ -154,6 +154,33 @@ def test_s24_under_an_override_the_deadline_stops(stage: Stage) -> None:
     assert len(stage.sent) == 1
 
 
+def test_s24_an_override_does_not_begin_the_deadline_anew(stage: Stage) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell", hold="1m")
+    for _ in range(2):
+        stop_by_rule(stage)
+        stage.after(1_200)
+        freeze = stage.ops.freeze(reason="incident", ttl="5d")
+        stage.after(0)
+        stage.after(86_400)
+        assert stage.ws.effect(effect).expires_at is None
+        stage.ops.lift(freeze)
+        assert stage.after(0) == []
+        stage.support.put(ACME, open_tickets=0, was={"open_tickets": 1}, action="serve")
+    stop_by_rule(stage)
+    stage.after(1_200 + 61)
+    assert stage.ws.effect(effect).state == "cancelled", "it was held up for an hour in all, besides the overrides"
+
+
+def test_s24_what_holds_it_up_is_named_also_where_one_override_takes_the_place_of_another(stage: Stage) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell", hold="1m")
+    freeze = stage.ops.freeze(reason="first", ttl="5d")
+    stage.after(61)
+    stage.ops.pause("sales", reason="second", ttl="5d")
+    stage.ops.lift(freeze)
+    stage.after(0)
+    assert '"second"' in (stage.ws.effect(effect).held_up or "")
+
+
 def test_s24_under_an_override_the_outcome_of_what_was_sent_is_recorded(stage: Stage) -> None:
     sent, lost = (stage.sales.effect("call", ACME, action="upsell") for _ in range(2))
     outbox = stage.ws._engine.outbox
@@ -275,6 +302,43 @@ def test_s21_what_is_denied_at_the_release_is_cancelled_with_the_reason(stage: S
     effect = stage.ws.effect(asked)
     assert effect.state == "cancelled"
     assert 'denied by ops: "not in December"' in (effect.answer or "")
+
+
+def settle_by_cancelling(stage: Stage, asked: Decision) -> None:
+    stage.sales.cancel_effect(asked, reason="no longer meant")
+
+
+def settle_by_reverting(stage: Stage, asked: Decision) -> None:
+    stage.ops.revert(commit=asked.revision)
+
+
+def settle_by_nothing_that_asks(stage: Stage, asked: Decision) -> None:
+    stage.sales.put(ACME, plan="basic", was={"plan": "vip"}, action="serve")
+
+
+def settle_by_what_refuses(stage: Stage, asked: Decision) -> None:
+    stage.support.put(ACME, status="churned", was={"status": "active"}, action="serve")
+
+
+@pytest.mark.parametrize(
+    ("settle", "state"),
+    [
+        (settle_by_cancelling, "cancelled"),
+        (settle_by_reverting, "cancelled"),
+        (settle_by_nothing_that_asks, "delivered"),
+        (settle_by_what_refuses, "cancelled"),
+    ],
+)
+def test_s21_what_is_settled_otherwise_is_no_question_any_more(
+    stage: Stage, asked: Decision, settle: Callable[[Stage, Decision], None], state: str
+) -> None:
+    (question,) = stage.ops.approvals().tickets
+    settle(stage, asked)
+    stage.after(120)
+    assert (stage.ws.effect(asked).state, stage.ops.approvals().tickets) == (state, ())
+    assert not [item for item in stage.ops.inbox().items if item.kind == "approval"]
+    assert stage.ws.history(question.ticket).events[0].type == "withdrawn"
+    assert stage.ws.verify().is_clean
 
 
 def test_s21_nobody_answers_about_a_release_and_it_is_cancelled(stage: Stage, asked: Decision) -> None:

@@ -176,3 +176,33 @@ def test_an_undoing_that_can_not_be_done_any_more_once_a_pin_is_over_gets_stuck(
     stage.later(HOUR + 60)
     assert run.state == "stuck"
     assert [item.kind for item in stage.ops.inbox().items if item.kind == "workflow"] == ["workflow"]
+
+
+def test_s24_a_run_that_is_undone_under_a_pin_says_which_and_afterwards_why_it_went_back(staging: Staging) -> None:
+    stage = staging(workflow(step("a", f"{NOTE}\n{BACK}") + step("rest", 'wait = "5h"')))
+    run = stage.sales.start("w", c="acme")
+    stage.go()
+    first = stage.ops.pin("customer/acme", reason="first", ttl="1h")
+    run.cancel(reason="they stay")
+    stage.go()
+    assert run.show().why == 'customer/acme is pinned until 2023-11-14T23:13:20Z by ops: "first".'
+    stage.ops.pin("customer/acme", "note", reason="second", ttl="2h")
+    stage.ops.lift(first)
+    stage.go()
+    assert run.show().why == 'customer/acme.note is pinned until 2023-11-15T00:13:20Z by ops: "second".'
+    assert commits_of(stage) == 0
+    stage.later(2 * HOUR)
+    assert (run.state, run.show().why) == ("cancelled", "they stay")
+
+
+def test_a_run_that_was_stuck_says_afterwards_why_it_went_back(staging: Staging) -> None:
+    stage = staging(workflow(step("a", f"{NOTE}\n{BACK}") + step("rest", 'wait = "5h"')))
+    run = stage.sales.start("w", c="acme")
+    stage.go()
+    stage.ops.put("customer/acme", note="mine", was={"note": "x"})
+    run.cancel(reason="they stay")
+    stage.go()
+    assert run.state == "stuck"
+    stage.ops.resume_workflow(run.run, skip=True)
+    stage.go()
+    assert (run.state, run.show().why) == ("cancelled", "they stay")

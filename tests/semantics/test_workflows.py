@@ -169,8 +169,10 @@ def test_what_it_is_started_with_is_checked(stage: Stage, params: dict[str, Any]
 
 
 def test_an_unknown_workflow_is_named_with_the_nearest(stage: Stage) -> None:
-    with pytest.raises(NotFound, match="offboard"):
+    with pytest.raises(NotFound, match="did you mean 'offboard'"):
         stage.sales.start("ofboard", customer="acme")
+    with pytest.raises(NotFound, match="Workflows here: offboard"):
+        stage.sales.start("x", customer="acme")
 
 
 def test_names_that_find_no_run_are_told(stage: Stage) -> None:

@@ -127,3 +127,23 @@ def _pending(call: Callable[[], object]) -> Decision:
 def test_what_is_no_way_to_wait_is_told(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match=r"a field of that name is set with fields=\{"):
         split_options(dict(options))
+
+
+@pytest.mark.parametrize("given", [None, 7, b"run", ["run"]])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ws, given: ws.workflow(given),
+        lambda ws, given: ws.finish_task(given),
+        lambda ws, given: ws.fail_task(given, answer="no"),
+        lambda ws, given: ws.trace(given),
+        lambda ws, given: ws.acknowledge_alert(given),
+        lambda ws, given: ws.resolve_alert(given),
+        lambda ws, given: ws.consumer("c").ack(given),
+        lambda ws, given: ws.agent("sales").unwatch(given),
+        lambda ws, given: ws.subscribe(given),
+    ],
+)
+def test_what_is_neither_an_address_nor_has_one_is_told(tmp_path: Path, call: Any, given: Any) -> None:
+    with comity.open(tmp_path / "crm.db") as ws, pytest.raises(InvalidRequest, match="is wanted"):
+        call(ws, given)

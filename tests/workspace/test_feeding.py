@@ -127,12 +127,14 @@ def test_limit_feed_wait_s(base: comity.Workspace) -> None:
         base.answer(ReadFeed(wait_s=limits.FEED_WAIT_S + 1))
 
 
-def test_a_misspelt_kind_or_agent_is_told_where_any_are_declared(tmp_path: Path) -> None:
+def test_a_misspelt_kind_type_or_agent_is_told_where_any_are_declared(tmp_path: Path) -> None:
     definition = tmp_path / "comity.toml"
     definition.write_text("[agents]\nsales = {}\n[kinds.customer.fields]\nn = { type = 'integer' }\n")
     with comity.open(tmp_path / "declared.db", definition=definition) as ws:
         with pytest.raises(NotFound, match="did you mean 'customer'"):
             next(ws.feed(kind="custmer"))
+        with pytest.raises(NotFound, match=r"did you mean 'customer.created'"):
+            next(ws.feed(type="customer.crated"))
         with pytest.raises(NotFound, match="did you mean 'sales'"):
             ws.subscribe(print, agent="sale")
 

@@ -163,8 +163,12 @@ def webhooks_of(webhooks: tuple[WebhookDefinition, ...]) -> Mapping[str, Webhook
     return {webhook.name: webhook for webhook in webhooks}
 
 
-def _text_of(error: BaseException) -> str:
-    return _clean(str(error) or type(error).__name__)
+def _text_of(error: Exception) -> str:
+    """Return what an error says: it is somebody else's class, so that even asking it may raise."""
+    try:
+        return _clean(str(error)) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the try has failed, whatever its error is like
+        return type(error).__name__
 
 
 def _shown(value: object) -> str | None:

@@ -201,7 +201,7 @@ def _query(read: proposals.QueryRead, withheld: Withheld) -> Masked:
 
 
 def _condition(kind: str, one: Condition, withheld: Withheld) -> Condition:
-    mark = withheld.kind(kind).of(one.field)
+    mark = withheld.asked(kind, one.field)
     return one if mark is None else msgspec.structs.replace(one, value=mark)
 
 

@@ -379,9 +379,10 @@ def is_known(run: Run, move: Move, decision: Decision) -> bool:
     if not move.tentative or move.sort not in ("step", "undo") or decision.outcome != "refused":
         return False
     findings = [finding for finding in decision.findings if finding.severity != "warn"]
-    if move.sort == "undo" or _is_lifted(findings):
-        return move.sort == "undo" and _is_lifted(findings)
-    return not _closes_cycle(findings) and run.state.values.get("behind", []) == _in_the_way(findings)
+    if _is_lifted(findings):
+        return move.sort == "undo" and run.state.values.get("why") == why_not(findings)[: limits.REASON_CHARS]
+    is_same = run.state.values.get("behind", []) == _in_the_way(findings)
+    return move.sort == "step" and is_same and not _closes_cycle(findings)
 
 
 def after_cycle(run: Run, decision: Decision) -> Move | None:

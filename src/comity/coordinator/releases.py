@@ -6,7 +6,8 @@ evidence for this release alone (S21), and counts at each try of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,7 +20,7 @@ from comity.deciding.effects import halting, is_held_up, release_id, release_of,
 from comity.deciding.pipeline import Judgement, judge
 from comity.deciding.tickets import closed_finding, evidence_of, is_waiting, ticket_id
 from comity.deciding.view import View
-from comity.model.built_in import APPROVAL
+from comity.model.built_in import APPROVAL, EFFECT
 from comity.model.decisions import Finding
 from comity.model.definition import AgentDefinition
 from comity.model.events import Commit
@@ -28,9 +29,12 @@ from comity.model.proposals import Emit, Proposal
 from comity.model.records import RecordState
 from comity.store.contract import Entry, Snapshot
 
+_SETTLING: Final = frozenset({"released", "cancelled", "expired"})
+"""The transitions of an effect after which nobody need answer whether it may be released."""
+
 
 class Asked(msgspec.Struct, frozen=True):
-    """Be a ticket to be opened for a release, in the name of whose effect it is."""
+    """Be what happens to the ticket of a release, in the name of whose effect it is."""
 
     held: Submission
     change: Emit
@@ -125,6 +129,26 @@ def submit_release(effect: RecordState, wanted: Proposal) -> Submission:
     """Return what waits for a human in a release: what its agent proposed, under the release's own id."""
     release = msgspec.structs.replace(wanted, id=release_id(effect))
     return submit(release, effects.caller_of(effect), is_new=True)
+
+
+def settled_by(judgement: Judgement, view: View) -> Iterator[Asked]:
+    """Yield the end of each question about a release that is settled without it: it is sent, or never will be."""
+    for event in judgement.events:
+        if event.ref[0] == EFFECT and event.type in _SETTLING:
+            known = {**event.payload.values, **event.payload.was}
+            if known.get("held_up") is not None:
+                yield from _settled(RecordState(*event.ref, values=event.payload.values), event.type, view)
+
+
+def _settled(effect: RecordState, event: str, view: View) -> Iterator[Asked]:
+    id = release_id(effect)
+    ticket = view.record((APPROVAL, ticket_id(id)))
+    if ticket.version and is_waiting(ticket, view.now_us):
+        caller = effects.caller_of(effect)
+        change = Emit(
+            ticket.ref, "withdrawn", {"answer": f"{effect.ref} was {event}: it is settled without an answer."}
+        )
+        yield Asked(submit(Proposal(id=id), caller, is_new=True), change, view.agent(caller.agent))
 
 
 def _cancelled(effect: RecordState, answer: str) -> Verdict:

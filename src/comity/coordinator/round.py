@@ -12,7 +12,7 @@ from comity import limits
 from comity.clock import StoreTime
 from comity.coordinator import resuming
 from comity.coordinator.cache import RecordCache
-from comity.coordinator.releases import Releases
+from comity.coordinator.releases import Releases, settled_by
 from comity.coordinator.releasing import released_by
 from comity.coordinator.resuming import resumed_by
 from comity.coordinator.stored import stored_decision
@@ -356,12 +356,15 @@ class Round:
 
     def _commit(self, submission: Submission, judgement: Judgement) -> Decision:
         view, states = self.view, judgement.states
+        settled = [*settled_by(judgement, view)]
         revision = view.revision + 1
         entry = self._seal(submission, judgement, revision)
         self.entries.append(entry)
         view.accept(states, judgement.events, submission.caller.agent, submission.proposal.reason, judgement.agent)
         if DEFINITION in states:
             self._adopt(states[DEFINITION])
+        for asked in settled:
+            self._tell_ticket(asked.held, asked.change, asked.agent)
         return Decision(
             id=submission.proposal.id,
             outcome="committed",

@@ -283,14 +283,22 @@ def halting(
     """
     found = list(findings)
     held_up = f"{why_not(found)} {asks}"[: limits.EFFECT_ANSWER_CHARS] if asks is not None else why_not(found)
-    expires_at = effect.values.get("expires_at")
     known: str | None = effect.values.get("held_up")
-    if is_paused(found):
-        return None if expires_at is None and known else {"held_up": held_up}
-    if expires_at is not None and known is not None and _gist(known) == _gist(held_up):
+    expires_at, left_s = effect.values.get("expires_at"), _left_s(effect, now_us)
+    is_stopped = is_paused(found)
+    if known is not None and _gist(known) == _gist(held_up) and is_stopped == (expires_at is None):
         return None
-    fresh = format_time(now_us + effect.values["patience_s"] * SECOND_US)
-    return {"held_up": held_up, "expires_at": expires_at or fresh}
+    if is_stopped:
+        return {"held_up": held_up, "left_s": left_s}
+    return {"held_up": held_up, "expires_at": expires_at or format_time(now_us + left_s * SECOND_US)}
+
+
+def _left_s(effect: RecordState, now_us: int) -> int:
+    """Return for how long an effect may still be held up; that stands still under an override (S24)."""
+    values = effect.values
+    if values.get("expires_at") is None:
+        return values.get("left_s") or values["patience_s"]
+    return max(1, -(-(parse_time(values["expires_at"]) - now_us) // SECOND_US))
 
 
 def _gist(told: str) -> str:

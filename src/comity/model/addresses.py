@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 MAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 """What HTML takes for an e-mail address: stricter than RFC 5322, and without what could end a header."""
 
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?\Z")
+"""A name of a machine as RFC 1123 has it, with the underscore that networks of containers use."""
+
 _PLAIN: Final = re.compile(r"[!-~]+\Z")
 
 
@@ -47,6 +51,18 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text is the name of a machine, or its address.
+
+    >>> is_host("smtp.example.com"), is_host("::1"), is_host("https://example.com"), is_host("example.com:25")
+    (True, True, False, False)
+    """
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return HOST.match(text) is not None
 
 
 def is_mail(address: str) -> bool:

@@ -70,14 +70,16 @@ def read(engine: Engine, caller: Caller, request: ReadFeed) -> FeedAnswer:
 
 
 def _selection(engine: Engine, request: Passing) -> Selection:
-    """Return what a request lets pass; raise NotFound for a kind or agent that isn't among those declared or known."""
+    """Return what a request lets pass; raise NotFound for an unknown kind, type of event or agent."""
     selection = selection_of(request)
-    if request.kind or request.agent:
+    if request.kind or request.type or request.agent:
         with engine.store.snapshot() as snapshot:
             compiled = engine.coordinator.definition(snapshot)
             if not all(map(refs.is_built_in, compiled.kinds)):
                 for kind in request.kind:
                     names.check_kind(snapshot, compiled, kind)
+                for type in request.type:
+                    names.check_event_type(snapshot, compiled, type)
             for agent in request.agent if compiled.agents else ():
                 names.check_agent(snapshot, compiled, agent)
     return selection

@@ -24,7 +24,6 @@ from comity.model.filters import Condition, Order, Query
 from comity.model.flows import run_id
 from comity.model.proposals import Caller, Emit, Proposal
 from comity.model.records import RecordState
-from comity.model.texts import suggestion
 from comity.model.workflows import StepDefinition
 from comity.operations import (
     CancelWorkflow,
@@ -61,12 +60,13 @@ def start(engine: Engine, caller: Caller, request: Start) -> WorkflowAnswer:
         compiled = engine.coordinator.definition(snapshot)
         now_us = engine.coordinator.time_at(snapshot.head).now_us
         number = compiled.number
+        if known is None:
+            names.check_workflow(snapshot, compiled, request.workflow)
     if known is not None:
         return _same(engine, known, request)
     workflow = compiled.workflows.get(request.workflow)
     if workflow is None:
-        hint = suggestion(refs.nearest(request.workflow, compiled.workflows)) or "."
-        raise NotFound(f"there is no workflow {request.workflow[:64]!r}{hint}")
+        raise NotFound(f"the workflow {request.workflow!r} is no longer declared")
     change = Emit(f"{WORKFLOW}/{run}", "started", _terms(run, workflow, number, request, now_us))
     decision = engine.propose(
         Proposal(id=engine.make_id(), changes=(change,), reason=request.reason, cause=request.cause),

@@ -15,6 +15,7 @@ from comity.operations import (
     Trace,
     TraceAnswer,
 )
+from comity.workspace.changes import text_in
 from comity.workspace.files import AnyPath, read_source
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.ruling import Since, moment_of_since
@@ -34,11 +35,13 @@ class Alerting:
 
     def acknowledge_alert(self, alert: str | AlertAnswer, *, reason: str | None = None) -> Decision:
         """Say that you have seen an alert and take care of it. For operators."""
-        return raise_unless_committed(self._session.call(AcknowledgeAlert(alert=_id_of(alert), reason=reason)))
+        return raise_unless_committed(
+            self._session.call(AcknowledgeAlert(alert=text_in("alert", alert), reason=reason))
+        )
 
     def resolve_alert(self, alert: str | AlertAnswer, *, reason: str | None = None) -> Decision:
         """Say that what an alert tells of is dealt with; it opens again if it is seen once more. For operators."""
-        return raise_unless_committed(self._session.call(ResolveAlert(alert=_id_of(alert), reason=reason)))
+        return raise_unless_committed(self._session.call(ResolveAlert(alert=text_in("alert", alert), reason=reason)))
 
     def scan_alerts(self, definition: AnyPath | None = None, *, since: Since | None = None) -> ScanAnswer:
         """Return which alerts the past would have raised, under the thresholds in force or those of a file.
@@ -53,8 +56,4 @@ class Alerting:
 
     def trace(self, event: str | EventAnswer) -> TraceAnswer:
         """Return what led to an event, back to the root, and the tree of what it led to. Prints well."""
-        return self._session.call(Trace(event=event if isinstance(event, str) else event.event))
-
-
-def _id_of(alert: str | AlertAnswer) -> str:
-    return alert if isinstance(alert, str) else alert.alert
+        return self._session.call(Trace(event=text_in("event", event)))

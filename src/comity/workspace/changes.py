@@ -159,6 +159,19 @@ def check_text(what: str, given: object) -> None:
         raise InvalidRequest(f"{what}: a text is wanted, not {type(given).__name__}")
 
 
+def text_in(member: str, given: object) -> str:
+    """Return a text given as such, or by what has it as a member, such as an answer; raises InvalidRequest for neither.
+
+    >>> from types import SimpleNamespace
+    >>> text_in("run", "offboard~1"), text_in("run", SimpleNamespace(run="offboard~1"))
+    ('offboard~1', 'offboard~1')
+    """
+    found = given if isinstance(given, str) else getattr(given, member, None)
+    if not isinstance(found, str):
+        raise InvalidRequest(f"{member}: a text is wanted, or what has one; not {type(given).__name__}")
+    return found
+
+
 class Writing(Generic[R]):
     """Offer the verbs that change a record named by its address."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, Unpack, cas
 import msgspec
 
 from comity import limits
-from comity.errors import ComityError, ConsumerTaken
+from comity.errors import ComityError, ConsumerTaken, InvalidRequest
 from comity.feed import Callback
 from comity.operations import (
     Confirm,
@@ -34,6 +34,7 @@ from comity.operations import (
     WatchAnswer,
     WatchesAnswer,
 )
+from comity.workspace.changes import text_in
 from comity.workspace.closing import Closing
 from comity.workspace.session import Session
 
@@ -272,7 +273,7 @@ class Consumer(Closing):
 
         Raises ConsumerTaken where another reads by now: it has read, or will read, the item too.
         """
-        cursor = item if isinstance(item, str) else item.cursor
+        cursor = text_in("cursor", item)
         answer: ConsumerAnswer = self._session.call(self._confirming(cursor))
         self._acknowledged, self._noted_at = cursor, monotonic()
         return answer
@@ -380,8 +381,10 @@ class Following:
 
         All are called by one thread of the workspace, which reads the log at its own pace: a
         slow one holds up the others, but no commit. One that raises is logged, and is called
-        again with the next item.
+        again with the next item. Raises InvalidRequest for what can't be called.
         """
+        if not callable(callback):
+            raise InvalidRequest(f"subscribe: a function of one item is wanted, not {type(callback).__name__}")
         request = ReadFeed(after="now" if after is None else after, **_passing(filters))
         return Subscription(self._session, self._session.subscribe(callback, request))
 
@@ -429,7 +432,7 @@ class Watching:
 
     def unwatch(self, watch: str | WatchAnswer) -> WatchesAnswer:
         """End a watch, itself or by its id; return those that are left."""
-        return self._session.call(Unwatch(watch=watch if isinstance(watch, str) else watch.watch))
+        return self._session.call(Unwatch(watch=text_in("watch", watch)))
 
     def watches(self) -> WatchesAnswer:
         """Return what is watched, the oldest first."""

@@ -22,6 +22,7 @@ from comity.operations import (
     WorkflowsAnswer,
 )
 from comity.operations.working import RunState
+from comity.workspace.changes import text_in
 from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.session import Session
 from comity.workspace.waiting import span_of
@@ -121,7 +122,7 @@ class Working:
 
     def workflow(self, run: str | WorkflowAnswer) -> Workflow:
         """Return the handle of a run."""
-        return Workflow(self._session, run if isinstance(run, str) else run.run)
+        return Workflow(self._session, text_in("run", run))
 
     def cancel_workflow(self, run: str | WorkflowAnswer, *, reason: str | None = None) -> Decision:
         """Have a run go backwards, undoing what it did. For who may start it, and operators."""
@@ -137,12 +138,8 @@ class Working:
 
     def finish_task(self, task: str | TaskAnswer, *, answer: str | None = None) -> Decision:
         """Say that a task is done, or approve what it asks for: the workflow goes on."""
-        return raise_unless_committed(self._session.call(FinishTask(task=_task(task), answer=answer)))
+        return raise_unless_committed(self._session.call(FinishTask(task=text_in("task", task), answer=answer)))
 
     def fail_task(self, task: str | TaskAnswer, *, answer: str) -> Decision:
         """Say that a task can't be done, or deny what it asks for, and why."""
-        return raise_unless_committed(self._session.call(FailTask(task=_task(task), answer=answer)))
-
-
-def _task(task: str | TaskAnswer) -> str:
-    return task if isinstance(task, str) else task.task
+        return raise_unless_committed(self._session.call(FailTask(task=text_in("task", task), answer=answer)))

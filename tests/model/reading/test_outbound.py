@@ -48,6 +48,7 @@ def test_they_are_read() -> None:
     [
         ('[webhooks.a]\nsecret_env = "S"', "'url' is missing"),
         ('[webhooks.a]\nurl = "https://example.com/"', "'secret_env' is missing"),
+        ('[webhooks.a]\nurl = "https://example.com/"\nsecret_env = []', "'secret_env' is missing"),
         ('[webhooks.a]\nurl = "http://example.com/"\nsecret_env = "S"', "use https"),
         ('[webhooks.a]\nurl = "https://example.com/"\nsecret = "hunter2"', "never stands in a definition"),
         ('[webhooks.a]\nurl = "https://example.com/"\nsecret_env = "a b"', "no name for a variable"),
@@ -55,6 +56,9 @@ def test_they_are_read() -> None:
         ('[webhooks.a]\nurl = "https://e.com/"\nsecret_env = "S"\ntimeout = "2h"', "longer than"),
         ('[mail]\nhost = "x"', "'sender' is missing"),
         ('[mail]\nhost = "x"\nsender = "x"', "no mail address"),
+        ('[mail]\nhost = "smtps://x"\nsender = "a@b"', "no name of a machine"),
+        ('[mail]\nhost = "x:25"\nsender = "a@b"', "no name of a machine"),
+        ('[mail]\nhost = "x\\r\\n"\nsender = "a@b"', "no name of a machine"),
         ('[mail]\nhost = "x"\nsender = "a@b"\ntls = "none"', "insecure = true"),
         ('[mail]\nhost = "x"\nsender = "a@b"\nport = 0', "1 to 65535"),
         ('[mail]\nhost = "x"\nsender = "a@b"\nuser_env = "U"', "go together"),

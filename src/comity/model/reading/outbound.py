@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from comity import limits
-from comity.model.addresses import is_loopback, is_mail, problem_of_url
+from comity.model.addresses import is_host, is_loopback, is_mail, problem_of_url
 from comity.model.definition import MailDefinition, Tls, WebhookDefinition
 from comity.model.reading.sections import Section, describe
 
@@ -32,7 +32,7 @@ def _read_webhook(name: str, entry: Section) -> WebhookDefinition | None:
     entry.allow(WEBHOOK_KEYS, hints=SECRET_HINTS)
     url, insecure = entry.text("url", limit=limits.URL_CHARS, needed=True), entry.flag("insecure")
     secrets = entry.names("secret_env", "variable")
-    if "secret_env" not in entry.table:
+    if entry.table.get("secret_env", []) == []:
         entry.problems.add(entry.path, "'secret_env' is missing: the environment variable with the secret to sign by")
     elif len(secrets) > limits.WEBHOOK_SECRETS:
         entry.problem("secret_env", f"{len(secrets)} secrets, of at most {limits.WEBHOOK_SECRETS}")
@@ -54,6 +54,8 @@ def read_mail(root: Section) -> MailDefinition | None:
     tls: Tls = entry.choice("tls", TLS)
     if sender is not None and not is_mail(sender):
         entry.problem("sender", f"{describe(sender)} is no mail address")
+    if host is not None and not is_host(host):
+        entry.problem("host", f"{describe(host)} is no name of a machine: write smtp.example.com, the port apart")
     if host is None or sender is None:
         return None
     if tls == "none" and not entry.flag("insecure") and not is_loopback(host):
