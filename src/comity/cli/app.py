@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts.exceptions import UnusedCliTokensError
 
 from comity import __version__
 from comity.cli import backing_up, exits, freestanding, moving, running, serving, watching
-from comity.cli.arguments import request_of, signature_of, usage_of
+from comity.cli.arguments import request_of, signature_of, usage_of, value_options
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
 from comity.errors import ComityError
+from comity.model.texts import listed
 from comity.operations import OPERATIONS, Operation
 
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
@@ -45,6 +47,9 @@ GROUPS: Final = {
 }
 
 _Option = inspect.Parameter.KEYWORD_ONLY
+_OPTIONS: Final = 6
+_WORD: Final = 40
+"""How many options, and of a word how many characters, are shown where a word is too many."""
 _JSON = Annotated[
     bool,
     Parameter(
@@ -87,12 +92,23 @@ def _run(words: list[str], output: Output) -> int:
         output.complain(exits.Fault("usage", "the arguments are no UTF-8", "never"))
         return exits.INVALID
     except CycloptsError as error:
-        output.complain(exits.Fault("usage", f"{error} Try: {' '.join(['comity', *_path(error)])} --help", "never"))
+        told = _too_many(error) if isinstance(error, UnusedCliTokensError) else str(error)
+        output.complain(exits.Fault("usage", f"{told} Try: {' '.join(['comity', *_path(error)])} --help", "never"))
         return exits.INVALID
     except ComityError as error:
         output.complain(exits.fault_of(error))
         return exits.code_of_error(error)
     return result if isinstance(result, int) else exits.OK
+
+
+def _too_many(error: UnusedCliTokensError) -> str:
+    """Return that a word has no place, and which options there are that may say what it means."""
+    path = tuple(_path(error))
+    operation = next((one for one in OPERATIONS if one.command == path), None)
+    options = [] if operation is None else value_options(operation)
+    hint = f"; options that take a value: {listed([f'--{name}' for name in options], _OPTIONS)}" if options else ""
+    word = (error.unused_tokens or [""])[0]
+    return f"{word[:_WORD]!r} is one word too many{hint}."
 
 
 def _path(error: CycloptsError) -> Sequence[str]:
