@@ -71,13 +71,13 @@ UNREADABLE: list[tuple[operations.Write, str]] = [
 def test_what_could_not_be_read_again_is_never_kept(base: comity.Workspace, request_: Any, problem: str) -> None:
     ann = base.agent("ann")
     ann.put("task/a", n=1, tags=["x"])
-    with pytest.raises(comity.errors.InvalidRequest, match=problem):
+    with pytest.raises(comity.InvalidRequest, match=problem):
         ann.answer(request_)
     assert (base.report().stopped, ann.inbox().items) == (0, ())
 
 
 def test_options_of_a_handle_that_could_not_be_read_again_are_never_kept(base: comity.Workspace) -> None:
     ann = base.agent("ann")
-    with pytest.raises(comity.errors.InvalidRequest, match="leases"), ann.intent(leases={"task/a": 5}) as intent:
+    with pytest.raises(comity.InvalidRequest, match="leases"), ann.intent(leases={"task/a": 5}) as intent:
         intent.put("task/a", n=1)
     assert base.report().stopped == 0

@@ -108,10 +108,10 @@ WRONG: list[Callable[[Any], object]] = [
     lambda ws: ws.agent("ann").put(("task", "a"), n=1),
     lambda ws: ws.agent("ann").add("task/a", n="5"),
     lambda ws: ws.agent("ann").emit("task/a", 5),
-    lambda ws: ws.get("task/a", at=float("inf")),  # type: ignore[arg-type]
-    lambda ws: ws.offers(to=object()),  # type: ignore[arg-type]
-    lambda ws: ws.offers(limit="\ud800"),  # type: ignore[arg-type]
-    lambda ws: ws.agent("ann").break_lease(object(), reason="r"),  # type: ignore[arg-type]
+    lambda ws: ws.get("task/a", at=float("inf")),
+    lambda ws: ws.offers(to=object()),
+    lambda ws: ws.offers(limit="\ud800"),
+    lambda ws: ws.agent("ann").break_lease(object(), reason="r"),
     lambda ws: ws.answer("get"),
     lambda ws: ws.answer(Request()),
     lambda ws: ws.answer(Write()),
@@ -136,7 +136,7 @@ def test_the_error_names_the_operation_and_the_argument(base: comity.Workspace) 
 
 def test_the_error_quotes_little_of_a_long_argument(base: comity.Workspace) -> None:
     for call in (lambda: base.answer(ListEffects(state="x" * 70_000)), lambda: base.find("task", life="x" * 70_000)):  # type: ignore[arg-type]
-        with pytest.raises(comity.errors.ComityError) as raised:
+        with pytest.raises(comity.ComityError) as raised:
             call()
         assert len(str(raised.value)) < 500
 

@@ -18,7 +18,8 @@ from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
 from comity.errors import ComityError
 from comity.model.texts import listed
-from comity.operations import OPERATIONS, Operation
+from comity.operations import OPERATIONS, Apply, Operation
+from comity.verbs.enacting import check_source
 
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
 COMMON: Final = Group("Workspace", sort_key=100)
@@ -245,6 +246,8 @@ def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, 
     if (alone := freestanding.answer_of(request)) is not None:
         output.show(request, alone)
         return exits.code_of_answer(alone)
+    if isinstance(request, Apply):
+        check_source(request.source, request.origin)  # Before a file is made for what can't be in it.
     with opened(access, may_make=operation.name in MAKERS) as speaker, output.progress(operation.name) as progress:
         answer = speaker.answer(request, progress)
     output.show(request, answer)
