@@ -110,6 +110,8 @@ WRONG: list[Callable[[Any], object]] = [
     lambda ws: ws.agent("ann").emit("task/a", 5),
     lambda ws: ws.get("task/a", at=float("inf")),
     lambda ws: ws.offers(to=object()),
+    lambda ws: ws.wait("$queue/p", timeout=0.5),
+    lambda ws: ws.wait("$queue/p", timeout=[1]),
     lambda ws: ws.offers(limit="\ud800"),
     lambda ws: ws.agent("ann").break_lease(object(), reason="r"),
     lambda ws: ws.answer("get"),
