@@ -110,6 +110,19 @@ def call(run: Run, operation: Operation, *more: str) -> Result:
     return run(*words, *more)
 
 
+def test_a_first_definition_with_problems_makes_no_workspace(run: Run) -> None:
+    Path("bad.toml").write_text("kinds = 3\n")
+    assert run("apply", "bad.toml", "--db", "new.db").code == 2
+    assert [path.name for path in Path().iterdir()] == ["bad.toml"]
+
+
+def test_a_word_too_many_names_the_options_that_may_be_meant(crm: Run) -> None:
+    told = crm("export", "out.csv", "customer")
+    assert told.code == 2
+    assert "'customer' is one word too many; options that take a value: --kind, --where" in told.err
+    assert "'x' is one word too many. Try: comity watch --help" in crm("watch", "x").err
+
+
 def test_every_row_has_a_call_here_and_a_rendering() -> None:
     rows = [operation for operation in OPERATIONS if "cli" in operation.surfaces]
     assert {operation.name for operation in rows} == {*CALLS, *PREPARED}

@@ -145,6 +145,23 @@ def test_s21_what_went_stale_meanwhile_goes_back_to_its_proposer(bank: comity.Wo
     assert bank.verify().is_clean
 
 
+@pytest.mark.parametrize(("reworded", "code"), [(False, "ticket.returned"), (True, "ticket.goes_on")])
+def test_s7_a_repeated_answer_that_committed_nothing_says_so_again(
+    bank: comity.Workspace, boss: comity.Agent, define: Define, open_again: Open, reworded: bool, code: str
+) -> None:
+    decision = asked(bank)
+    if reworded:
+        boss.apply(define(BANK.replace("after.limit > 100", "after.limit > 50"), "new.toml"))
+    else:
+        bank.agent("other").put("account/a", limit=20, was={"limit": 10})
+    answer = Proposal(id="a1", changes=(Emit(str(decision.ticket), "approved"),))
+    first = boss.propose(answer)
+    assert [finding.code for finding in first.warnings] == [code]
+    key = boss.issue_key("boss").key
+    for base in (bank, open_again(clock=ManualClock())):
+        assert base.agent("boss", key=key).propose(answer) == first
+
+
 def test_limit_tickets_searched(
     bank: comity.Workspace, boss: comity.Agent, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

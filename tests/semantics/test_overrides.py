@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import comity
-from comity import operations
+from comity import limits, operations
 from comity.clock import format_time
 from comity.model.decisions import Decision
 from comity.model.proposals import Archive, Create, Delete, Emit, Proposal, Put, Restore, Set, Undo
@@ -129,6 +129,21 @@ def test_s24_an_agent_may_let_go_of_what_it_began(stage: Stage) -> None:
     assert "override.frozen" in codes(stage.sales.propose(Proposal(id="b", changes=(other,))))
     assert stage.sales.propose(Proposal(id="c", changes=(Emit("$intent/i1", "withdrawn"),))).is_committed
     assert stage.sales.propose(Proposal(id="d", changes=(Emit("$handoff/o", "withdrawn"),))).is_committed
+
+
+def test_s24_a_paused_agent_keeps_its_lease_and_is_passed_in_a_line(stage: Stage) -> None:
+    first = stage.sales.lease("name:printer", ttl="10m")
+    first.take()
+    second = stage.support.lease("name:printer", wait="10m")
+    third = stage.ws.agent("product").lease("name:printer", wait="10m")
+    assert (second.join().state, third.join().state) == ("waiting", "waiting")
+    for agent in ("sales", "support"):
+        stage.ops.pause(agent, reason="incident", ttl="1h")
+    assert first.renew().state == "held"
+    first.release()
+    assert third.join().state == "waiting"
+    stage.clock.advance(seconds=limits.CLAIM_S)
+    assert third.join().state == "held"
 
 
 def test_s24_what_waits_is_not_resumed_by_agents_under_a_freeze(stage: Stage) -> None:

@@ -72,6 +72,11 @@ def test_s39_that_it_changed_by_whom_and_when_is_shown(scene: Scene) -> None:
     assert (difference.was, difference.now) == (MARK, MARK)
 
 
+def test_s39_that_there_was_nothing_before_a_record_was_made_is_shown(scene: Scene) -> None:
+    (made,) = scene.support.history(ACME, type="account.created").events
+    assert (made.was["$life"], made.was["code"], made.now["code"]) == ("absent", None, MARK)
+
+
 def test_s39_what_an_event_carries_is_for_those_who_see_what_it_makes(scene: Scene) -> None:
     (event,) = scene.support.history(ACME, type="Rekeyed").events
     assert event.data == {"key": MARK}

@@ -56,3 +56,28 @@ def test_s7_a_change_under_an_id_of_one_s_own_is_one_attempt(base: comity.Worksp
     assert base.get("task/a").n == 1
     with pytest.raises(comity.Refused, match="id_reused"):
         ann.add("task/a", n=2, id="x1")
+
+
+UNREADABLE: list[tuple[operations.Write, str]] = [
+    (operations.Include(record="task/a", fields={"tags": 1}), "tags: its elements come as a list"),
+    (operations.Exclude(record="task/a", fields={"tags": "x"}), "tags: its elements come as a list"),
+    (operations.Append(record="task/a", fields={"tags": None}), "tags: its elements come as a list"),
+    (operations.Add(record="task/a", fields={"n": "1"}), "n: only a number can be added, not '1'"),
+    (operations.Add(record="task/a", fields={"n": True}), "n: only a number can be added, not True"),
+]
+
+
+@pytest.mark.parametrize(("request_", "problem"), UNREADABLE)
+def test_what_could_not_be_read_again_is_never_kept(base: comity.Workspace, request_: Any, problem: str) -> None:
+    ann = base.agent("ann")
+    ann.put("task/a", n=1, tags=["x"])
+    with pytest.raises(comity.InvalidRequest, match=problem):
+        ann.answer(request_)
+    assert (base.report().stopped, ann.inbox().items) == (0, ())
+
+
+def test_options_of_a_handle_that_could_not_be_read_again_are_never_kept(base: comity.Workspace) -> None:
+    ann = base.agent("ann")
+    with pytest.raises(comity.InvalidRequest, match="leases"), ann.intent(leases={"task/a": 5}) as intent:
+        intent.put("task/a", n=1)
+    assert base.report().stopped == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import comity
-from comity.operations import Get, Request, Revert, Write
+from comity.operations import Get, ListEffects, Request, Revert, Write
 from comity.testing.manual_clock import START_US
 
 OWNED = """[agents]
@@ -108,6 +108,12 @@ WRONG: list[Callable[[Any], object]] = [
     lambda ws: ws.agent("ann").put(("task", "a"), n=1),
     lambda ws: ws.agent("ann").add("task/a", n="5"),
     lambda ws: ws.agent("ann").emit("task/a", 5),
+    lambda ws: ws.get("task/a", at=float("inf")),
+    lambda ws: ws.offers(to=object()),
+    lambda ws: ws.wait("$queue/p", timeout=0.5),
+    lambda ws: ws.wait("$queue/p", timeout=[1]),
+    lambda ws: ws.offers(limit="\ud800"),
+    lambda ws: ws.agent("ann").break_lease(object(), reason="r"),
     lambda ws: ws.answer("get"),
     lambda ws: ws.answer(Request()),
     lambda ws: ws.answer(Write()),
@@ -128,6 +134,13 @@ def test_the_error_names_the_operation_and_the_argument(base: comity.Workspace) 
     with pytest.raises(comity.InvalidRequest, match=r"issue_key: Expected `str`, got `int` - at `\$\.agent`"):
         base.issue_key(5)  # type: ignore[arg-type]
     assert base.answer(Get(record="task/a")).life == "absent"
+
+
+def test_the_error_quotes_little_of_a_long_argument(base: comity.Workspace) -> None:
+    for call in (lambda: base.answer(ListEffects(state="x" * 70_000)), lambda: base.find("task", life="x" * 70_000)):  # type: ignore[arg-type]
+        with pytest.raises(comity.ComityError) as raised:
+            call()
+        assert len(str(raised.value)) < 500
 
 
 def test_a_datetime_without_a_zone_is_in_utc(base: comity.Workspace) -> None:

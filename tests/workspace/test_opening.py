@@ -36,6 +36,13 @@ def test_s26_a_definition_is_applied_to_an_empty_workspace_only(tmp_path: Path) 
 def test_a_definition_with_problems_opens_nothing(tmp_path: Path) -> None:
     with pytest.raises(comity.InvalidDefinition, match=r"comity\.toml:2"):
         comity.open(tmp_path / "base.db", definition=definition(tmp_path, "[kinds.task.fields]\nn = { typ = 1 }\n"))
+    assert list(tmp_path.iterdir()) == [tmp_path / "comity.toml"]
+
+
+def test_an_invalid_definition_is_told_without_what_was_tried_before(tmp_path: Path) -> None:
+    with comity.open(tmp_path / "base.db") as base, pytest.raises(comity.InvalidDefinition) as raised:
+        base.apply(definition(tmp_path, "[kinds.task.fields]\nn = { typ = 1 }\n"))
+    assert raised.value.__context__ is None
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_everyone_sees_what_is_held(base: comity.Workspace, ops: comity.Agent) -
     ops.freeze(reason="night", ttl="1h")
     for one in (base, base.agent("sales"), ops):
         assert "the workspace held by ops until" in str(one.overrides())
+    ops.put("customer/acme", n=1)
     assert str(base.overrides(record="customer/acme")) == "No override is in force."
 
 

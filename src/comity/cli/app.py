@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts.exceptions import UnusedCliTokensError
 
 from comity import __version__
 from comity.cli import backing_up, exits, freestanding, moving, running, serving, watching
-from comity.cli.arguments import request_of, signature_of, usage_of
+from comity.cli.arguments import request_of, signature_of, usage_of, value_options
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
 from comity.errors import ComityError
-from comity.operations import OPERATIONS, Operation
+from comity.model.texts import listed
+from comity.operations import OPERATIONS, Apply, Operation
+from comity.verbs.enacting import check_source
 
 HELP: Final = "Comity: several agents on the same records, without treading on each other."
 COMMON: Final = Group("Workspace", sort_key=100)
@@ -45,6 +48,9 @@ GROUPS: Final = {
 }
 
 _Option = inspect.Parameter.KEYWORD_ONLY
+_OPTIONS: Final = 6
+_WORD: Final = 40
+"""How many options, and of a word how many characters, are shown where a word is too many."""
 _JSON = Annotated[
     bool,
     Parameter(
@@ -87,12 +93,23 @@ def _run(words: list[str], output: Output) -> int:
         output.complain(exits.Fault("usage", "the arguments are no UTF-8", "never"))
         return exits.INVALID
     except CycloptsError as error:
-        output.complain(exits.Fault("usage", f"{error} Try: {' '.join(['comity', *_path(error)])} --help", "never"))
+        told = _too_many(error) if isinstance(error, UnusedCliTokensError) else str(error)
+        output.complain(exits.Fault("usage", f"{told} Try: {' '.join(['comity', *_path(error)])} --help", "never"))
         return exits.INVALID
     except ComityError as error:
         output.complain(exits.fault_of(error))
         return exits.code_of_error(error)
     return result if isinstance(result, int) else exits.OK
+
+
+def _too_many(error: UnusedCliTokensError) -> str:
+    """Return that a word has no place, and which options there are that may say what it means."""
+    path = tuple(_path(error))
+    operation = next((one for one in OPERATIONS if one.command == path), None)
+    options = [] if operation is None else value_options(operation)
+    hint = f"; options that take a value: {listed([f'--{name}' for name in options], _OPTIONS)}" if options else ""
+    word = (error.unused_tokens or [""])[0]
+    return f"{word[:_WORD]!r} is one word too many{hint}."
 
 
 def _path(error: CycloptsError) -> Sequence[str]:
@@ -229,6 +246,8 @@ def perform(operation: Operation, arguments: Mapping[str, Any], access: Access, 
     if (alone := freestanding.answer_of(request)) is not None:
         output.show(request, alone)
         return exits.code_of_answer(alone)
+    if isinstance(request, Apply):
+        check_source(request.source, request.origin)  # Before a file is made for what can't be in it.
     with opened(access, may_make=operation.name in MAKERS) as speaker, output.progress(operation.name) as progress:
         answer = speaker.answer(request, progress)
     output.show(request, answer)

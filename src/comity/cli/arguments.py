@@ -130,6 +130,12 @@ def signature_of(operation: Operation) -> list[inspect.Parameter]:
     return parameters
 
 
+def value_options(operation: Operation) -> list[str]:
+    """Return the names of the options of an operation's command that take a value."""
+    options = (one for one in signature_of(operation) if one.kind is _Option)
+    return [one.name.replace("_", "-") for one in options if get_args(one.annotation)[0] is not bool]
+
+
 def _positional(field: msgspec.structs.FieldInfo, request: type[Request]) -> inspect.Parameter:
     if request in FROM_FILE and field.name == FROM_FILE[request][0]:
         parameter = Parameter(help=FROM_FILE[request][1], allow_leading_hyphen=True)

@@ -20,6 +20,7 @@ from comity.model.decisions import Finding, Moved
 from comity.model.filters import Condition
 from comity.model.hidden import Hidden
 from comity.model.news import NewsItem
+from comity.model.records import LIFE
 from comity.operations import (
     Difference,
     EffectAnswer,
@@ -123,8 +124,9 @@ def _record(answer: RecordAnswer, withheld: Withheld) -> Masked:
 def _event(answer: EventAnswer | ItemEvent, withheld: Withheld) -> Masked:
     kind = kind_of(answer.record)
     data = _data(kind, answer.type, answer.data, withheld)
+    is_made = answer.was.get(LIFE) == "absent"  # Before that there was nothing to hide.
     return {
-        "was": mask_values(kind, answer.was, withheld),
+        "was": answer.was if is_made else mask_values(kind, answer.was, withheld),
         "now": mask_values(kind, answer.now, withheld),
         "data": data,
     }

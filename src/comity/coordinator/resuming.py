@@ -1,11 +1,12 @@
 """What is said of a ticket whose proposal is judged afresh: whether it goes on, stays open, or can't be done any more.
 
-Codes: ``ticket.halted``, ``ticket.lost``, ``ticket.not_alone``, ``ticket.returned`` (a warning), ``ticket.stale``,
-``ticket.waiting``.
+Codes: ``ticket.goes_on`` and ``ticket.returned`` (warnings), ``ticket.halted``, ``ticket.lost``, ``ticket.not_alone``,
+``ticket.stale``, ``ticket.waiting``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from comity.clock import format_time, parse_time
@@ -17,6 +18,10 @@ from comity.model.built_in import HANDOFF, QUEUE
 from comity.model.decisions import Finding
 from comity.model.proposals import Emit, Proposal
 from comity.model.records import RecordState
+
+RETURNED: Final = "ticket.returned"
+GOES_ON: Final = "ticket.goes_on"
+"""The codes of what is told to who answered a ticket by which nothing was done."""
 
 _LIFTED: Final = frozenset({"identity.paused", "override.frozen", "override.pinned"})
 """The codes of what stands in the way until a human lifts it, or it expires."""
@@ -68,20 +73,28 @@ def goes_on(held: Submission, judged: Judgement) -> str:
     id, agent = held.proposal.id, held.caller.agent
     if judged.waiting is not None:
         return f"The proposal {id!r} of {agent} goes on waiting: {judged.next}"
-    if judged.outcome == "committed":
-        return f"The proposal {id!r} of {agent} is committed next to it."
     return f"The proposal {id!r} can't be done any more and went back to {agent}: {judged.findings[0].message}"
 
 
 # -- findings
 
 
-def undone(held: Submission, judged: Judgement, ticket: RecordState) -> tuple[Finding, ...]:
-    """Return, as a warning to who answered a ticket, that nothing was done though the answer stands."""
-    if judged.outcome != "refused":
-        return ()
-    message = f"Nothing was done: the proposal of {held.caller.agent} went back, as it can't be done any more."
-    return (Finding("ticket.returned", message, ticket.ref, severity="warn"),)
+def outcome_of(held: Submission, judged: Judgement, ticket: RecordState) -> Finding:
+    """Return, as a warning to who answered a ticket, that what waits isn't done by that; its remedy is what comes next.
+
+    It is kept with the answer, so that a repeat tells the same (S7).
+    """
+    if judged.outcome == "refused":
+        code, message = RETURNED, f"went back to {held.caller.agent}, as it can't be done any more."
+    else:
+        code, message = GOES_ON, "waits for more than this answer."
+    told, advice = f"Nothing was done: {held.proposal.id!r} {message}", goes_on(held, judged)
+    return Finding(code, told, ticket.ref, severity="warn", remedy=advice)
+
+
+def next_of(findings: Sequence[Finding]) -> str | None:
+    """Return what comes next after an answer by which nothing was done, by what was kept with it; None after others."""
+    return next((finding.remedy for finding in findings if finding.code in (RETURNED, GOES_ON)), None)
 
 
 def lost(ticket: RecordState) -> Finding:

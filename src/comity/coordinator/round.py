@@ -174,11 +174,11 @@ class Round:
             return self._halt(submission, resuming.refused(judgement, *resuming.halted(state, judged)), state)
         if resuming.is_unacceptable(state, judged):
             return self._answer(submission, resuming.refused(judgement, *resuming.not_acceptable(state, judged)))
-        decision = self._commit(submission, judgement)
-        judged = self._judge_held(held)  # Once more, as what it drafts comes after that commit.
-        self._go_on(held, judged, state)
-        findings = (*decision.findings, *resuming.undone(held, judged, state))
-        return msgspec.structs.replace(decision, next=resuming.goes_on(held, judged), findings=findings)
+        told = resuming.outcome_of(held, judged, state)
+        findings, advice = (*judgement.findings, told), told.remedy or judgement.next
+        decision = self._commit(submission, msgspec.structs.replace(judgement, findings=findings, next=advice))
+        self._go_on(held, self._judge_held(held), state)  # Once more, as what it drafts comes after that commit.
+        return decision
 
     def _foresee(self, judgement: Judgement) -> Judgement:
         """Return what a transition would come to, with what waits for it."""

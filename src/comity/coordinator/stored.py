@@ -53,6 +53,8 @@ def _committed(batch: Snapshot, commit: Commit) -> Decision:
 
 
 def _next_of(commit: Commit, events: Sequence[Event]) -> str:
+    if commit.payload is not None and (advice := resuming.next_of(commit.payload.findings)) is not None:
+        return advice
     wanted = [event.after() for event in events if event.kind == EFFECT and event.payload is not None]
     told = effects.told_of(wanted, commit.proposal)
     return NOTHING_NEXT if told is None else f"{NOTHING_NEXT} {told}"

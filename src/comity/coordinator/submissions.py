@@ -34,12 +34,10 @@ def submit(proposal: Proposal, caller: Caller, *, is_new: bool = False, dry: boo
 
     Raises LimitExceeded if it is too large to be looked at, InvalidRequest if its parts aren't of
     the types declared, as what is kept of it must be readable for ever, or if its id is one of
-    Comity's own, as a refusal alone would use that up. Where the id ``is_new`` a handle made the
-    proposal, and saw to that.
+    Comity's own, as a refusal alone would use that up.
     """
+    if not is_new and refs.is_system_id(proposal.id) and caller.known not in ("system", "workflow"):
+        raise InvalidRequest(f"{proposal.id[:80]!r}: ids with a '~' are for Comity's own proposals")
     encoded = codec.encode_proposal(proposal)
-    if not is_new:
-        if refs.is_system_id(proposal.id) and caller.known not in ("system", "workflow"):
-            raise InvalidRequest(f"{proposal.id[:80]!r}: ids with a '~' are for Comity's own proposals")
-        codec.decode_proposal(encoded)
+    codec.decode_proposal(encoded)
     return Submission(proposal, caller, encoded, codec.content_digest(caller.agent, encoded), is_new, dry)

@@ -117,7 +117,7 @@ def check_terms(asked: Query) -> Query:
     if len(asked.kind) > limits.NAME_CHARS or not KIND.match(asked.kind):
         raise InvalidQuery(f"{asked.kind[:80]!r} is no kind: letters, digits, '_' and '-', a letter first")
     if asked.life not in _LIVES:
-        raise InvalidQuery(f"life is one of {', '.join(sorted(_LIVES))}, not {asked.life!r}")
+        raise InvalidQuery(f"life is one of {', '.join(sorted(_LIVES))}, not {asked.life!r:.40}")
     for order in asked.order:
         _check_field(order.field)
     checked = msgspec.structs.replace(asked, where=tuple(check_condition(condition) for condition in asked.where))

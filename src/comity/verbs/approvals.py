@@ -7,6 +7,7 @@ from comity.model.built_in import APPROVAL
 from comity.model.decisions import Decision
 from comity.model.proposals import Caller
 from comity.operations import Approve, Deny, ListApprovals, TicketsAnswer
+from comity.verbs import names
 from comity.verbs.engine import Engine
 from comity.verbs.handoffs import agent_of, answer, needed, tickets_answer
 
@@ -30,4 +31,6 @@ def list_approvals(engine: Engine, caller: Caller, request: ListApprovals) -> Ti
             found = handoffs.waiting(snapshot, APPROVAL, now_us, *where)
         else:
             found = approvals.asked_of(snapshot, agent_of(engine, snapshot, request.to), now_us, *where)
+        if not found.tickets:
+            names.check_empty(engine, snapshot, agents=[request.by])
         return tickets_answer(snapshot, found, request.limit, now_us)

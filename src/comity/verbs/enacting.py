@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from comity.coordination.indexing import index
@@ -32,7 +33,7 @@ def put_in_force(
 
     ``current`` is the one that it was compared with. Raises InvalidDefinition.
     """
-    compiled = _compile(request, current.number + 1, shadowed)
+    compiled = check_source(request.source, request.origin, current.number + 1, shadowed)
     definition = compiled.definition
     if current.number and current.definition.source == request.source and current.shadowed == shadowed:
         _index(engine, definition)
@@ -50,12 +51,11 @@ def put_in_force(
     )
 
 
-def _compile(request: Apply, number: int, shadowed: tuple[str, ...]) -> Compiled:
+def check_source(source: str, origin: str, number: int = 1, shadowed: tuple[str, ...] = ()) -> Compiled:
     """Return a definition made ready, where the checks find it again; raises InvalidDefinition, naming its origin."""
-    try:
-        return compiled_of(request.source, number, shadowed)
-    except InvalidDefinition:
-        return load_definition(request.source, number, origin=request.origin)
+    with suppress(InvalidDefinition):
+        return compiled_of(source, number, shadowed)
+    return load_definition(source, number, origin=origin)
 
 
 def _index(engine: Engine, definition: Definition) -> None:

@@ -99,6 +99,8 @@ def list_grants(engine: Engine, caller: Caller, request: ListGrants) -> GrantsAn
     with engine.store.snapshot() as snapshot:
         now_us = engine.coordinator.time_at(snapshot.head).now_us
         states = snapshot.find(query) if GRANT in snapshot.kinds() else []
+        if not states:
+            names.check_empty(engine, snapshot, agents=[request.by], parties=[request.to])
     found = [state for state in states if request.over or is_given(state, now_us)]
     answers = tuple(_answer(state, now_us) for state in found[: request.limit])
     return GrantsAnswer(grants=answers, is_cut=len(found) > request.limit)

@@ -184,6 +184,8 @@ def list_offers(engine: Engine, caller: Caller, request: ListOffers) -> TicketsA
             found = handoffs.waiting(snapshot, HANDOFF, now_us, *where)
         else:
             found = handoffs.offered_to(snapshot, agent_of(engine, snapshot, request.to), now_us, *where)
+        if not found.tickets:
+            names.check_empty(engine, snapshot, agents=[request.by])
         return tickets_answer(snapshot, found, request.limit, now_us)
 
 

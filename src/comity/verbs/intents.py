@@ -34,7 +34,6 @@ from comity.operations import (
     TakeLease,
     WithdrawIntent,
 )
-from comity.store.contract import Snapshot
 from comity.verbs import leases, names
 from comity.verbs.engine import Engine
 
@@ -176,17 +175,9 @@ def list_intents(engine: Engine, caller: Caller, request: ListIntents) -> Intent
     with engine.store.snapshot() as snapshot:
         now_us = engine.coordinator.time_at(snapshot.head).now_us
         found = intents.find_open(snapshot, INTENT, now_us, *_conditions(request))
-        unknown = None if found else _check_names(engine, snapshot, request)
+        unknown = None if found else names.check_empty(engine, snapshot, record=request.record, agents=[request.agent])
         latest = sorted(found, key=lambda state: -state.revision)[: request.limit]
         return IntentsAnswer(intents=tuple(map(_described, latest)), revision=snapshot.head.revision, unknown=unknown)
-
-
-def _check_names(engine: Engine, snapshot: Snapshot, request: ListIntents) -> str | None:
-    """Return what there is to say of a record that was never written; raises NotFound."""
-    compiled = engine.coordinator.definition(snapshot)
-    if request.agent is not None:
-        names.check_agent(snapshot, compiled, request.agent)
-    return None if request.record is None else names.never_written(snapshot, compiled, refs.split(request.record))
 
 
 def _conditions(request: ListIntents) -> Iterable[Condition]:

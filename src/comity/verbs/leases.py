@@ -15,7 +15,7 @@ from comity.clock import SECOND_US, format_time
 from comity.coordination import leases
 from comity.coordination.leases import Terms
 from comity.deciding.leasing import lapsed
-from comity.deciding.lines import TOPIC, Line, Place, rest_in_line, token_of
+from comity.deciding.lines import NAMED, TOPIC, Line, Place, rest_in_line, token_of
 from comity.errors import InvalidRequest, LimitExceeded, NotFound, Refused
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
@@ -30,6 +30,7 @@ from comity.operations import (
     RenewLease,
     TakeLease,
 )
+from comity.verbs import names
 from comity.verbs.engine import Engine
 
 
@@ -114,7 +115,14 @@ def list_leases(engine: Engine, caller: Caller, request: ListLeases) -> LeasesAn
             found += [one for one in _places(subject, line, incarnation) if request.agent in (None, one.agent)]
             if len(found) > request.limit:
                 break
+        if not found:
+            names.check_empty(engine, snapshot, record=_record(request.subject), agents=[request.agent])
     return LeasesAnswer(places=tuple(found[: request.limit]), is_cut=len(found) > request.limit)
+
+
+def _record(subject: str | None) -> str | None:
+    """Return a subject where it is a record, and no name on which agents agree."""
+    return None if subject is None or subject.startswith(NAMED) else subject
 
 
 # -- what the verbs share

@@ -19,6 +19,7 @@ from comity.model.filters import Condition, Query
 from comity.model.records import LIFE, RecordState
 from comity.model.texts import listed, suggestion
 from comity.store.contract import Ref, Snapshot
+from comity.verbs.engine import Engine
 
 _SHOWN: Final = 8
 _LIFE_EVENTS: Final = ("created", "updated", "archived", "restored", "deleted", "reverted")
@@ -89,6 +90,26 @@ def check_party(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
     known = {*compiled.agents, *(agent.role for agent in compiled.agents.values()), *snapshot.agents()}
     if name not in known:
         raise _not_found("agent or role", name, known, "Agents and roles")
+
+
+def check_empty(
+    engine: Engine,
+    snapshot: Snapshot,
+    *,
+    record: str | None = None,
+    agents: Iterable[str | None] = (),
+    parties: Iterable[str | None] = (),
+) -> str | None:
+    """Raise NotFound where a list is empty because what it was asked about is of no kind, no agent or no role.
+
+    Returns what there is to say of a record that was never written: it may be named before it is there.
+    """
+    compiled = engine.coordinator.definition(snapshot)
+    for agent in filter(None, agents):
+        check_agent(snapshot, compiled, agent)
+    for party in filter(None, parties) if compiled.agents else ():
+        check_party(snapshot, compiled, party)
+    return None if record is None else never_written(snapshot, compiled, refs.split(record))
 
 
 def check_detector(name: str) -> None:

@@ -83,6 +83,8 @@ def list_overrides(engine: Engine, caller: Caller, request: ListOverrides) -> Ov
     with engine.store.snapshot() as snapshot:
         now_us = engine.coordinator.time_at(snapshot.head).now_us
         states = snapshot.find(_query(request)) if OVERRIDE in snapshot.kinds() else []
+        if not states:
+            names.check_empty(engine, snapshot, record=request.record, parties=[request.agent])
     found = [answer for answer in (_answer(state, now_us) for state in states) if request.over or _holds(answer)]
     return OverridesAnswer(overrides=tuple(found[: request.limit]), is_cut=len(found) > request.limit)
 

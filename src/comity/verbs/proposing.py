@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from comity.errors import InvalidRequest
 from comity.model import proposals
 from comity.model.decisions import Decision
 from comity.model.proposals import AnyChange, AnyRead, Caller, Proposal, Was
@@ -33,15 +34,29 @@ _CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
     Check: lambda request: proposals.Put(request.record, request.fields),
     Set: lambda request: proposals.Set(request.record, request.fields),
     Create: lambda request: proposals.Create(request.record, request.fields),
-    Add: lambda request: proposals.Add(request.record, request.fields),
-    Include: lambda request: proposals.Include(request.record, request.fields),
-    Exclude: lambda request: proposals.Exclude(request.record, request.fields),
-    Append: lambda request: proposals.Append(request.record, request.fields),
+    Add: lambda request: proposals.Add(request.record, _numbers(request.fields)),
+    Include: lambda request: proposals.Include(request.record, _lists(request.fields)),
+    Exclude: lambda request: proposals.Exclude(request.record, _lists(request.fields)),
+    Append: lambda request: proposals.Append(request.record, _lists(request.fields)),
     Emit: lambda request: proposals.Emit(request.record, request.event, request.fields),
     Archive: lambda request: proposals.Archive(request.record),
     Restore: lambda request: proposals.Restore(request.record),
     Delete: lambda request: proposals.Delete(request.record),
 }
+
+
+def _numbers(fields: dict[str, Any]) -> dict[str, int | float]:
+    for name, value in fields.items():
+        if type(value) not in (int, float):
+            raise InvalidRequest(f"{name[:80]}: only a number can be added, not {value!r:.40}")
+    return fields
+
+
+def _lists(fields: dict[str, Any]) -> dict[str, list[Any]]:
+    for name, value in fields.items():
+        if not isinstance(value, list):
+            raise InvalidRequest(f'{name[:80]}: its elements come as a list, such as {name[:80]}=["x"]')
+    return fields
 
 
 def propose(engine: Engine, caller: Caller, request: Propose) -> Decision:

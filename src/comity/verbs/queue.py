@@ -12,6 +12,7 @@ from comity.model.decisions import Decision
 from comity.model.proposals import Caller, Proposal
 from comity.model.records import RecordState
 from comity.operations import ListQueue, QueueAnswer, QueuedAnswer, Release
+from comity.verbs import names
 from comity.verbs.engine import Engine
 
 
@@ -22,14 +23,14 @@ def list_queue(engine: Engine, caller: Caller, request: ListQueue) -> QueueAnswe
     record = None if request.record is None else "/".join(refs.split(request.record))
     with engine.store.snapshot() as snapshot:
         view = engine.coordinator.view(snapshot)
-        if QUEUE not in view.kind_revisions:
-            return QueueAnswer(queued=())
-        queue = view.queue()
+        queue = view.queue() if QUEUE in view.kind_revisions else Queue()
         meant = [
             place
             for place in in_order(queue, view.now_us)
             if request.agent in (None, place.agent) and (record is None or record in place.subjects)
         ]
+        if not meant:
+            names.check_empty(engine, snapshot, record=record, agents=[request.agent])
         shown = meant[: request.limit]
         tickets = {place.ticket: refs.split(place.ticket) for place in shown}
         states = snapshot.records(list(tickets.values()))

@@ -15,6 +15,7 @@ from comity.model.proposals import Caller
 from comity.model.texts import suggestion
 from comity.operations import Apply, ApplyAnswer, EffectAnswer
 from comity.store import places
+from comity.verbs.enacting import check_source
 from comity.verbs.engine import Engine
 from comity.verbs.identity import authenticate, os_user
 from comity.verbs.transfer import check_whole
@@ -195,6 +196,8 @@ def open(
     ...     print(decision.revision, ws.get("customer/acme").status)
     1 active
     """
+    if definition is not None and not places.is_there(path_of("url", url)):
+        check_source(*read_source(definition))  # Before a file is made for what can't be in it.
     place = places.open_place(path_of("url", url), clock=clock, entropy=entropy)
     engine = Engine(place.store, place.url, place.clock, entropy)
     workspace = Workspace(engine)

@@ -32,6 +32,12 @@ T = TypeVar("T")
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
 """The requests that are looked through for arguments of a wrong type only once one has failed."""
 
+_SHOWN: Final = 300
+"""How many characters are shown of what is wrong with an argument: it quotes the argument."""
+
+_PLAIN: Final = (bytes, datetime, date, time)
+"""What a field's value may be that JSON has no form of."""
+
 _NO_CHOICE: Final = re.compile(r"^Invalid enum value .* `\$\.(\w+)`$")
 
 
@@ -125,7 +131,7 @@ class EmbeddedSession:
             check_types(request)
         try:
             return run(self._engine, self.caller, request, progress)
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             check_types(request)
             raise
 
@@ -215,13 +221,33 @@ def _refuse_unreadable(proposal: Proposal, error: Exception) -> None:
 def check_types(request: Request) -> None:
     """Raise InvalidRequest where an argument of a request isn't of the type declared."""
     try:
-        plain = msgspec.to_builtins(request, builtin_types=(bytes, datetime, date, time))
-    except (TypeError, ValueError):
-        return  # A field's value that JSON can't hold: the checks say so, and where.
-    try:
-        msgspec.convert(plain, type(request))
+        _check_types(request)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{BY_REQUEST[type(request)].name}: {error}{_choices(type(request), error)}") from None
+        told = f"{str(error)[:_SHOWN]}{_choices(type(request), error)}"
+        raise InvalidRequest(f"{BY_REQUEST[type(request)].name}: {told}") from None
+    except UnicodeEncodeError as error:
+        raise not_utf8(error) from None
+
+
+def _check_types(request: Request) -> None:
+    try:
+        plain = msgspec.to_builtins(request, builtin_types=_PLAIN)
+    except (TypeError, ValueError):
+        _check_each(request)
+    else:
+        msgspec.convert(plain, type(request))
+
+
+def _check_each(request: Request) -> None:
+    """Raise ValidationError for an argument of a wrong type, where one holds what JSON can't.
+
+    As the value of a field that is let through: the checks say so, and where.
+    """
+    for field in msgspec.structs.fields(request):
+        try:
+            msgspec.convert(getattr(request, field.name), field.type)
+        except msgspec.ValidationError as error:
+            raise msgspec.ValidationError(f"{error} - at `$.{field.name}`") from None
 
 
 def _choices(asked: type[Request], error: Exception) -> str:

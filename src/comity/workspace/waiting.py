@@ -65,8 +65,10 @@ def _address(ticket: Ticket) -> str:
     raise InvalidRequest(f"a ticket is a pending decision or what it names as its ticket, not {type(ticket).__name__}")
 
 
-def span_of(timeout: Timeout) -> str:
-    """Return a timeout as requests carry it; raises InvalidRequest for a negative one."""
-    if isinstance(timeout, int) and timeout < 0:
-        raise InvalidRequest("timeout: a span such as '30s', or a number of seconds that isn't negative")
-    return timeout if isinstance(timeout, str) else format_duration(timeout)
+def span_of(timeout: object) -> str:
+    """Return a timeout as requests carry it; raises InvalidRequest for what is none, or a negative one."""
+    if isinstance(timeout, str):
+        return timeout
+    if isinstance(timeout, int) and timeout >= 0:
+        return format_duration(timeout)
+    raise InvalidRequest("timeout: a span such as '30s', or a whole number of seconds that isn't negative")
