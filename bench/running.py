@@ -9,7 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import awareness, commits, effects, feed, handover, hot_record, queueing, reads, replay, rules, workflows
+from bench import (
+    awareness,
+    commits,
+    effects,
+    feed,
+    handover,
+    hot_record,
+    queueing,
+    reads,
+    replay,
+    rules,
+    served,
+    workflows,
+)
 from bench.environment import describe
 from bench.measuring import Row, Sizes
 from bench.report import Report
@@ -28,6 +41,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "feed": feed.measure,
     "effects": effects.measure,
     "workflows": workflows.measure,
+    "served": served.measure,
 }
 """In the order in which they run."""
 

@@ -166,5 +166,15 @@ def test_many_that_wait_take_no_place_from_those_who_work(serve: Serve) -> None:
         thread.join(20)
 
 
+def test_an_answer_is_sent_at_once_not_when_the_last_one_was_acknowledged(serve: Serve) -> None:
+    with serve(dev=True).client("sales") as sales:
+        took: list[float] = []
+        for _ in range(30):
+            began = time.monotonic()
+            sales.get("records/customer/none")
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.03, "Nagle's algorithm against delayed acknowledgements costs 40 ms each time"
+
+
 def test_a_stream_is_kept_alive_within_the_bound() -> None:
     assert 5 <= limits.SERVED_KEEP_ALIVE_S <= 30, "below what proxies close by themselves"
