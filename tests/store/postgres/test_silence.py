@@ -57,7 +57,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_limit_store_answer_s(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STORE_ANSWER_S", 0.1)
     with connect(Address.of(server.url)) as connection:
-        with pytest.raises(psycopg.errors.ConnectionTimeout, match="unanswered for 0.1 s"):
+        with pytest.raises(psycopg.errors.ConnectionTimeout, match=r"unanswered for 0\.1 s"):
             connection.execute(b"SELECT pg_sleep(1)")
         assert connection.closed
 
