@@ -15,6 +15,7 @@ _OPTIONS: Final = {
     "schema": (re.compile(r"[a-z_][a-z0-9_]{0,62}\Z"), "up to 63 small letters, digits and _"),
     "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z"), "up to 63 letters, digits and _.-"),
     "prepare": (re.compile(r"(on|off)\Z"), "on or off"),
+    "notify": (re.compile(r"(on|off)\Z"), "on or off"),
     "connections": (re.compile(r"[1-9][0-9]{0,2}\Z"), "a number of connections from 1 to 999"),
 }
 """What Comity itself understands of a URL's options, and what each may be."""
@@ -23,14 +24,15 @@ _OPTIONS: Final = {
 class Address(msgspec.Struct, frozen=True):
     """Be the parts of a URL: libpq's own, and which schema and workspace are meant.
 
-    ``prepares`` tells whether statements may be prepared, ``connections`` how many connections
-    read at most.
+    ``prepares`` tells whether statements may be prepared, ``notifies`` whether commits are told
+    and listened for by the server's channels, ``connections`` how many connections read at most.
     """
 
     server: str
     schema: str = "comity"
     workspace: str = "main"
     prepares: bool = True
+    notifies: bool = True
     connections: int = limits.STORE_READERS
 
     @classmethod
@@ -52,6 +54,7 @@ class Address(msgspec.Struct, frozen=True):
             own.get("schema", "comity"),
             own.get("workspace", "main"),
             own.get("prepare") != "off",
+            own.get("notify") != "off",
             int(own.get("connections", limits.STORE_READERS)),
         )
 

@@ -70,10 +70,14 @@ class BoundedConnection(psycopg.Connection[Row]):
     is_patient = False
     """Whether it waits without limit, for what takes as long as there is data."""
 
+    @property
+    def _longest_s(self) -> float | None:
+        return None if self.is_patient else limits.STORE_ANSWER_S
+
     def wait(self, gen: PQGen[T], interval: float = WAKE_S, timeout: float | None = None) -> T:
         """Return what an exchange with the server gives; raises ConnectionTimeout once that has taken too long."""
         try:
-            return super().wait(gen, interval, timeout or (None if self.is_patient else limits.STORE_ANSWER_S))
+            return super().wait(gen, interval, self._longest_s if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.closed or self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise

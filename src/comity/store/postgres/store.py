@@ -25,6 +25,7 @@ from comity.store.postgres.batch import WITHOUT_SYNC, PostgresBatch, keeping
 from comity.store.postgres.clock import DatabaseClock
 from comity.store.postgres.connections import Readers, Writer, connect
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
+from comity.store.postgres.hints import channel_of
 from comity.store.postgres.opening import check_server, has_workspace, prepare
 from comity.store.postgres.snapshot import SELECT_HEAD, Connection, in_schema
 from comity.store.postgres.waiting import Waiting
@@ -88,6 +89,7 @@ class PostgresStore:
     def __init__(self, address: Address, connection: Connection, clock: Clock | None, entropy: Entropy) -> None:
         self.schema = address.schema
         self.workspace = address.workspace
+        self.channel = channel_of(address.schema, address.workspace) if address.notifies else None
         self.database_clock = DatabaseClock()
         self.goes_by_database = clock is None
         self.clock: Clock = clock or self.database_clock
@@ -98,7 +100,7 @@ class PostgresStore:
         self._writing = threading.Lock()
         self._batching = 0
         self._left: Left | None = None
-        self._waiting = Waiting()
+        self._waiting = Waiting(address)
         self._pid = os.getpid()
         self._is_open = True
 
@@ -271,7 +273,7 @@ class PostgresStore:
     def wait(self, revision: int, timeout_s: float) -> bool:
         """Wait until the head is past a revision; return whether it is.
 
-        Commits of this process wake at once; those of others are looked for, by one thread for all.
+        Commits of this process wake at once; one thread for all of them hears of those of others, and looks.
         """
         until, looks, seen = monotonic() + timeout_s, 0, -1
         try:
@@ -312,6 +314,6 @@ class PostgresStore:
         self._is_open = False
         with self._writing:
             self._recent = RecentHead()  # Whoever still asks is refused, not answered from memory.
-            self._waiting.tell()
+            self._waiting.close()
             self._readers.close()
             self._writer.close()
