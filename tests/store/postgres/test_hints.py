@@ -149,10 +149,15 @@ def test_a_listener_that_is_lost_is_made_anew(
     assert waiter.join()
 
 
+def wait_until_closed(store: PostgresStore) -> None:
+    with pytest.raises(StoreError):
+        store.wait(0, LONG_S)
+
+
 @pytest.mark.usefixtures("seldom")
 def test_closing_ends_the_listening(workspace_url: str, raw: psycopg.Connection) -> None:
     store = PostgresStore.open(workspace_url, clock=ManualClock())
-    waiter = threading.Thread(target=lambda: pytest.raises(StoreError, store.wait, 0, LONG_S))
+    waiter = threading.Thread(target=wait_until_closed, args=(store,))
     waiter.start()
     until(lambda: listener_of(store, raw))
     store.close()
