@@ -9,7 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import awareness, commits, effects, feed, handover, hot_record, queueing, reads, replay, rules, workflows
+from bench import (
+    awareness,
+    commits,
+    database,
+    effects,
+    feed,
+    handover,
+    hot_record,
+    queueing,
+    reads,
+    replay,
+    rules,
+    workflows,
+)
 from bench.environment import describe
 from bench.measuring import Row, Sizes
 from bench.report import Report
@@ -18,6 +31,7 @@ Measure = Callable[[Path, Sizes], Iterator[Row]]
 
 MEASURES: Final[dict[str, Measure]] = {
     "commits": commits.measure,
+    "database": database.measure,
     "reads": reads.measure,
     "replay": replay.measure,
     "hot_record": hot_record.measure,
