@@ -10,6 +10,7 @@ import msgspec
 
 from comity import limits
 from comity.errors import InvalidRequest
+from comity.store.contract import DEFAULT_WORKSPACE
 
 _OPTIONS: Final = {
     "schema": (re.compile(r"[a-z_][a-z0-9_]{0,62}\Z"), "up to 63 small letters, digits and _"),
@@ -30,7 +31,7 @@ class Address(msgspec.Struct, frozen=True):
 
     server: str
     schema: str = "comity"
-    workspace: str = "main"
+    workspace: str = DEFAULT_WORKSPACE
     prepares: bool = True
     notifies: bool = True
     connections: int = limits.STORE_READERS
@@ -52,7 +53,7 @@ class Address(msgspec.Struct, frozen=True):
         return cls(
             server if not rest else f"{server}?{'&'.join(rest)}",
             own.get("schema", "comity"),
-            own.get("workspace", "main"),
+            own.get("workspace", DEFAULT_WORKSPACE),
             own.get("prepare") != "off",
             own.get("notify") != "off",
             int(own.get("connections", limits.STORE_READERS)),

@@ -18,6 +18,7 @@ from comity.errors import StoreError, StoreUnavailable
 from comity.model.events import Answered
 from comity.model.ids import Entropy
 from comity.store.contract import BatchLost, Head, KeyRow, Snapshot
+from comity.store.migrations import Migration
 from comity.store.postgres import indexes, rows
 from comity.store.postgres.address import Address
 from comity.store.postgres.arrays import Texts
@@ -26,7 +27,7 @@ from comity.store.postgres.clock import DatabaseClock
 from comity.store.postgres.connections import Readers, Writer, connect
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
 from comity.store.postgres.hints import channel_of
-from comity.store.postgres.opening import check_server, has_workspace, prepare
+from comity.store.postgres.opening import check_server, has_workspace, pending, prepare
 from comity.store.postgres.snapshot import SELECT_HEAD, Connection, in_schema
 from comity.store.postgres.waiting import Waiting
 from comity.store.recency import RecentHead, recent_head_of
@@ -132,6 +133,14 @@ class PostgresStore:
         address = Address.of(url)
         with connect(address) as connection:
             return has_workspace(connection, address)
+
+    @classmethod
+    @translating
+    def steps_left(cls, url: str) -> tuple[Migration, ...]:
+        """Return the steps that the schema of a URL has yet to take; none is taken. Raises as :meth:`open` does."""
+        address = Address.of(url)
+        with connect(address) as connection:
+            return pending(connection, address.schema)
 
     def _check(self) -> None:
         if self._pid != os.getpid():
