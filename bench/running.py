@@ -12,6 +12,7 @@ from typing import Final
 from bench import (
     awareness,
     commits,
+    database,
     effects,
     feed,
     handover,
@@ -31,6 +32,7 @@ Measure = Callable[[Path, Sizes], Iterator[Row]]
 
 MEASURES: Final[dict[str, Measure]] = {
     "commits": commits.measure,
+    "database": database.measure,
     "reads": reads.measure,
     "replay": replay.measure,
     "hot_record": hot_record.measure,

@@ -1,4 +1,8 @@
-"""A proxy that cuts connections at a chosen moment: before a message is let through, or before its answer is."""
+"""A proxy that cuts connections at a chosen moment: before a message is let through, or before its answer is.
+
+It can also fall silent at such a moment, as a network does that loses everything: whatever is
+sent is taken, goes nowhere, and nobody is told.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,28 @@ class CuttingProxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._planned: tuple[bytes, Side] | None = None
+        self._falls_silent = False
+        self._silent = threading.Event()
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def plan(self, message: bytes, side: Side) -> None:
         """Cut the next connection by which ``message`` is sent: before the server hears of it, or while it is done."""
         self._planned = (message, side)
+
+    def plan_silence(self, message: bytes, side: Side) -> None:
+        """Fall silent by the next connection by which ``message`` is sent: before the server hears of it, or after."""
+        self._falls_silent = True
+        self.plan(message, side)
+
+    def fall_silent(self) -> None:
+        """Swallow everything from now on, of all connections, and of those to come."""
+        self._silent.set()
+
+    def recover(self) -> None:
+        """Let everything through again; what was swallowed is lost."""
+        self._falls_silent = False
+        self._silent.clear()
 
     def close(self) -> None:
         _Ended(self._listening).close()
@@ -54,6 +74,12 @@ class CuttingProxy:
         with contextlib.suppress(OSError), client, server, contextlib.closing(_Ended(client, server)):
             while data := client.recv(1 << 20):
                 side = self._taken(data)
+                if side is not None and self._falls_silent:
+                    self._silent.set()
+                    if side == "during":
+                        server.sendall(data)
+                if self._silent.is_set():
+                    continue
                 if side == "before":
                     return
                 if side == "during":
@@ -70,7 +96,9 @@ class CuttingProxy:
     def _answer(self, server: socket.socket, client: socket.socket, cut: threading.Event) -> None:
         with contextlib.suppress(OSError), contextlib.closing(_Ended(client)):
             while server.recv(1, socket.MSG_PEEK) and not cut.is_set():
-                client.sendall(server.recv(1 << 20))
+                data = server.recv(1 << 20)
+                if not self._silent.is_set():
+                    client.sendall(data)
 
     def _taken(self, data: bytes) -> Side | None:
         if self._planned is None or self._planned[0] not in data:

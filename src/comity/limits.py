@@ -380,8 +380,12 @@ STORE_RECONNECT_S: Final = 10.0
 """How long a database that can't be reached any more is tried before a batch fails."""
 STORE_READERS: Final = 8
 """Of connections that one process reads a database by, unless its URL says otherwise."""
-STORE_STATEMENT_S: Final = 60.0
+STORE_STATEMENT_S: Final = 20.0
 """How long one statement of a batch may take in a database."""
+STORE_ANSWER_S: Final = 25.0
+"""How long a database may leave a statement unanswered before its connection is given up, and made anew."""
+STORE_SILENCE_S: Final = 10.0
+"""How long a network may lose all that goes to a database before a connection is given up, unless its URL says so."""
 STORE_STALL_S: Final = 5.0
 """How long a process that holds the head in a database may do nothing before the server takes it away."""
 HEAD_AGE_S: Final = 0.001

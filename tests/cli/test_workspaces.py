@@ -9,7 +9,12 @@ import comity
 from comity.cli.workspaces import MAKERS, Access, opened
 from comity.errors import InvalidRequest, NotFound
 from comity.operations import BY_NAME
+from comity.store.migrations import Migration, read_migrations
+from comity.store.places import workspace_of
+from comity.store.postgres import opening as postgres_opening
+from comity.store.sqlite import opening as sqlite_opening
 from tests.cli.conftest import Run
+from tests.server import Server
 
 
 def test_only_a_workspace_is_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +90,29 @@ def test_some_commands_make_a_workspace(run: Run, words: tuple[str, ...]) -> Non
 
 def test_what_makes_a_workspace_is_an_operation() -> None:
     assert [name for name in MAKERS if name not in BY_NAME] == []
+
+
+def test_stats_say_which_workspace_of_a_database_it_is(run: Run, workspace_url: str) -> None:
+    comity.open(workspace_url).close()
+    told = run("stats", "--db", workspace_url).out
+    assert workspace_of(workspace_url) in told
+    assert "kept as" in told
+    assert "file" not in told
+
+
+@pytest.mark.parametrize("place", ["a file", "a database"])
+def test_migrate_tells_what_is_left_and_does_it(
+    run: Run, place: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "old.db" if place == "a file" else f"{server.url}&schema=old"
+    comity.open(url).close()
+    assert run("migrate", "--check", "--db", url).out.strip() == "The schema is up to date."
+    opening = sqlite_opening if place == "a file" else postgres_opening
+    known = read_migrations(opening.__name__.removesuffix(".opening"))
+    later = Migration(len(known) + 1, "later", "CREATE TABLE later (x integer);")
+    monkeypatch.setattr(opening, "read_migrations", lambda package: (*known, later))
+    told = run("migrate", "--check", "--db", url)
+    assert (told.code, told.out.strip()) == (6, f"1 step left: {later.number:04} later")
+    assert run("migrate", "--check", "--db", url).code == 6, "looking changes nothing"
+    assert run("migrate", "--db", url).out.strip() == f"1 step taken: {later.number:04} later"
+    assert run("migrate", "--check", "--db", url, "--json").out == '{"left":[]}\n'

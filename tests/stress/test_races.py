@@ -1,4 +1,4 @@
-"""Races with a barrier between look and write: all decided right, in threads and in processes."""
+"""Races with a barrier between look and write: all decided right, in threads and processes, on both stores."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 import comity
+from tests.server import shared
 from tests.stress.races import RACERS, SHAPES, Barrier, Shape
 
 pytestmark = pytest.mark.slow
 WAIT_S = 60
+PLACES = ["a file", "a database"]
 
 
 def by_name(shape: Shape) -> str:
@@ -27,11 +29,18 @@ def judge(shape: Shape, workspace: comity.Workspace, won: Sequence[bool]) -> Non
     assert workspace.verify().is_clean
 
 
+def new_place(place: str, folder: Path) -> str:
+    """Return the url of a workspace that isn't there yet."""
+    return str(folder / "races.db") if place == "a file" else shared().new_workspace()
+
+
 @pytest.mark.parametrize("handles", [1, 2], ids=["one handle", "two handles"])
 @pytest.mark.parametrize("shape", SHAPES, ids=by_name)
-def test_threads(shape: Shape, handles: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_threads(shape: Shape, handles: int, place: str, tmp_path: Path) -> None:
     """Two handles have a coordinator and a memory each, as two processes have."""
-    opened = [comity.open(tmp_path / "races.db") for _ in range(handles)]
+    url = new_place(place, tmp_path)
+    opened = [comity.open(url) for _ in range(handles)]
     shape.prepare(opened[0].agent("maker"))
     barrier = threading.Barrier(RACERS, timeout=WAIT_S)
 
@@ -62,16 +71,18 @@ def _race(url: str, number: int) -> list[tuple[str, bool]]:
         ]
 
 
-@pytest.fixture(scope="module")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[comity.Workspace, list[tuple[str, bool]]]]:
+@pytest.fixture(scope="module", params=PLACES)
+def raced(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[comity.Workspace, list[tuple[str, bool]]]]:
     """Return a base on which processes have run all races, one after the other, and who won which."""
-    url, context = tmp_path_factory.mktemp("races") / "races.db", multiprocessing.get_context("spawn")
+    url, context = new_place(request.param, tmp_path_factory.mktemp("races")), multiprocessing.get_context("spawn")
     barriers = [context.Barrier(RACERS, timeout=WAIT_S) for _ in SHAPES]
     with comity.open(url) as workspace:
         for shape in SHAPES:
             shape.prepare(workspace.agent("maker"))
         with ProcessPoolExecutor(RACERS, context, _meet, (barriers,)) as racers:
-            won = [one for each in racers.map(_race, [str(url)] * RACERS, range(RACERS)) for one in each]
+            won = [one for each in racers.map(_race, [url] * RACERS, range(RACERS)) for one in each]
         yield workspace, won
 
 

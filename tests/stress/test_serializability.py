@@ -1,4 +1,4 @@
-"""Histories of many clients, in threads and processes, checked for strict serializability.
+"""Histories of many clients, in threads and processes, on both stores, checked for strict serializability.
 
 The checker is shown to find what a weakened Comity lets through: one whose freshness check
 only tells, and one whose coordinator isn't told what other processes have committed.
@@ -18,6 +18,8 @@ import pytest
 
 import comity
 from comity.model.records import RecordState
+from comity.store.places import is_database
+from comity.store.postgres.snapshot import PostgresSnapshot
 from comity.store.sqlite.snapshot import SqliteSnapshot
 from comity.testing.cycles import Transaction, check
 from tests.stress.transactions import DEFINITION, WEAKENED, fill, look, run_together
@@ -31,9 +33,15 @@ TRANSACTIONS = 120
 pytestmark = pytest.mark.slow
 
 
-def prepare(folder: Path, definition: str = DEFINITION) -> comity.Workspace:
+@pytest.fixture(params=["a file", "a database"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the url of a workspace that isn't there yet."""
+    return str(tmp_path / "crm.db") if request.param == "a file" else request.getfixturevalue("workspace_url")
+
+
+def prepare(place: str, folder: Path, definition: str = DEFINITION) -> comity.Workspace:
     (folder / "comity.toml").write_text(definition)
-    workspace = comity.open(folder / "crm.db", definition=folder / "comity.toml")
+    workspace = comity.open(place, definition=folder / "comity.toml")
     fill(workspace)
     return workspace
 
@@ -49,14 +57,19 @@ def judge(history: Sequence[Transaction]) -> None:
     assert committed(history) < len(history), "nothing ever collided, so nothing was shown"
 
 
-def test_s1_threads_are_strictly_serializable(tmp_path: Path) -> None:
-    with prepare(tmp_path) as workspace:
+def test_s1_threads_are_strictly_serializable(place: str, tmp_path: Path) -> None:
+    with prepare(place, tmp_path) as workspace:
         judge([*run_together([workspace], 8, TRANSACTIONS, SEED), look(workspace)])
 
 
-def test_s1_processes_are_strictly_serializable(tmp_path: Path) -> None:
-    with prepare(tmp_path) as workspace:
-        command = [sys.executable, "-m", "tests.stress.transactions", str(tmp_path / "crm.db")]
+def test_s1_two_coordinators_are_strictly_serializable(place: str, tmp_path: Path) -> None:
+    with prepare(place, tmp_path) as workspace, comity.open(place) as other:
+        judge([*run_together([workspace, other], 8, TRANSACTIONS, SEED), look(workspace)])
+
+
+def test_s1_processes_are_strictly_serializable(place: str, tmp_path: Path) -> None:
+    with prepare(place, tmp_path) as workspace:
+        command = [sys.executable, "-m", "tests.stress.transactions", place]
         sizes = ["--threads", str(THREADS), "--transactions", str(TRANSACTIONS)]
         files = [tmp_path / f"seen-{number}" for number in range(PROCESSES)]
         running = [
@@ -68,16 +81,18 @@ def test_s1_processes_are_strictly_serializable(tmp_path: Path) -> None:
         judge([*seen, look(workspace)])
 
 
-def test_what_lets_stale_reads_pass_is_caught(tmp_path: Path) -> None:
-    with prepare(tmp_path, WEAKENED) as workspace:
+def test_what_lets_stale_reads_pass_is_caught(place: str, tmp_path: Path) -> None:
+    with prepare(place, tmp_path, WEAKENED) as workspace:
         found = {one.name for one in check([*run_together([workspace], 8, TRANSACTIONS, SEED), look(workspace)])}
     assert found >= {"lost update", "G-single", "G2"}
 
 
-def test_a_coordinator_that_misses_other_processes_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forget(self: SqliteSnapshot, revision: int, limit: int) -> list[RecordState]:
+def test_a_coordinator_that_misses_other_processes_is_caught(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forget(self: object, revision: int, limit: int) -> list[RecordState]:
         return []
 
-    monkeypatch.setattr(SqliteSnapshot, "changed_since", forget)
-    with prepare(tmp_path) as workspace, comity.open(tmp_path / "crm.db") as other:
+    monkeypatch.setattr(PostgresSnapshot if is_database(place) else SqliteSnapshot, "changed_since", forget)
+    with prepare(place, tmp_path) as workspace, comity.open(place) as other:
         assert check([*run_together([workspace, other], 8, TRANSACTIONS, SEED), look(workspace)]) != []

@@ -47,7 +47,7 @@ MEANINGS: Final[dict[int, str]] = {
     NOT_FOUND: "a record, revision, kind or file that isn't there",
     NOT_PERMITTED: "nobody may act under this name: the agent is unknown, or the key isn't its own",
     STORE: "the store failed; nothing was half-done",
-    PROBLEMS: "a verification found problems, or lines of an import were not taken",
+    PROBLEMS: "a verification found problems, lines of an import were not taken, or a schema isn't up to date",
     INTERRUPTED: "interrupted (Ctrl-C)",
     BROKEN_PIPE: "the reader of the output went away",
 }

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -32,6 +32,8 @@ from comity.model.records import RecordState
 
 Ref = tuple[str, str]
 """Kind and id of a record."""
+DEFAULT_WORKSPACE: Final = "main"
+"""What a workspace is called where several are kept together, unless its url says otherwise."""
 
 
 class BatchLost(StoreUnavailable):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from comity.clock import Clock, SystemClock
 from comity.errors import InvalidRequest, StoreUnsupported
 from comity.model.ids import Entropy
-from comity.store.contract import Store
+from comity.store.contract import DEFAULT_WORKSPACE, Store
 from comity.store.sqlite import SqliteStore
-from comity.store.sqlite.opening import is_base
+from comity.store.sqlite.opening import is_base, steps_left_in
 
 if TYPE_CHECKING:
     from comity.store.postgres import PostgresStore
@@ -46,9 +47,32 @@ def is_database(url: str) -> bool:
     return url.partition("://")[0] in DATABASES
 
 
+def workspace_of(url: str) -> str:
+    """Return what the workspace of a url is called in its database.
+
+    >>> workspace_of("postgresql://db.example/crm?workspace=eu"), workspace_of("postgresql://db.example/crm")
+    ('eu', 'main')
+    """
+    return parse_qs(urlsplit(url).query).get("workspace", [DEFAULT_WORKSPACE])[0]
+
+
 def is_there(url: str) -> bool:
     """Tell whether there is a workspace at a url; nothing is made. Raises as :func:`open_place` does."""
     return _postgres().is_there(url) if is_database(url) else is_base(file_of(url))
+
+
+def steps_left(url: str) -> list[str]:
+    """Return the names of the steps that a workspace's schema has yet to take; nothing is changed.
+
+    Raises as :func:`open_place` does, and StoreUnsupported for a schema of a later version.
+    """
+    left = _postgres().steps_left(url) if is_database(url) else steps_left_in(file_of(url))
+    return [f"{step.number:04} {step.name}" for step in left]
+
+
+def bring_up_to_date(url: str) -> None:
+    """Take the steps that are left. Raises as :func:`open_place` does."""
+    open_place(url, clock=None, entropy=os.urandom).store.close()
 
 
 def shown(url: str) -> str:

@@ -21,6 +21,7 @@ from comity.operations import (
     StatsAnswer,
     VerifyAnswer,
 )
+from comity.store.places import is_database, workspace_of
 
 OPERATORS: Final = (
     "As long as a human has a key, applying definitions, issuing keys and undoing others' work takes one:"
@@ -97,13 +98,22 @@ def stats(request: Request, answer: StatsAnswer) -> Iterator[RenderableType]:
     last = moment(answer.last_commit_at) if answer.last_commit_at else "never"
     yield facts(
         ("workspace", answer.name),
-        ("file", f"{answer.url} ({answer.bytes:,} bytes)"),
+        *_place(answer),
         ("revision", f"{answer.revision}, incarnation {answer.incarnation}"),
         ("definition", f"version {answer.definition}"),
         ("log", f"{counted(answer.commits, 'commit')}, {counted(answer.events, 'event')}, the last one {last}"),
         ("refused", str(answer.refusals)),
         *((f"  {kind}", counted(count, "record")) for kind, count in sorted(answer.records.items())),
     )
+
+
+def _place(answer: StatsAnswer) -> Iterator[tuple[str, str]]:
+    """Yield where it is: a database has several, and how large it is, is that of all of them."""
+    if not is_database(answer.url):
+        yield "file", f"{answer.url} ({answer.bytes:,} bytes)"
+        return
+    yield "kept as", workspace_of(answer.url)
+    yield "database", f"{answer.url} ({answer.bytes:,} bytes, with all that are kept in its schema)"
 
 
 def definition(request: Request, answer: DefinitionAnswer) -> Iterator[RenderableType]:

@@ -10,11 +10,13 @@ import msgspec
 
 from comity import limits
 from comity.errors import InvalidRequest
+from comity.store.contract import DEFAULT_WORKSPACE
 
 _OPTIONS: Final = {
     "schema": (re.compile(r"[a-z_][a-z0-9_]{0,62}\Z"), "up to 63 small letters, digits and _"),
     "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z"), "up to 63 letters, digits and _.-"),
     "prepare": (re.compile(r"(on|off)\Z"), "on or off"),
+    "notify": (re.compile(r"(on|off)\Z"), "on or off"),
     "connections": (re.compile(r"[1-9][0-9]{0,2}\Z"), "a number of connections from 1 to 999"),
 }
 """What Comity itself understands of a URL's options, and what each may be."""
@@ -23,14 +25,15 @@ _OPTIONS: Final = {
 class Address(msgspec.Struct, frozen=True):
     """Be the parts of a URL: libpq's own, and which schema and workspace are meant.
 
-    ``prepares`` tells whether statements may be prepared, ``connections`` how many connections
-    read at most.
+    ``prepares`` tells whether statements may be prepared, ``notifies`` whether commits are told
+    and listened for by the server's channels, ``connections`` how many connections read at most.
     """
 
     server: str
     schema: str = "comity"
-    workspace: str = "main"
+    workspace: str = DEFAULT_WORKSPACE
     prepares: bool = True
+    notifies: bool = True
     connections: int = limits.STORE_READERS
 
     @classmethod
@@ -50,8 +53,9 @@ class Address(msgspec.Struct, frozen=True):
         return cls(
             server if not rest else f"{server}?{'&'.join(rest)}",
             own.get("schema", "comity"),
-            own.get("workspace", "main"),
+            own.get("workspace", DEFAULT_WORKSPACE),
             own.get("prepare") != "off",
+            own.get("notify") != "off",
             int(own.get("connections", limits.STORE_READERS)),
         )
 

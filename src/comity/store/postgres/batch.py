@@ -52,6 +52,9 @@ WITHOUT_SYNC: Final = "unsynced AS MATERIALIZED (SELECT set_config('synchronous_
 
 Part = tuple[str, list[Any]]
 """A part of a statement, and the values bound to it."""
+TELL_ALL: Final = f"SELECT {rows.CLOCK}, pg_notify(%s, %s) FROM held"
+TELL_TIME: Final[Part] = (f"SELECT {rows.CLOCK} FROM held", [])
+TELL_NOTHING: Final[Part] = ("SELECT 1 FROM held CROSS JOIN unsynced", [])
 
 
 def _inserting(table: str, columns: str, prefix: str, then: str = "") -> str:
@@ -105,17 +108,16 @@ def answer_parts(answers: Sequence[Answered], now_us: int) -> list[Part]:
 
 
 @lru_cache(maxsize=64)
-def _joined(head: str, parts: tuple[str, ...], extra: str) -> str:
+def _joined(head: str, parts: tuple[str, ...], last: str, extra: str) -> str:
     """Return one statement: the head is held first, for each part asks it for the workspace."""
     numbered = [f"part{number} AS ({part})" for number, part in enumerate(parts)]
-    last = "SELECT 1 FROM held CROSS JOIN unsynced" if extra else f"SELECT {rows.CLOCK} FROM held"
     return f"WITH {', '.join([f'held AS ({head})', *([extra] if extra else []), *numbered])} {last}"
 
 
-def statement(head: Part, parts: Sequence[Part], extra: str = "") -> Part:
-    """Return a statement that does something with the head, and then several things, and its values."""
-    values = [*head[1], *(value for _, given in parts for value in given)]
-    return _joined(head[0], tuple(part for part, _ in parts), extra), values
+def statement(head: Part, parts: Sequence[Part], last: Part, extra: str = "") -> Part:
+    """Return a statement that does something with the head, then several things, then selects; and its values."""
+    values = [*head[1], *(value for _, given in parts for value in given), *last[1]]
+    return _joined(head[0], tuple(part for part, _ in parts), last[0], extra), values
 
 
 class PostgresBatch(PostgresSnapshot):
@@ -258,7 +260,12 @@ class PostgresBatch(PostgresSnapshot):
             parts.append((PUT_RECORDS, rows.record_columns(records)))
         if answers:
             parts += answer_parts(answers, head.time.now_us)
-        return statement((MOVE_HEAD, self._move(head)), parts)
+        return statement((MOVE_HEAD, self._move(head)), parts, self._telling(head) if entries else TELL_TIME)
+
+    def _telling(self, head: Head) -> Part:
+        """Return what tells the time, and whoever listens that there are commits: once for all of them."""
+        channel = self._site.channel
+        return TELL_TIME if channel is None else (TELL_ALL, [channel, str(head.revision)])
 
     def _move(self, head: Head) -> list[Any]:
         """Return the values of the head's move.
@@ -284,4 +291,4 @@ def keeping(site: Site, head: Head, answers: Sequence[Answered]) -> Part:
     """Return the statement that keeps answers, and of a head its count and time, unless later ones are kept."""
     now_us, boot_id, boot_us, offset_us = rows.time_row(head.time)
     told = [head.judged, now_us, now_us, boot_id, now_us, boot_us, now_us, offset_us, site.workspace]
-    return statement((KEEP_HEAD, told), answer_parts(answers, now_us), WITHOUT_SYNC)
+    return statement((KEEP_HEAD, told), answer_parts(answers, now_us), TELL_NOTHING, WITHOUT_SYNC)

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
@@ -18,15 +19,20 @@ from comity.store.nesting import Nesting
 from comity.store.postgres import arrays
 from comity.store.postgres.address import Address
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
+from comity.store.postgres.rows import Row
 from comity.store.postgres.snapshot import Connection, PostgresSnapshot, Site
 from comity.store.recency import RecentHead
 
 T = TypeVar("T")
 
 BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WAKE_S: Final = 0.1
+"""How long a wait for an answer may be deaf to Ctrl-C."""
 FIRST_PAUSE_S: Final = 0.05
 LAST_PAUSE_S: Final = 0.5
 """Before a server that can't be reached is tried again, the first and the longest."""
+TRIES: Final = 2
+"""Of a question: by a connection that may have broken while nobody used it, and by a new one."""
 
 
 def options_of(address: Address) -> dict[str, Any]:
@@ -38,17 +44,65 @@ def options_of(address: Address) -> dict[str, Any]:
         given = conninfo_to_dict(address.server)
     except psycopg.ProgrammingError as problem:
         raise InvalidRequest(f"the URL of a database isn't one: {str(problem).strip()}") from None
-    options: dict[str, Any] = {"connect_timeout": int(limits.STORE_CONNECT_S), "application_name": "comity"}
-    options = {name: value for name, value in options.items() if name not in given}
+    options = {name: value for name, value in _defaults().items() if name not in given}
     return options | {"autocommit": True} | ({} if address.prepares else {"prepare_threshold": None})
 
 
+def _defaults() -> dict[str, Any]:
+    """Return how a connection is made, and what has the machine notice that nothing gets through any more."""
+    return {
+        "connect_timeout": int(limits.STORE_CONNECT_S),
+        "application_name": "comity",
+        "tcp_user_timeout": int(limits.STORE_SILENCE_S * 1000),
+        "keepalives_idle": int(limits.STORE_SILENCE_S / 2),
+        "keepalives_interval": int(limits.STORE_SILENCE_S / 2),
+        "keepalives_count": 2,
+    }
+
+
+class BoundedConnection(psycopg.Connection[Row]):
+    """Be a connection that is given up once an answer hasn't come for ``limits.STORE_ANSWER_S``.
+
+    The machine notices a network that loses everything; a server that is stopped, or a proxy
+    that has lost what is behind it, acknowledges all the same, and is noticed here alone.
+    """
+
+    is_patient = False
+    """Whether it waits without limit, for what takes as long as there is data."""
+
+    @property
+    def _longest_s(self) -> float | None:
+        return None if self.is_patient else limits.STORE_ANSWER_S
+
+    def wait(self, gen: PQGen[T], interval: float = WAKE_S, timeout: float | None = None) -> T:
+        """Return what an exchange with the server gives; raises ConnectionTimeout once that has taken too long."""
+        try:
+            return super().wait(gen, interval, self._longest_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.closed or self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.close()
+            raise psycopg.errors.ConnectionTimeout(
+                f"the server left a statement unanswered for {limits.STORE_ANSWER_S:g} s"
+            ) from None
+
+
 @translating
-def connect(address: Address) -> Connection:
+def connect(address: Address) -> BoundedConnection:
     """Return a new connection."""
-    connection: Connection = psycopg.connect(address.server, **options_of(address))
+    connection = BoundedConnection.connect(address.server, **options_of(address))
     arrays.register(connection.adapters)
     return connection
+
+
+@contextmanager
+def patient(connection: BoundedConnection) -> Generator[None]:
+    """Wait for a connection's answers without limit within the block."""
+    connection.is_patient = True
+    try:
+        yield
+    finally:
+        connection.is_patient = False
 
 
 def is_lost(connection: Connection) -> bool:
@@ -153,6 +207,10 @@ class Pool:
     def close(self) -> None:
         """Close the connections that are idle; the others close as they come back."""
         self._is_closed = True
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the connections that are idle."""
         while self._idle:
             self._idle.pop().close()
 
@@ -163,7 +221,6 @@ class Readers(Nesting[Connection, PostgresSnapshot]):
     def __init__(self, address: Address, site: Site, recent: RecentHead) -> None:
         super().__init__(recent)
         self._site = site
-        self._most = address.connections
         self._pool = Pool(address)
 
     def begin(self) -> tuple[Connection, PostgresSnapshot]:
@@ -201,8 +258,11 @@ class Readers(Nesting[Connection, PostgresSnapshot]):
         return answer
 
     def _begin(self, start: Callable[[Connection], T]) -> tuple[Connection, T]:
-        """Return a connection and what ``start``, which changes nothing, gave on it; those that broke are put away."""
-        for left in range(self._most, -1, -1):
+        """Return a connection and what ``start``, which changes nothing, gave on it.
+
+        Where it breaks, those that are idle have as a rule broken too: they are put away, and a new one is made.
+        """
+        for left in range(TRIES - 1, -1, -1):
             connection = self._pool.take()
             try:
                 return connection, start(connection)
@@ -211,6 +271,7 @@ class Readers(Nesting[Connection, PostgresSnapshot]):
                 self._pool.give_back(connection)
                 if not can_try_again:
                     raise translate(failure) if isinstance(failure, DRIVER_ERRORS) else failure from failure
+                self._pool.forget()
         raise AssertionError
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ own by its type.
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -106,16 +107,80 @@ _ADVICE: Final[dict[type[StoreError], str]] = {
     StoreDamaged: "the schema is no Comity base, or a damaged one",
 }
 
+
+class Refusal(NamedTuple):
+    """Be a way in which no connection comes about: how it is told, what it is, and what the caller should do."""
+
+    told: re.Pattern[str]
+    error: type[StoreError]
+    advice: str
+
+
+def _refusal(told: str, error: type[StoreError], advice: str) -> Refusal:
+    return Refusal(re.compile(told), error, advice)
+
+
+REFUSALS: Final = (
+    _refusal(
+        r"failed to resolve host",
+        StoreUnavailable,
+        "the name of the database's machine isn't known here: look at the host in the URL, and at this machine's DNS",
+    ),
+    _refusal(
+        r'FATAL:  database ".*" does not exist',
+        StoreError,
+        "the server has no such database: make it (createdb), or look at the name in the URL",
+    ),
+    _refusal(
+        r'FATAL:  role ".*" (does not exist|is not permitted)|FATAL:  no pg_hba.conf entry',
+        StoreError,
+        "the server lets this user not in: look at the user and sslmode in the URL, and at pg_hba.conf of the server",
+    ),
+    _refusal(
+        r"no password supplied",
+        StoreError,
+        "the server asks for a password: give it in PGPASSFILE, ~/.pgpass or PGPASSWORD",
+    ),
+    _refusal(
+        r"FATAL:  (password|\S+) authentication failed",
+        StoreError,
+        "the server refused the user or the password: look at the URL, PGPASSFILE, ~/.pgpass and PGPASSWORD",
+    ),
+    _refusal(
+        r"server does not support SSL",
+        StoreError,
+        "the server speaks no TLS, and sslmode in the URL asks for it: turn ssl on at the server,"
+        " or say sslmode=disable where the network itself is trusted",
+    ),
+    _refusal(
+        r"certificate|SSL error",
+        StoreError,
+        "the server couldn't prove who it is as sslmode asks: look at sslmode, sslrootcert and the host in the URL",
+    ),
+)
+"""Before a session has begun the driver tells no SQLSTATE, so what a failure is can be read off its text alone."""
+
 DRIVER_ERRORS: Final = (psycopg.Error, msgspec.MsgspecError, OSError)
 
 
 def translate(failure: Exception) -> StoreError:
-    """Return the store's error for one of the driver's."""
-    known = _error_for(failure)
+    """Return the store's error for one of the driver's, with what to do about it."""
+    known, advice = _error_for(failure), None
+    if (refusal := _refusal_in(failure)) is not None:
+        known, advice = refusal.error, refusal.advice
     state = getattr(failure, "sqlstate", None)
     first = str(failure).strip().partition("\n")[0]
     told = f"{type(failure).__name__}{f' {state}' if state else ''}: {first}"
-    return known(f"{_ADVICE[known]} ({told})" if known in _ADVICE else told)
+    advice = advice or _ADVICE.get(known)
+    return known(f"{advice} ({told})" if advice else told)
+
+
+def _refusal_in(failure: Exception) -> Refusal | None:
+    """Return how no connection came about, if that is what failed: no try of the same would help as a rule."""
+    if not isinstance(failure, psycopg.OperationalError) or failure.sqlstate is not None:
+        return None
+    text = str(failure)
+    return next((refusal for refusal in REFUSALS if refusal.told.search(text)), None)
 
 
 def _error_for(failure: Exception) -> type[StoreError]:

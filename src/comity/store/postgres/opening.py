@@ -13,6 +13,7 @@ from comity.store.contract import Head
 from comity.store.migrations import Migration, pending_migrations, read_migrations
 from comity.store.postgres import rows
 from comity.store.postgres.address import Address
+from comity.store.postgres.connections import BoundedConnection, patient
 from comity.store.postgres.snapshot import Connection, in_schema
 
 LEAST_SERVER: Final = 130_000
@@ -80,12 +81,13 @@ def has_workspace(connection: Connection, address: Address) -> bool:
     return found.fetchone() is not None
 
 
-def prepare(connection: Connection, address: Address, clock: Clock, entropy: Entropy) -> None:
+def prepare(connection: BoundedConnection, address: Address, clock: Clock, entropy: Entropy) -> None:
     """Make the schema if it isn't there, bring it up to date, begin the workspace's log, refuse what isn't ours."""
     if pending(connection, address.schema):
         _check_owner(connection, address.schema)
         _make_gate(connection, address.schema)
-        _migrate(connection, address.schema)
+        with patient(connection):
+            _migrate(connection, address.schema)
     if not has_workspace(connection, address):
         _begin_log(connection, address, clock, entropy)
 

@@ -105,7 +105,8 @@ EVENTS_AT_ONCE: Final = 256
 class Site(Protocol):
     """Be where a workspace is: its schema, its name, and the clock that the server's answers set.
 
-    ``goes_by_database`` tells whether store time goes by that clock, and not by one that was given.
+    ``goes_by_database`` tells whether store time goes by that clock, and not by one that was given;
+    ``channel`` is where commits are told, unless nobody is to be told.
     """
 
     @property
@@ -113,6 +114,9 @@ class Site(Protocol):
 
     @property
     def workspace(self) -> str: ...  # noqa: D102
+
+    @property
+    def channel(self) -> str | None: ...  # noqa: D102
 
     @property
     def database_clock(self) -> DatabaseClock: ...  # noqa: D102

@@ -18,14 +18,16 @@ from comity.errors import StoreError, StoreUnavailable
 from comity.model.events import Answered
 from comity.model.ids import Entropy
 from comity.store.contract import BatchLost, Head, KeyRow, Snapshot
+from comity.store.migrations import Migration
 from comity.store.postgres import indexes, rows
 from comity.store.postgres.address import Address
 from comity.store.postgres.arrays import Texts
 from comity.store.postgres.batch import WITHOUT_SYNC, PostgresBatch, keeping
 from comity.store.postgres.clock import DatabaseClock
-from comity.store.postgres.connections import Readers, Writer, connect
+from comity.store.postgres.connections import Readers, Writer, connect, patient
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
-from comity.store.postgres.opening import check_server, has_workspace, prepare
+from comity.store.postgres.hints import channel_of
+from comity.store.postgres.opening import check_server, has_workspace, pending, prepare
 from comity.store.postgres.snapshot import SELECT_HEAD, Connection, in_schema
 from comity.store.postgres.waiting import Waiting
 from comity.store.recency import RecentHead, recent_head_of
@@ -88,6 +90,7 @@ class PostgresStore:
     def __init__(self, address: Address, connection: Connection, clock: Clock | None, entropy: Entropy) -> None:
         self.schema = address.schema
         self.workspace = address.workspace
+        self.channel = channel_of(address.schema, address.workspace) if address.notifies else None
         self.database_clock = DatabaseClock()
         self.goes_by_database = clock is None
         self.clock: Clock = clock or self.database_clock
@@ -98,7 +101,7 @@ class PostgresStore:
         self._writing = threading.Lock()
         self._batching = 0
         self._left: Left | None = None
-        self._waiting = Waiting()
+        self._waiting = Waiting(address)
         self._pid = os.getpid()
         self._is_open = True
 
@@ -130,6 +133,14 @@ class PostgresStore:
         address = Address.of(url)
         with connect(address) as connection:
             return has_workspace(connection, address)
+
+    @classmethod
+    @translating
+    def steps_left(cls, url: str) -> tuple[Migration, ...]:
+        """Return the steps that the schema of a URL has yet to take; none is taken. Raises as :meth:`open` does."""
+        address = Address.of(url)
+        with connect(address) as connection:
+            return pending(connection, address.schema)
 
     def _check(self) -> None:
         if self._pid != os.getpid():
@@ -271,7 +282,7 @@ class PostgresStore:
     def wait(self, revision: int, timeout_s: float) -> bool:
         """Wait until the head is past a revision; return whether it is.
 
-        Commits of this process wake at once; those of others are looked for, by one thread for all.
+        Commits of this process wake at once; one thread for all of them hears of those of others, and looks.
         """
         until, looks, seen = monotonic() + timeout_s, 0, -1
         try:
@@ -297,7 +308,7 @@ class PostgresStore:
         with self._readers.lent() as connection:
             if indexes.declared(connection, self.schema, self.workspace) == statements.keys():
                 return
-            with connection.transaction():
+            with patient(connection), connection.transaction():
                 indexes.declare(connection, self.schema, self.workspace, wanted)
 
     def files(self) -> tuple[Path, ...]:
@@ -312,6 +323,6 @@ class PostgresStore:
         self._is_open = False
         with self._writing:
             self._recent = RecentHead()  # Whoever still asks is refused, not answered from memory.
-            self._waiting.tell()
+            self._waiting.close()
             self._readers.close()
             self._writer.close()

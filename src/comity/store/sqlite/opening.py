@@ -15,6 +15,7 @@ from comity.model.ids import Entropy
 from comity.store.contract import Head
 from comity.store.migrations import Migration, pending_migrations, read_migrations
 from comity.store.sqlite import rows
+from comity.store.sqlite.failures import translating
 
 APPLICATION_ID: Final = 0x434D5459
 """``CMTY``, in the header of the file (https://www.sqlite.org/fileformat2.html#application_id)."""
@@ -134,6 +135,13 @@ def is_base(file: Path) -> bool:
             return next(iter(connection.execute("PRAGMA application_id")))[0] == APPLICATION_ID
     except apsw.Error:
         return False
+
+
+@translating
+def steps_left_in(file: Path) -> tuple[Migration, ...]:
+    """Return the migrations that a base has yet to go through. Raises as :func:`pending_migrations` does."""
+    with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        return pending_migrations(read_migrations("comity.store.sqlite"), _receipts(connection))
 
 
 def check_owner(connection: apsw.Connection, file: Path) -> None:
