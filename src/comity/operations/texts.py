@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ApplyAnswer,
         CopyAnswer,
         DefinitionAnswer,
+        EraseAnswer,
         ExportAnswer,
         ImportAnswer,
         KeyAnswer,
@@ -157,6 +158,16 @@ def reverted(answer: RevertAnswer) -> str:
     if not answer.left:
         return text
     return f"{text}\n" + _lines(f"Left {counted(len(answer.left), 'field')} alone:", [left(one) for one in answer.left])
+
+
+def erased(answer: EraseAnswer) -> str:
+    """Return what became of an erasure."""
+    payloads = counted(answer.events + answer.commits + answer.answers, "content")
+    what = f"{listed(list(answer.records), 8)}, with {payloads}"
+    if not answer.decision.is_committed:
+        return f"would erase {what}" if answer.decision.is_allowed else str(answer.decision)
+    beyond = f"; {answer.left}" if answer.left else ""
+    return f"erased {what}{beyond}" if answer.is_done else f"erased {what}, but it is still there: {answer.left}"
 
 
 def verified(answer: VerifyAnswer) -> str:

@@ -25,9 +25,12 @@ import msgspec
 from comity.errors import StoreUnavailable
 from comity.model.events import Answered
 from comity.model.records import RecordState
-from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
+from comity.store.contract import Batch, Emptying, Entry, Head, KeyRow, Scrubbed, Snapshot, Store
 
-Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "index"]
+Call = Literal[
+    "turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "empty", "scrub",
+    "index",
+]  # fmt: skip
 Side = Literal["before", "after"]
 
 
@@ -136,6 +139,16 @@ class FaultyStore:
         """Keep the hash of a key."""
         with self.at("put_key"):
             self._store.put_key(row)
+
+    def empty(self, emptying: Emptying) -> None:
+        """Empty payloads and salts."""
+        with self.at("empty"):
+            self._store.empty(emptying)
+
+    def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
+        """Have the bytes of what was emptied be gone."""
+        with self.at("scrub"):
+            return self._store.scrub(wait_s, rewrite=rewrite)
 
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
         """Have exactly these indexes."""

@@ -8,6 +8,7 @@ from typing import TypeGuard, TypeVar
 from comity.clock import Clock, format_time, parse_time
 from comity.coordination.alert_post import AlertPost
 from comity.coordination.duties import Duties, DutyThread
+from comity.coordination.erasing import Erasing
 from comity.coordination.hiding import hide
 from comity.coordination.news import Listening, Presences
 from comity.coordination.outbox import Outbox
@@ -48,6 +49,7 @@ class Engine:
         self.duties = Duties(self)
         self.watch = Watch(self)
         self.alert_post = AlertPost(self)
+        self.erasing = Erasing(self)
         self._duty: DutyThread | None = None
         with store.snapshot() as snapshot:
             self.coordinator.prime(snapshot)
@@ -109,11 +111,11 @@ class Engine:
     def do_duties(self) -> None:
         """Do what is due, in a thread of its own, from now until the workspace is closed."""
         if self._duty is None:
-            self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post)
+            self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post, self.erasing)
 
     def do_due(self) -> int:
         """Do what is due by itself, in a small bite, and look for alerts; return how much was done."""
-        return self.duties.run() + self.watch.run() + self.alert_post.run()
+        return self.duties.run() + self.watch.run() + self.alert_post.run() + self.erasing.run()
 
     @property
     def does_duties(self) -> bool:
