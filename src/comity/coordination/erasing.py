@@ -185,7 +185,7 @@ class Erasing:
             self._rest_until_us = now_us + SECOND_US
             if self._begun() is None:
                 return 0
-            emptied, scrubbed = self._finish()
+            emptied, scrubbed = self._finish(wait_s=0)
             if not scrubbed.is_done:  # Writing a large file anew for readers that stay would be done again and again.
                 self._rest_until_us = self._host.clock.boot_us() + round(6 * limits.ERASURE_WAIT_S * SECOND_US)
             return emptied
@@ -195,13 +195,13 @@ class Erasing:
     def finish(self) -> Scrubbed:
         """Carry out all that is decided; tell whether nothing of it is left in the store's own files."""
         with self._busy:
-            return self._finish()[1]
+            return self._finish(limits.ERASURE_WAIT_S)[1]
 
     def _begun(self) -> Begun | None:
         with self._host.store.snapshot() as snapshot:
             return Begun.after(snapshot, _noted(snapshot, DONE))
 
-    def _finish(self) -> tuple[int, Scrubbed]:
+    def _finish(self, wait_s: float) -> tuple[int, Scrubbed]:
         emptied = 0
         for _ in range(_TRIES):
             with self._host.store.snapshot() as snapshot:
@@ -220,7 +220,7 @@ class Erasing:
                 continue
             for bite in found.bites():
                 self._host.store.empty(bite)
-            return found.payloads, self._scrub(begun, is_rewritten=is_rewritten and not found.payloads)
+            return found.payloads, self._scrub(begun, wait_s, is_rewritten=is_rewritten and not found.payloads)
         return emptied, Scrubbed(is_done=False, left="others go on naming it; it is tried again")
 
     def _go_on(self, begun: Begun, others: Sequence[Ref], found: Found, head: int) -> Answer:
@@ -230,9 +230,9 @@ class Erasing:
         proposal = Proposal(id=f"erasing~{begun.last}.{head}", changes=tuple(changes), reason="an erasure goes on")
         return self._host.propose_many([proposal], SYSTEM)[0]
 
-    def _scrub(self, begun: Begun, *, is_rewritten: bool) -> Scrubbed:
+    def _scrub(self, begun: Begun, wait_s: float, *, is_rewritten: bool) -> Scrubbed:
         store = self._host.store
-        scrubbed = store.scrub(limits.ERASURE_WAIT_S, rewrite=not is_rewritten)
+        scrubbed = store.scrub(wait_s, rewrite=not is_rewritten)
         store.note(TOPIC, {DONE if scrubbed.is_done else REWRITTEN: str(begun.last)})
         return scrubbed
 

@@ -27,7 +27,8 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Be one record as of ``revision``.
 
     ``version`` is 0 and ``life`` is ``absent`` where it never was. ``changed`` is the revision
-    of its last change, ``known`` the fields that its kind declares.
+    of its last change, ``known`` the fields that its kind declares. ``is_erased`` tells that it had
+    values, and nobody can have them any more.
     """
 
     record: str
@@ -38,6 +39,7 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     incarnation: str
     changed: int = 0
     known: tuple[str, ...] = ()
+    is_erased: bool = False
 
     def __str__(self) -> str:
         return texts.record(self)

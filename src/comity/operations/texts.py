@@ -58,7 +58,8 @@ def _lines(first: str, rest: Sequence[str], last: str | None = None) -> str:
 def record(answer: RecordAnswer) -> str:
     """Return one record with its fields."""
     fields = ", ".join(f"{name}={show(value)}" for name, value in answer.values.items())
-    return f"{answer.record} (version {answer.version}, {answer.life}): {fields or 'no fields'}"
+    nothing = "erased" if answer.is_erased else "no fields"
+    return f"{answer.record} (version {answer.version}, {answer.life}): {fields or nothing}"
 
 
 def records(answer: RecordsAnswer) -> str:
@@ -97,7 +98,8 @@ def _authors(answer: EventAnswer) -> str:
 
 def _told(answer: EventAnswer) -> str:
     if answer.is_erased:
-        return f"event {answer.event}, erased"
+        by = f" by {answer.erased_by} at {answer.erased_at}" if answer.erased_by else ""
+        return f"event {answer.event}, erased{by}"
     moved = [f"{field_name(name)} {show(was)} → {show(answer.now.get(name))}" for name, was in answer.was.items()]
     return f"event {answer.event}, {', '.join(moved) or 'no field changed'}"
 
