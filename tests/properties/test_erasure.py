@@ -78,10 +78,10 @@ class Erasures(RuleBasedStateMachine):
     def change_life(self, record: str, how: str) -> None:
         intent = self.agent.intent(reason=self.word(record))
         getattr(intent, how)(record)
-        intent.propose()
+        assert intent.propose().outcome in ("committed", "refused")
 
     @rule(record=records, other=records)
-    def pin(self, record: str, other: str) -> None:
+    def plan(self, record: str, other: str) -> None:
         """Announce an intent about a record, and withdraw it or not."""
         intent = self.agent.intent("visit", about=[record], reason=self.word(record))
         intent.announce()

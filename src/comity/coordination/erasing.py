@@ -41,6 +41,8 @@ REWRITTEN: Final = "rewritten"
 """Up to which revision nothing is left, and up to which only readers stand in the way of that."""
 _TRIES: Final = 8
 """Of going on with an erasure because the log speaks of its records in yet another place."""
+_END: Final = re.compile(r"(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])")
+"""Where an id may end."""
 _QUERY: Final = b'"of":"query"'
 _PORTION: Final = 256
 
@@ -74,16 +76,35 @@ def _portions(items: Sequence[T]) -> Iterator[tuple[T, ...]]:
 
 
 class Naming:
-    """Tell whether a payload names one of some records."""
+    """Tell whether a payload names one of some records.
 
-    def __init__(self, refs: Collection[Ref]) -> None:
+    ``customer/acme.name`` and ``customer/acme: call them`` name ``customer/acme``; a longer name
+    is another record's only if there ever was one of that name.
+    """
+
+    def __init__(self, refs: Collection[Ref], snapshot: Snapshot) -> None:
         self._refs = frozenset(refs)
-        names = b"|".join(re.escape("/".join(ref).encode()) for ref in sorted(refs))
-        self._search = re.compile(rb"(?<![A-Za-z0-9_$-])(?:%s)(?![A-Za-z0-9_:@+~=-])" % names).search
+        self._snapshot = snapshot
+        self._others: dict[Ref, bool] = {}
+        names = b"|".join(re.escape("/".join(ref).encode()) for ref in sorted(refs, reverse=True))
+        self._named = re.compile(rb"(?<![A-Za-z0-9_$-])(%s)(?![A-Za-z0-9_])([A-Za-z0-9_.:@+~=-]*)" % names).finditer
 
     def names(self, payload: bytes | None) -> bool:
-        """Tell whether a text of it does, be it with a field or a full stop behind the address."""
-        return payload is not None and self._search(payload) is not None
+        """Tell whether a text of it does."""
+        return payload is not None and any(
+            self._is_meant(found[1].decode(), found[2].decode()) for found in self._named(payload)
+        )
+
+    def _is_meant(self, name: str, rest: str) -> bool:
+        """Tell whether an address is meant by itself, and not as the beginning of a longer one."""
+        kind, _, id = name.partition("/")
+        ends = [end.start() for end in _END.finditer(rest)]
+        return not any(self._is_record((kind, id + rest[:end])) for end in ends)
+
+    def _is_record(self, ref: Ref) -> bool:
+        if ref not in self._others:
+            self._others[ref] = ref not in self._refs and bool(self._snapshot.records([ref]))
+        return self._others[ref]
 
     def is_said(self, payload: bytes | None) -> bool:
         """Tell whether a proposal or its findings do, or a search that showed one of the records by its id."""
@@ -100,7 +121,7 @@ def speaking_of(snapshot: Snapshot, refs: Iterable[Ref], upto: int) -> frozenset
     known = frozenset(refs)
     kinds = SPEAKING & snapshot.kinds().keys()
     while kinds:
-        naming = Naming(known)
+        naming = Naming(known, snapshot)
         told = snapshot.search_log(LogFilter(kinds=tuple(sorted(kinds))), 0, upto)
         more = {(event.kind, event.id) for event in told if event.type != ERASED and naming.names(event.payload_bytes)}
         if more <= known:
@@ -111,7 +132,7 @@ def speaking_of(snapshot: Snapshot, refs: Iterable[Ref], upto: int) -> frozenset
 
 def find(snapshot: Snapshot, refs: Collection[Ref], upto: int) -> Found:
     """Return what the log holds of records up to a revision, in so far as it isn't empty yet."""
-    found, naming = Found([], [], [], []), Naming(refs)
+    found, naming = Found([], [], [], []), Naming(refs, snapshot)
     for commit, events in _log(snapshot, upto):
         own = [event for event in events if (event.kind, event.id) in refs]
         found.events += [
