@@ -25,7 +25,7 @@ from comity.coordination.host import Host
 from comity.coordination.judged import answers_between
 from comity.coordination.outbox import SYSTEM
 from comity.lane import Answer, is_committed
-from comity.model.built_in import SPEAKING
+from comity.model.built_in import GRANT, SPEAKING
 from comity.model.decisions import Decision
 from comity.model.events import Commit, CommitPayload, Event, also_of
 from comity.model.proposals import Erase, Proposal, QueryRead
@@ -106,6 +106,12 @@ class Naming:
             self._others[ref] = ref not in self._refs and bool(self._snapshot.records([ref]))
         return self._others[ref]
 
+    def speaks(self, event: Event) -> bool:
+        """Tell whether an event of Comity's own does; a grant has the kind and the id of its record apart."""
+        payload = event.payload if event.kind == GRANT else None
+        lent = payload.values if payload is not None else {}
+        return (lent.get("kind"), lent.get("record")) in self._refs or self.names(event.payload_bytes)
+
     def is_said(self, payload: bytes | None) -> bool:
         """Tell whether a proposal or its findings do, or a search that showed one of the records by its id."""
         return self.names(payload) or (payload is not None and _QUERY in payload and self._showed(payload))
@@ -123,7 +129,7 @@ def speaking_of(snapshot: Snapshot, refs: Iterable[Ref], upto: int) -> frozenset
     while kinds:
         naming = Naming(known, snapshot)
         told = snapshot.search_log(LogFilter(kinds=tuple(sorted(kinds))), 0, upto)
-        more = {(event.kind, event.id) for event in told if event.type != ERASED and naming.names(event.payload_bytes)}
+        more = {(event.kind, event.id) for event in told if event.type != ERASED and naming.speaks(event)}
         if more <= known:
             break
         known |= more

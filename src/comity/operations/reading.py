@@ -95,7 +95,7 @@ class Find(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     order: Annotated[tuple[str, ...], Meta(description="fields to order by; '-field' for descending")] = ()
     limit: Limit = limits.QUERY_RECORDS_DEFAULT
     after: Annotated[str | None, Meta(description="the cursor that the page before gave")] = None
-    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted, kept (live or archived) or any")] = "live"
     at: Moment = None
 
 
@@ -104,7 +104,7 @@ class Count(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     kind: Annotated[str, Meta(description="the kind to count")]
     where: Filters = ()
-    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted, kept (live or archived) or any")] = "live"
     at: Moment = None
 
 

@@ -37,7 +37,9 @@ def judge(case: Case) -> Iterable[Finding]:
     found: list[Finding] = []
     for event in case.draft.events:
         kind = kinds.get(event.ref[0])
-        if kind is None or event.derived or kind.is_built_in or event.type == ERASED:
+        if event.type == ERASED:
+            continue  # Whose it is to erase, identity judges.
+        if kind is None or event.derived or kind.is_built_in:
             if event.ref[0] == GRANT:
                 found += _lending(event, case)
             continue
