@@ -10,7 +10,7 @@ import pytest
 
 import comity
 from comity.errors import InvalidRequest, LimitExceeded, NotCommitted, NotFound, StoreUnavailable
-from comity.operations import EraseAnswer
+from comity.operations import Erase, EraseAnswer
 from comity.store.sqlite import SqliteStore
 from comity.testing.faulty_store import Fault, FaultyStore
 from comity.testing.manual_clock import ManualClock
@@ -97,7 +97,7 @@ def test_s37_it_takes_a_reason_records_and_no_kind_of_comitys_own(crm: comity.Wo
     crm.agent("sales").create(ACME, name="Anna")
     for records, reason in (((), "x"), ((ACME,), "  "), (("$definition/current",), "x")):
         with pytest.raises(InvalidRequest):
-            crm._session.call(comity.operations.Erase(records=records, reason=reason))
+            crm._session.call(Erase(records=records, reason=reason))
 
 
 def test_s37_it_takes_an_operator(crm: comity.Workspace, path: Path) -> None:
@@ -154,6 +154,7 @@ def test_s37_what_comity_holds_open_about_it_is_closed_first(crm: comity.Workspa
     with pytest.raises(NotCommitted) as refused:
         ops.erase(ACME, reason="x")
     assert {finding.subject for finding in refused.value.decision.refusals} == {offered.ticket, *pinned.records}
+    assert offered.ticket is not None
     sales.decline(offered.ticket, reason=f"no, {SECRET} didn't")
     ops.lift(pinned, reason=f"{SECRET} hung up")
     answer = ops.erase(ACME, reason="x")
@@ -263,7 +264,7 @@ def test_s37_what_others_say_meanwhile_is_emptied_too(ws: comity.Workspace, path
     propose = engine.propose
 
     def late(proposal: object, caller: object, **options: object) -> object:
-        engine.propose = propose  # type: ignore[method-assign]
+        engine.propose = propose
         ws.agent("support").put("ticket/t2", title="late", reason=f"{ACME} is {SECRET}")
         return propose(proposal, caller, **options)  # type: ignore[arg-type]
 

@@ -320,8 +320,8 @@ class Store(Protocol):
     def empty(self, emptying: Emptying) -> None:
         """Empty payloads and salts, durably, all or nothing; what is empty already stays so.
 
-        It is for carrying out an erasure that is in the log: of commits and events that no
-        ``$erased`` event is about, or names, everybody else is refused, by the schema itself.
+        It is for carrying out an erasure that is in the log: raises StoreError, by the schema itself, for
+        a commit or an event that no later ``$erased`` event is about, or names.
         """
         ...
 

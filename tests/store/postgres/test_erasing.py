@@ -46,5 +46,5 @@ def test_s37_the_server_keeps_everybody_from_emptying_more(workspace_url: str, s
         workspace = workspace_url.partition("workspace=")[2]
         sql = f"UPDATE comity.{table} SET payload = NULL, salt = NULL WHERE workspace = %s AND revision = %s"
         with psycopg.connect(server.url) as raw, pytest.raises(psycopg.IntegrityError, match="append-only"):
-            raw.execute(sql, (workspace, kept - 1))
+            raw.execute(sql.encode(), (workspace, kept - 1))
         assert ws.verify().problems == ()
