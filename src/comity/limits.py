@@ -124,6 +124,10 @@ ERASURE_BITE: Final = 500
 """Of payloads that are emptied in one transaction."""
 ERASURE_WAIT_S: Final = 10.0
 """How long an erasure waits for readers that hold old contents in the write-ahead log, before it says so."""
+RETENTION_BITE: Final = 500
+"""Of answers dropped by a duty in one transaction because the definition has them go sooner."""
+RETENTION_PAUSE_S: Final = 60.0
+"""Between two looks for them, once there are none left."""
 HISTORY_PAGE: Final = 1_000
 """Of events in one page of history."""
 RESPONSE_BYTES: Final = 16_777_216

@@ -325,6 +325,10 @@ class Store(Protocol):
         """
         ...
 
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        ...
+
     def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
         """Have the bytes of what was emptied, replaced or dropped be gone from the files; wait so long for readers.
 

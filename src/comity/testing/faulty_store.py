@@ -29,7 +29,7 @@ from comity.store.contract import Batch, Emptying, Entry, Head, KeyRow, Scrubbed
 
 Call = Literal[
     "turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "empty", "scrub",
-    "index",
+    "drop_answers", "index",
 ]  # fmt: skip
 Side = Literal["before", "after"]
 
@@ -144,6 +144,11 @@ class FaultyStore:
         """Empty payloads and salts."""
         with self.at("empty"):
             self._store.empty(emptying)
+
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time."""
+        with self.at("drop_answers"):
+            return self._store.drop_answers(settled_before_us, pending_before_us, most)
 
     def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
         """Have the bytes of what was emptied be gone."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from comity import limits
 from comity.coordination.erasing import Found, erasing, find, speaking_of
+from comity.deciding.case import withheld_from
 from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, LimitExceeded
 from comity.model import refs
@@ -38,12 +39,12 @@ def erase(engine: Engine, caller: Caller, request: Erase) -> EraseAnswer:
         raise InvalidRequest("name the records to erase, and a reason: it stays, so put no data of a person into it")
     with engine.store.snapshot() as snapshot:
         compiled = engine.coordinator.definition(snapshot)
-        asked = _asked(snapshot, compiled, request)
+        asked = _asked(snapshot, compiled, caller, request)
         revision = snapshot.head.revision
         all_of_it = speaking_of(snapshot, asked, revision)
         found = find(snapshot, all_of_it, revision)
         speaking = _open_first(snapshot, sorted(all_of_it.difference(asked)))
-        referrers = sorted(set(_referring(snapshot, compiled, asked)).difference(asked))[:_TOLD]
+        referrers = sorted(set(_referring(snapshot, compiled, caller, asked)).difference(asked))[:_TOLD]
     proposal = _proposal(engine.make_id(), asked, speaking, found, revision, request.reason)
     decision = engine.propose(proposal, caller, is_new=True, dry=request.dry)
     answer = EraseAnswer(
@@ -61,7 +62,7 @@ def erase(engine: Engine, caller: Caller, request: Erase) -> EraseAnswer:
     return replace(answer, is_done=scrubbed.is_done, left=scrubbed.left)
 
 
-def _asked(snapshot: Snapshot, compiled: Compiled, request: Erase) -> list[Ref]:
+def _asked(snapshot: Snapshot, compiled: Compiled, caller: Caller, request: Erase) -> list[Ref]:
     """Return the records asked for, with those of some kinds that refer to them."""
     asked = dict.fromkeys(map(refs.split, request.records))
     for ref in asked:
@@ -70,7 +71,7 @@ def _asked(snapshot: Snapshot, compiled: Compiled, request: Erase) -> list[Ref]:
         names.check_record(snapshot, compiled, ref)
     for kind in request.with_referrers:
         names.check_kind(snapshot, compiled, kind)
-    referring = [ref for ref in _referring(snapshot, compiled, list(asked)) if ref[0] in request.with_referrers]
+    referring = [ref for ref in _referring(snapshot, compiled, caller, list(asked)) if ref[0] in request.with_referrers]
     found = list(dict.fromkeys((*asked, *referring)))
     if len(found) > limits.ERASED_TOGETHER:
         raise LimitExceeded(
@@ -80,10 +81,16 @@ def _asked(snapshot: Snapshot, compiled: Compiled, request: Erase) -> list[Ref]:
     return found
 
 
-def _referring(snapshot: Snapshot, compiled: Compiled, targets: Sequence[Ref]) -> Iterator[Ref]:
-    """Yield the records with a declared reference to one of some others, as far as they are counted."""
+def _referring(snapshot: Snapshot, compiled: Compiled, caller: Caller, targets: Sequence[Ref]) -> Iterator[Ref]:
+    """Yield the records with a declared reference to one of some others, as far as their number matters.
+
+    References that are hidden from the caller aren't followed: they would tell what they hold (S39).
+    """
+    withheld = withheld_from(caller, compiled)
     for kind, id in targets:
         for referrer in compiled.referrers.get(kind, ()):
+            if withheld is not None and withheld.kind(referrer.kind).of(referrer.field) is not None:
+                continue
             where = Condition(referrer.field, "has" if referrer.is_list else "=", id)
             query = Query(referrer.kind, (where,), limit=limits.ERASED_TOGETHER + 1, life="any")
             yield from ((state.kind, state.id) for state in find_states(snapshot, query, None))

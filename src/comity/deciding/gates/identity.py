@@ -47,10 +47,9 @@ def judge(case: Case) -> Iterable[Finding]:
         for change in case.proposal.changes:
             if type(change) is Emit:
                 found += _operator(change, case)
-    if case.caller.known != "system":
-        erased = next((change.record for change in case.proposal.changes if type(change) is Erase), None)
-        if erased is not None and not is_operator(case):
-            found.append(_no_operator("erasing what is known of a record", erased, case))
+    if Erase in map(type, case.proposal.changes) and case.caller.known != "system" and not is_operator(case):
+        erased = next(change.record for change in case.proposal.changes if type(change) is Erase)
+        found.append(_no_operator("erasing what is known of a record", erased, case))
     return found
 
 

@@ -27,6 +27,7 @@ from comity.store.postgres.connections import Readers, Writer, connect
 from comity.store.postgres.erasing import SCRUBBED, VACUUM, emptying_statements
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
 from comity.store.postgres.opening import check_server, has_workspace, prepare
+from comity.store.postgres.retention import DROP_PENDING, DROP_SETTLED
 from comity.store.postgres.snapshot import SELECT_HEAD, Connection, in_schema
 from comity.store.postgres.waiting import Waiting
 from comity.store.recency import RecentHead, recent_head_of
@@ -297,6 +298,12 @@ class PostgresStore:
         with self._readers.lent() as connection, connection.transaction():
             for sql, values in emptying_statements(self.workspace, emptying):
                 connection.execute(in_schema(sql, self.schema), values, binary=True)
+
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        place = (self.workspace, self.workspace)
+        settled = self._run(DROP_SETTLED, (*place, settled_before_us, most))
+        return settled + self._run(DROP_PENDING, (*place, pending_before_us, most))
 
     @translating
     def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:

@@ -38,7 +38,7 @@ from comity.store.sqlite.opening import (
     prepare,
 )
 from comity.store.sqlite.readers import Reader, Readers
-from comity.store.sqlite.retention import drop_old_answers
+from comity.store.sqlite.retention import drop_answers, drop_old_answers
 from comity.store.sqlite.stretches import Named
 from comity.store.sqlite.turn import Turn
 from comity.store.sqlite.waiting import Waiting
@@ -319,6 +319,12 @@ class SqliteStore:
         self._check()
         with closing(connect(self._path, "FULL", READER_CACHE_KIB)) as guarded, self._write_in_turn(guarded):
             empty(guarded, emptying)  # The triggers look at each row, as they do with everybody.
+
+    @translating
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        with self._write_in_turn(self._keeper):
+            return drop_answers(self._keeper, settled_before_us, pending_before_us, most)
 
     @translating
     def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
