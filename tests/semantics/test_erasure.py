@@ -241,6 +241,23 @@ def test_s37_an_erasure_that_broke_off_is_finished_by_the_next_who_opens(path: P
     again.close()
 
 
+def test_s37_several_that_broke_off_are_each_finished_up_to_their_own_end(path: Path) -> None:
+    """What was written after the first was decided, and erased by the second, isn't forgotten."""
+    clock = ManualClock()
+    store = FaultyStore(SqliteStore.open(str(path), clock=clock))
+    ws = Workspace(Engine(store, "crm.db", clock, os.urandom))
+    ws.agent("sales").put("customer/globex", name="Globex")
+    store.plan(Fault("empty"))
+    with pytest.raises(StoreUnavailable):
+        erase(ws, "customer/globex")
+    write_much(ws)
+    assert erase(ws).is_done
+    assert leaks(path) == []
+    assert ws.get("customer/globex").name == "Globex"
+    assert ws.verify().problems == ()
+    ws.close()
+
+
 def test_s37_duties_finish_what_another_process_began(path: Path, open_again: Open) -> None:
     clock = ManualClock()
     waiting = comity.open(path, clock=clock)

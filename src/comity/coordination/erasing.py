@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ from comity.model.built_in import GRANT, SPEAKING
 from comity.model.decisions import Decision
 from comity.model.events import Commit, CommitPayload, Event, also_of
 from comity.model.proposals import Erase, Proposal, QueryRead
-from comity.model.records import ERASED
+from comity.model.records import ERASED, LIFE
 from comity.store.contract import Emptying, EventFilter, LogFilter, Ref, Scrubbed, Snapshot
 
 T = TypeVar("T")
@@ -45,6 +45,10 @@ _END: Final = re.compile(r"(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])")
 """Where an id may end."""
 _QUERY: Final = b'"of":"query"'
 _PORTION: Final = 256
+
+
+Ends = Mapping[Ref, int]
+"""Records, each with the revision before which what is known of it is to be erased."""
 
 
 class Found(msgspec.Struct):
@@ -76,80 +80,88 @@ def _portions(items: Sequence[T]) -> Iterator[tuple[T, ...]]:
 
 
 class Naming:
-    """Tell whether a payload names one of some records.
+    """Tell whether a payload names one of some records, each of which counts up to a revision of its own.
 
     ``customer/acme.name`` and ``customer/acme: call them`` name ``customer/acme``; a longer name
     is another record's only if there ever was one of that name.
     """
 
-    def __init__(self, refs: Collection[Ref], snapshot: Snapshot) -> None:
-        self._refs = frozenset(refs)
+    def __init__(self, ends: Ends, snapshot: Snapshot) -> None:
+        self._ends = ends
         self._snapshot = snapshot
         self._others: dict[Ref, bool] = {}
-        names = b"|".join(re.escape("/".join(ref).encode()) for ref in sorted(refs, reverse=True))
+        names = b"|".join(re.escape("/".join(ref).encode()) for ref in sorted(ends, reverse=True))
         self._named = re.compile(rb"(?<![A-Za-z0-9_$-])(%s)(?![A-Za-z0-9_])([A-Za-z0-9_.:@+~=-]*)" % names).finditer
 
-    def names(self, payload: bytes | None) -> bool:
+    def counts(self, ref: Ref, revision: int) -> bool:
+        """Tell whether something of a revision that is about a record is about one of these."""
+        return self._ends.get(ref, 0) > revision
+
+    def names(self, payload: bytes | None, revision: int) -> bool:
         """Tell whether a text of it does."""
         return payload is not None and any(
-            self._is_meant(found[1].decode(), found[2].decode()) for found in self._named(payload)
+            self._is_meant(found[1].decode(), found[2].decode(), revision) for found in self._named(payload)
         )
 
-    def _is_meant(self, name: str, rest: str) -> bool:
+    def _is_meant(self, name: str, rest: str, revision: int) -> bool:
         """Tell whether an address is meant by itself, and not as the beginning of a longer one."""
         kind, _, id = name.partition("/")
         ends = [end.start() for end in _END.finditer(rest)]
-        return not any(self._is_record((kind, id + rest[:end])) for end in ends)
+        return self.counts((kind, id), revision) and not any(self._is_other((kind, id + rest[:end])) for end in ends)
 
-    def _is_record(self, ref: Ref) -> bool:
+    def _is_other(self, ref: Ref) -> bool:
         if ref not in self._others:
-            self._others[ref] = ref not in self._refs and bool(self._snapshot.records([ref]))
+            self._others[ref] = ref not in self._ends and bool(self._snapshot.records([ref]))
         return self._others[ref]
 
     def speaks(self, event: Event) -> bool:
         """Tell whether an event of Comity's own does; a grant has the kind and the id of its record apart."""
         payload = event.payload if event.kind == GRANT else None
         lent = payload.values if payload is not None else {}
-        return (lent.get("kind"), lent.get("record")) in self._refs or self.names(event.payload_bytes)
+        is_lent = self.counts((lent.get("kind", ""), lent.get("record", "")), event.revision)
+        return is_lent or self.names(event.payload_bytes, event.revision)
 
-    def is_said(self, payload: bytes | None) -> bool:
+    def is_said(self, payload: bytes | None, revision: int) -> bool:
         """Tell whether a proposal or its findings do, or a search that showed one of the records by its id."""
-        return self.names(payload) or (payload is not None and _QUERY in payload and self._showed(payload))
+        return self.names(payload, revision) or (
+            payload is not None and _QUERY in payload and self._showed(payload, revision)
+        )
 
-    def _showed(self, payload: bytes) -> bool:
+    def _showed(self, payload: bytes, revision: int) -> bool:
         reads = msgspec.json.decode(payload, type=CommitPayload).proposal.reads
         searches = [read for read in reads if isinstance(read, QueryRead)]
-        return any((read.query.kind, id) in self._refs for read in searches for id in read.members or ())
+        return any(self.counts((read.query.kind, id), revision) for read in searches for id in read.members or ())
 
 
-def speaking_of(snapshot: Snapshot, refs: Iterable[Ref], upto: int) -> frozenset[Ref]:
-    """Return records with those of Comity's own that speak of them, or of these, up to a revision."""
-    known = frozenset(refs)
-    kinds = SPEAKING & snapshot.kinds().keys()
+def speaking_of(snapshot: Snapshot, ends: Ends) -> dict[Ref, int]:
+    """Return records with those of Comity's own that speak of them, or of these; these count up to now."""
+    known, now = dict(ends), snapshot.head.revision + 1
+    kinds = tuple(sorted(SPEAKING & snapshot.kinds().keys()))
     while kinds:
         naming = Naming(known, snapshot)
-        told = snapshot.search_log(LogFilter(kinds=tuple(sorted(kinds))), 0, upto)
-        more = {(event.kind, event.id) for event in told if event.type != ERASED and naming.speaks(event)}
-        if more <= known:
+        told = snapshot.search_log(LogFilter(kinds=kinds), 0, max(known.values()) - 1)
+        speaking = {(event.kind, event.id) for event in told if event.type != ERASED and naming.speaks(event)}
+        more = speaking.difference(known)
+        if not more:
             break
-        known |= more
+        known |= dict.fromkeys(more, now)
     return known
 
 
-def find(snapshot: Snapshot, refs: Collection[Ref], upto: int) -> Found:
-    """Return what the log holds of records up to a revision, in so far as it isn't empty yet."""
-    found, naming = Found([], [], [], []), Naming(refs, snapshot)
-    for commit, events in _log(snapshot, upto):
-        own = [event for event in events if (event.kind, event.id) in refs]
+def find(snapshot: Snapshot, ends: Ends) -> Found:
+    """Return what the log holds of records, of each before a revision of its own, as far as it isn't empty yet."""
+    found, naming = Found([], [], [], []), Naming(ends, snapshot)
+    for commit, events in _log(snapshot, max(ends.values()) - 1):
+        own = [event for event in events if naming.counts((event.kind, event.id), event.revision)]
         found.events += [
             (event.revision, event.ordinal) for event in own if event.payload_bytes is not None and event.type != ERASED
         ]
         if commit.payload_bytes is not None and own:
             found.own.append(commit.revision)
-        elif naming.is_said(commit.payload_bytes):
+        elif naming.is_said(commit.payload_bytes, commit.revision):
             found.also.append(commit.revision)
     for answered in answers_between(snapshot, -1, snapshot.head.time.now_us):
-        if answered.revision <= upto and naming.is_said(answered.payload_bytes):
+        if naming.is_said(answered.payload_bytes, answered.revision):
             found.answers.append(answered.proposal)
     return found
 
@@ -177,11 +189,10 @@ def _steps(items: Sequence[int]) -> range:
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """Be the erasures that aren't carried out yet: their records, what they name, where the first and last stand."""
+    """Be the erasures that aren't carried out yet: their records, what they name, where the last one stands."""
 
-    refs: tuple[Ref, ...]
+    ends: dict[Ref, int]
     named: frozenset[int]
-    first: int
     last: int
 
     @classmethod
@@ -191,8 +202,9 @@ class Begun(msgspec.Struct, frozen=True):
             return None
         events = list(snapshot.search_log(LogFilter(types=(ERASED,)), done, snapshot.head.revision))
         named = frozenset(revision for event in events for revision in also_of(event))
-        refs = tuple(dict.fromkeys((event.kind, event.id) for event in events))
-        return cls(refs, named, events[0].revision, events[-1].revision)
+        own = (event for event in events if event.payload is not None and LIFE in event.payload.was)
+        ends = {(event.kind, event.id): event.revision for event in own}  # The others only name more commits.
+        return cls(ends, named, events[-1].revision) if ends else None
 
 
 class Erasing:
@@ -229,30 +241,29 @@ class Erasing:
             return Begun.after(snapshot, _noted(snapshot, DONE))
 
     def _finish(self, wait_s: float) -> tuple[int, Scrubbed]:
-        emptied = 0
         for _ in range(_TRIES):
             with self._host.store.snapshot() as snapshot:
                 begun = Begun.after(snapshot, _noted(snapshot, DONE))
                 if begun is None:
-                    return emptied, Scrubbed(is_done=True)
+                    return 0, Scrubbed(is_done=True)
                 is_rewritten = _noted(snapshot, REWRITTEN) >= begun.last
-                refs = speaking_of(snapshot, begun.refs, begun.first - 1)
-                found, head = find(snapshot, refs, begun.first - 1), snapshot.head.revision
-            others = sorted(refs.difference(begun.refs))
+                ends = speaking_of(snapshot, begun.ends)
+                found, head = find(snapshot, ends), snapshot.head.revision
+            others = sorted(ends.keys() - begun.ends.keys())
             unnamed = msgspec.structs.replace(found, also=[one for one in found.also if one not in begun.named])
             if others or unnamed.also:
                 answer = self._go_on(begun, others, unnamed, head)
                 if not is_committed(answer):
-                    return emptied, Scrubbed(is_done=False, left=f"an open record speaks of it: {_told(answer)}")
+                    return 0, Scrubbed(is_done=False, left=f"an open record speaks of it: {_told(answer)}")
                 continue
             for bite in found.bites():
                 self._host.store.empty(bite)
             return found.payloads, self._scrub(begun, wait_s, is_rewritten=is_rewritten and not found.payloads)
-        return emptied, Scrubbed(is_done=False, left="others go on naming it; it is tried again")
+        return 0, Scrubbed(is_done=False, left="others go on naming it; it is tried again")
 
     def _go_on(self, begun: Begun, others: Sequence[Ref], found: Found, head: int) -> Answer:
         """Propose to erase what speaks of the records and wasn't known when that was decided."""
-        first, *rest = erasing(begun.refs[:1], others, found)
+        first, *rest = erasing(list(begun.ends)[:1], others, found)
         changes = [msgspec.structs.replace(first, more=True), *rest]
         proposal = Proposal(id=f"erasing~{begun.last}.{head}", changes=tuple(changes), reason="an erasure goes on")
         return self._host.propose_many([proposal], SYSTEM)[0]
@@ -260,7 +271,11 @@ class Erasing:
     def _scrub(self, begun: Begun, wait_s: float, *, is_rewritten: bool) -> Scrubbed:
         store = self._host.store
         scrubbed = store.scrub(wait_s, rewrite=not is_rewritten)
-        store.note(TOPIC, {DONE if scrubbed.is_done else REWRITTEN: str(begun.last)})
+        name = DONE if scrubbed.is_done else REWRITTEN
+        with store.snapshot() as snapshot:
+            is_news = _noted(snapshot, name) < begun.last
+        if is_news:
+            store.note(TOPIC, {name: str(begun.last)})
         return scrubbed
 
 

@@ -41,9 +41,9 @@ def erase(engine: Engine, caller: Caller, request: Erase) -> EraseAnswer:
         compiled = engine.coordinator.definition(snapshot)
         asked = _asked(snapshot, compiled, caller, request)
         revision = snapshot.head.revision
-        all_of_it = speaking_of(snapshot, asked, revision)
-        found = find(snapshot, all_of_it, revision)
-        speaking = _open_first(snapshot, sorted(all_of_it.difference(asked)))
+        ends = speaking_of(snapshot, dict.fromkeys(asked, revision + 1))
+        found = find(snapshot, ends)
+        speaking = _open_first(snapshot, sorted(ends.keys() - set(asked)))
         referrers = sorted(set(_referring(snapshot, compiled, caller, asked)).difference(asked))[:_TOLD]
     proposal = _proposal(engine.make_id(), asked, speaking, found, revision, request.reason)
     decision = engine.propose(proposal, caller, is_new=True, dry=request.dry)
