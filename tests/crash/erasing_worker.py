@@ -17,7 +17,7 @@ def main(path: str, first: int, acknowledgements: int) -> None:
             record, secret = f"person/p{number}", f"secret{number}secret"
             for _ in range(3):
                 agent.put(record, text=secret * 50, reason=secret, accept=workspace.revision)
-            agent.put("list/all", last=number, reason=f"{record}: {secret}", accept=workspace.revision)
+            agent.put(f"list/l{first}", last=number, reason=f"{record}: {secret}", accept=workspace.revision)
             os.write(acknowledgements, f"wrote {number}\n".encode())
             assert workspace.erase(record, reason="asked for").is_done
             os.write(acknowledgements, f"erased {number}\n".encode())
