@@ -7,7 +7,6 @@ import random
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def leaks(folder: Path, numbers: Iterable[object]) -> list[object]:
 
 @pytest.mark.slow
 def test_s37_kill_9_in_a_loop_leaves_no_half_erasure(tmp_path: Path) -> None:
-    path, chance, begun = tmp_path / "b.db", random.Random(20_261), time.monotonic()
+    path, chance = tmp_path / "b.db", random.Random(20_261)
     comity.open(path).close()
     for turn in range(ROUNDS):
         child = Child(path, turn * STEP)
@@ -71,7 +70,6 @@ def test_s37_kill_9_in_a_loop_leaves_no_half_erasure(tmp_path: Path) -> None:
         with comity.open(path) as workspace:
             assert workspace.verify().problems == ()
             check_last(workspace, tmp_path, turn * STEP + len(erased) + 1)
-    assert time.monotonic() - begun < 120
 
 
 @pytest.mark.slow
