@@ -116,6 +116,18 @@ ANSWER_BYTES: Final = 262_144
 """Of a stored answer."""
 ANSWERS_KEPT_DAYS: Final = 90
 """How long an answer that made no commit is kept, and its id known; longer than NOT_AFTER_DAYS."""
+ERASED_TOGETHER: Final = 500
+"""Of records that one erasure is asked for; what Comity holds about them goes with them, and doesn't count."""
+ERASED_ALSO: Final = 2_000
+"""Of commits that one event of an erasure names besides those of its own record; the next one goes on."""
+ERASURE_BITE: Final = 500
+"""Of payloads that are emptied in one transaction."""
+ERASURE_WAIT_S: Final = 10.0
+"""How long an erasure waits for readers that hold old contents in the write-ahead log, before it says so."""
+RETENTION_BITE: Final = 500
+"""Of answers dropped by a duty in one transaction because the definition has them go sooner."""
+RETENTION_PAUSE_S: Final = 60.0
+"""Between two looks for them, once there are none left."""
 HISTORY_PAGE: Final = 1_000
 """Of events in one page of history."""
 RESPONSE_BYTES: Final = 16_777_216

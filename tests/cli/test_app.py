@@ -57,6 +57,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "diff": ("diff", "1", "4", "--target", "customer/acme"),
     "why": ("why", "customer/acme", "status"),
     "revert": ("revert", "4", "--reason", "a mistake"),
+    "erase": ("erase", "customer/beta", "--reason", "request 17"),
     "verify": ("verify",),
     "refusals": ("refusals",),
     "scan_alerts": ("alerts", "scan", "comity.toml", "--since", "1d"),

@@ -93,6 +93,7 @@ ASKED: dict[str, Requests] = {
         operations.Why(record=ACME, field=field) for field in ("code", "limit", "log", "name", None)
     ],
     "revert": lambda scene, _: [operations.Revert(commit=scene.changed, dry=True)],
+    "erase": _one(operations.Erase(records=(ACME,), reason="asked for", dry=True)),
     "verify": _one(operations.Verify()),
     "refusals": _one(operations.Refusals()),
     "apply": _apply,

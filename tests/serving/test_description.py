@@ -26,10 +26,14 @@ CHECKS: list[Any] = [
     response_schema_conformance,
 ]
 ENDLESS = "/v1/{workspace}/feed"
-DESCRIBED = [
-    found.ok()
-    for found in schemathesis.openapi.from_dict(document()).get_all_operations()
-    if found.ok().path != ENDLESS
+
+
+def _meant(found: Any) -> Any:
+    return found.ok()
+
+
+DESCRIBED: list[Any] = [
+    one for one in map(_meant, schemathesis.openapi.from_dict(document()).get_all_operations()) if one.path != ENDLESS
 ]
 
 
@@ -52,7 +56,7 @@ def test_answers_are_as_described(serve: Serve, part: int) -> None:
             max_examples=12,
             phases=[Phase.explicit, Phase.generate],
             database=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         )
         @given(case=operation.as_strategy())
         def check(case: Any) -> None:

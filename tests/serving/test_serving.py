@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "comity", "serve", "--port", "0", "--json"]
 
 
 @contextmanager
-def process(folder: Path, *words: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], list[Any]]]:
+def process(folder: Path, *words: str, **environment: str) -> Generator[tuple[subprocess.Popen[str], list[Any]]]:
     """Run the command in a folder until the block is left; give the documents that it printed until it listened."""
     running = subprocess.Popen(
         [*COMMAND, *words], cwd=folder, text=True, env=os.environ | environment,

@@ -47,6 +47,7 @@ REST: Final[Mapping[type[Request], str]] = {
     operations.At: "where",
     operations.Count: "where",
     operations.Find: "where",
+    operations.Erase: "records",
     operations.GetMany: "records",
     operations.Stale: "reads",
     operations.TellNews: "records",

@@ -21,6 +21,7 @@ from comity.model.decisions import Decision
 from comity.operations import (
     ApplyAnswer,
     CancelAnswer,
+    EraseAnswer,
     ImportAnswer,
     RecordAnswer,
     RevertAnswer,
@@ -104,6 +105,9 @@ def code_of_answer(answer: Any) -> int:
             return OK if decision.is_allowed else NOT_COMMITTED
         case RevertAnswer() | SplitAnswer():
             return OK if all(decision.is_allowed for decision in answer.decisions) else NOT_COMMITTED
+        case EraseAnswer():
+            is_pending = answer.decision.is_committed and not answer.is_done
+            return OK if answer.decision.is_allowed and not is_pending else NOT_COMMITTED
         case CancelAnswer():
             return NOT_COMMITTED if answer.left else OK
         case RuleTestsAnswer():

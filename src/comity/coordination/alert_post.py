@@ -258,7 +258,7 @@ def _sent_lately(snapshot: Snapshot, now_us: int) -> int:
     """Return how many messages were sent within the last hour, or are still being sent or tried again."""
     since = format_time((now_us - _HOUR_US) // SECOND_US * SECOND_US)
     sent = Query(
-        ALERT, (Condition("sent_at", ">", since),), (Order("sent_at"),), limit=limits.QUERY_RECORDS, life="any"
+        ALERT, (Condition("sent_at", ">", since),), (Order("sent_at"),), limit=limits.QUERY_RECORDS, life="kept"
     )
     tried = Query(
         ALERT, (Condition("sent_at", "=", None), Condition("sending_until", ">", since)), limit=limits.QUERY_RECORDS

@@ -168,7 +168,7 @@ def known_alerts(snapshot: Snapshot, now_us: int) -> Iterator[Alert]:
     # Times as texts differ in length: so the query takes a second more.
     since = format_time((now_us // SECOND_US - 1) * SECOND_US)
     query = Query(
-        ALERT, (Condition("expires_at", ">=", since),), (Order("expires_at"),), limits.QUERY_RECORDS, life="any"
+        ALERT, (Condition("expires_at", ">=", since),), (Order("expires_at"),), limits.QUERY_RECORDS, life="kept"
     )
     page = snapshot.find(query)
     while page:

@@ -24,7 +24,7 @@ from comity.model.records import RecordState
 Span = tuple[int, int]
 """From when, and until when, in microseconds."""
 
-_OVERRIDDEN: Final = Query(OVERRIDE, limit=limits.QUERY_RECORDS, life="any")
+_OVERRIDDEN: Final = Query(OVERRIDE, limit=limits.QUERY_RECORDS, life="kept")
 
 
 def due_us(run: Run, scene: Scene) -> int:

@@ -43,7 +43,7 @@ def tasks_for(snapshot: Snapshot, agent: AgentDefinition, *, over: bool = False)
 
 
 def _query(*where: Condition, over: bool) -> Query:
-    return Query(TASK, where, (Order("opened_at"),), limits.TASKS_PAGE + 1, life="any" if over else "live")
+    return Query(TASK, where, (Order("opened_at"),), limits.TASKS_PAGE + 1, life="kept" if over else "live")
 
 
 def _opened_at(task: RecordState) -> tuple[str, str]:

@@ -35,8 +35,8 @@ def look_at(coordinator: Coordinator, snapshot: Snapshot, ticket: str, agent: st
     if ref[0] not in WAITS_OF:
         raise InvalidRequest(f"{ticket[:80]!r} is no ticket: a decision that is pending names its own, as $queue/ID")
     state = snapshot.records([ref]).get(ref)
-    if state is None:
-        raise NotFound(f"there is no {ticket}")
+    if state is None or state.is_erased:
+        raise NotFound(f"{ticket} was erased" if state is not None else f"there is no {ticket}")
     proposal: str = state.values["proposal"]
     if (released := released_under(proposal)) is not None:
         raise InvalidRequest(f"{ticket} asks about the release of $effect/{released[0]}: look at that")

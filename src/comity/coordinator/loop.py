@@ -19,7 +19,7 @@ from comity.deciding.view import Ref, View
 from comity.errors import ComityError, OutcomeUnknown, StoreUnavailable
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy
-from comity.model.records import RecordState
+from comity.model.records import ERASED, RecordState
 from comity.operations import RecordAnswer
 from comity.store.contract import Batch, BatchLost, Head, Snapshot, Store
 
@@ -90,6 +90,7 @@ class Coordinator:
             incarnation=head.incarnation,
             changed=state.revision,
             known=() if declared is None else declared.field_names,
+            is_erased=ERASED in state.blame,
         )
 
     def remember(self, ref: Ref, state: RecordState, head: Head) -> None:

@@ -23,6 +23,7 @@ from comity.model.values import normalise
 
 _DAY_US: Final = 86_400 * SECOND_US
 _FEW: Final = min(limits.CHANGES_PER_PROPOSAL, limits.READS_PER_PROPOSAL, limits.SUBJECTS_PER_PROPOSAL)
+_OPERATING: Final = (proposals.Undo, proposals.Erase)
 _SHORT: Final = min(limits.REASON_CHARS, limits.NAME_CHARS)
 
 
@@ -152,12 +153,12 @@ def _action(case: Case) -> Iterator[Finding]:
 
 def _is_operation(case: Case) -> bool:
     """Tell whether a proposal only operates: changes built-in records or undoes (S24), which is no business action."""
-    undoes = any(isinstance(change, proposals.Undo) for change in case.changes)
+    undoes = any(isinstance(change, _OPERATING) for change in case.changes)
     return (
         bool(case.changes)
         and (undoes or case.proposal.action is None)
         and not case.proposal.effects
-        and all(change.record.startswith("$") or isinstance(change, proposals.Undo) for change in case.changes)
+        and all(change.record.startswith("$") or isinstance(change, _OPERATING) for change in case.changes)
     )
 
 

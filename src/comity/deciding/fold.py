@@ -16,10 +16,11 @@ from comity.deciding.removals import derive
 from comity.deciding.transitions import emit
 from comity.deciding.view import Ref, View
 from comity.model import proposals, refs
+from comity.model.built_in import ENDING, SPEAKING
 from comity.model.definition import AgentDefinition
 from comity.model.events import Event
 from comity.model.proposals import AnyChange
-from comity.model.records import LIFE, Life, RecordState
+from comity.model.records import ERASED, LIFE, Life, RecordState
 
 
 def draft(changes: Iterable[AnyChange], agent: AgentDefinition, view: View) -> Draft:
@@ -53,6 +54,7 @@ def _create(drafting: Drafting, record: Working, change: proposals.Create | prop
     former = record.values
     record.born = record.version + 1
     record.live_on("live", drafting.revision)
+    record.blame.pop(ERASED, None)
     record.values = {}
     for name in former.keys() - fields.keys():
         drafting.assign(record, name, None, was, former.get(name))
@@ -82,12 +84,53 @@ def _delete(drafting: Drafting, record: Working, change: AnyChange) -> None:
 
 
 def _restore(drafting: Drafting, record: Working, change: AnyChange) -> None:
-    if record.life in ("archived", "deleted"):
+    if ERASED in record.blame:
+        _refuse_erased(drafting, record)
+    elif record.life in ("archived", "deleted"):
         if record.life == "deleted":
             record.born = record.version + 1
         drafting.live_on(record, "live", "restored")
     elif record.life == "absent":
         drafting.refuse_absent(record)
+
+
+def _erase(drafting: Drafting, record: Working, change: proposals.Erase) -> None:
+    if record.life == "absent":
+        drafting.refuse_absent(record)
+    elif record.life == "live" and record.ref[0] in SPEAKING - ENDING and not change.more:
+        _refuse_open(drafting, record)
+    else:
+        _empty(drafting, record, change)
+
+
+def _empty(drafting: Drafting, record: Working, change: proposals.Erase) -> None:
+    data: dict[str, Any] = {"payloads": change.payloads}
+    if change.also:
+        data["also"] = list(change.also)
+    was: dict[str, Any] = {}
+    if not change.more:
+        was[LIFE] = record.life
+        record.life, record.values = "deleted", {}
+        record.blame = {LIFE: drafting.revision, ERASED: drafting.revision}
+    drafting.event(record, ERASED, was, data=data)
+
+
+def _refuse_open(drafting: Drafting, record: Working) -> None:
+    drafting.refuse(
+        "integrity.in_use",
+        record.ref,
+        f"{'/'.join(record.ref)} is still open, and speaks of what is to be erased.",
+        "Cancel, withdraw, answer or lift it first.",
+    )
+
+
+def _refuse_erased(drafting: Drafting, record: Working) -> None:
+    drafting.refuse(
+        "integrity.erased",
+        record.ref,
+        f"{'/'.join(record.ref)} was erased: nothing is left that could be brought back.",
+        "Create it anew, if that is right.",
+    )
 
 
 # -- fields
@@ -157,6 +200,9 @@ def _undo(drafting: Drafting, record: Working, change: proposals.Undo) -> None:
     was: dict[str, Any] = {}
     for name, revision in change.fields.items():
         past = drafting.view.past(record.ref, revision)
+        if past.is_erased:
+            _refuse_erased(drafting, record)
+            return
         if name != LIFE:
             drafting.assign(record, name, past.values.get(name), was, record.values.get(name))
         elif record.life != _undone_life(past):
@@ -188,4 +234,5 @@ _APPLY: Final[dict[type, Callable[[Drafting, Working, Any], None]]] = {
     proposals.Restore: _restore,
     proposals.Delete: _delete,
     proposals.Undo: _undo,
+    proposals.Erase: _erase,
 }

@@ -10,7 +10,7 @@ from comity.deciding.compile import Referrer
 from comity.deciding.drafts import DraftEvent, Drafting
 from comity.deciding.view import Ref
 from comity.model.filters import Condition, Query
-from comity.model.records import LIFE, RecordState
+from comity.model.records import ERASED, LIFE, RecordState
 from comity.model.texts import listed
 
 _REMOVED = ("archived", "deleted")
@@ -35,7 +35,8 @@ def derive(drafting: Drafting) -> None:
 
 
 def _removes(event: DraftEvent) -> bool:
-    return event.life in _REMOVED and LIFE in event.payload.was
+    """Tell whether an event removes a record from those that refer to it; what is erased keeps its address (S37)."""
+    return event.life in _REMOVED and LIFE in event.payload.was and event.type != ERASED
 
 
 # -- who refers to it

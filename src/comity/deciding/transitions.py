@@ -11,7 +11,7 @@ from comity.deciding.expressions import ExpressionFailed
 from comity.deciding.readers import told_problem
 from comity.model import proposals
 from comity.model.built_in import LEASE
-from comity.model.records import LIFE
+from comity.model.records import ERASED, LIFE
 
 _COMPUTED: Final = {LEASE: leasing.transit}
 """What transitions do that no expression can say, by the kinds that have such."""
@@ -27,8 +27,9 @@ def emit(drafting: Drafting, record: Working, change: proposals.Emit) -> None:
 
 
 def _transit(drafting: Drafting, record: Working, change: proposals.Emit, declared: CompiledEvent) -> None:
-    if record.life not in declared.lives:
-        why = answering.not_there("/".join(record.ref), record.life, record.values, change.event, declared.lives)
+    life = "absent" if ERASED in record.blame else record.life
+    if life not in declared.lives:
+        why = answering.not_there("/".join(record.ref), life, record.values, change.event, declared.lives)
         drafting.refuse("shape.transition", record.ref, *why)
         return
     if not _may_start(drafting, record, change, declared):
@@ -44,6 +45,7 @@ def _transit(drafting: Drafting, record: Working, change: proposals.Emit, declar
         was[LIFE] = record.life
         record.born = record.version + 1 if leads_to == "live" else record.born
         record.live_on(leads_to, drafting.revision)
+        record.blame.pop(ERASED, None)
     _emit(drafting, record, change, declared, was)
 
 

@@ -27,6 +27,11 @@ EFFECT: Final = "$effect"
 WORKFLOW: Final = "$workflow"
 TASK: Final = "$task"
 
+SPEAKING: Final = frozenset({INTENT, HANDOFF, GRANT, APPROVAL, QUEUE, OVERRIDE, LEASE, ALERT, EFFECT, WORKFLOW, TASK})
+"""The kinds whose records hold what was said or done about others: they are erased with these (S37)."""
+ENDING: Final = frozenset({INTENT, ALERT})
+"""Those of them that may be erased while they are open, as nothing waits for them."""
+
 
 @cache
 def built_in() -> Definition:

@@ -254,6 +254,12 @@ class ExampleDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only
     intents: tuple[ExampleIntent, ...] = ()
 
 
+class RetentionDefinition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Declare for how long an answer that made no commit is kept, and its id known (S7)."""
+
+    answers_s: int = limits.ANSWERS_KEPT_DAYS * 86_400
+
+
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Be a whole definition. ``source`` is the TOML text that it was read from.
 
@@ -274,6 +280,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     mail: MailDefinition | None = None
     alerts: AlertsDefinition = AlertsDefinition()
     cascades: CascadesDefinition = CascadesDefinition()
+    retention: RetentionDefinition = RetentionDefinition()
     freshness: Freshness = "seen"
     blind_writes: BlindWrites | None = None
     undeclared: Literal["allow", "refuse"] = "refuse"

@@ -69,6 +69,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def also_of(event: Event) -> tuple[int, ...]:
+    """Return the commits that an erasure empties besides those of its own record, as its event names them (S37)."""
+    payload = event.payload
+    return tuple(payload.data.get("also", ())) if payload is not None else ()
+
+
 class CommitPayload(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Be the part of a commit that may hold personal data: the proposal as it was, and what was found."""
 

@@ -18,7 +18,7 @@ import msgspec
 
 from comity import limits
 from comity.errors import InvalidQuery, LimitExceeded
-from comity.model.records import RecordState
+from comity.model.records import Life, RecordState
 from comity.model.refs import KIND, NAME, RECORD_ID
 from comity.model.values import normalise, same
 from comity.model.values import sort_key as value_key
@@ -26,7 +26,16 @@ from comity.model.values import sort_key as value_key
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "^=", "has"]
 """``^=`` is "begins with", ``has`` is "the list holds this element"."""
 
-LifeFilter = Literal["live", "archived", "deleted", "any"]
+LifeFilter = Literal["live", "archived", "deleted", "kept", "any"]
+"""``kept`` is what is live or archived: records of Comity's own have values then, and none once they were erased."""
+LIVES: Final[dict[LifeFilter, tuple[Life, ...]]] = {
+    "live": ("live",),
+    "archived": ("archived",),
+    "deleted": ("deleted",),
+    "kept": ("live", "archived"),
+    "any": (),
+}
+"""The lives that pass, of records that ever were; all if none is named."""
 
 
 class Condition(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -263,7 +272,7 @@ def matches(asked: Query, state: RecordState) -> bool:
     """Tell whether a record meets all conditions of a query, whatever its page."""
     if state.kind != asked.kind or state.life == "absent":
         return False
-    if asked.life not in ("any", state.life):
+    if LIVES[asked.life] and state.life not in LIVES[asked.life]:
         return False
     return all(holds(condition, _field_of(state, condition.field)) for condition in asked.where)
 

@@ -90,7 +90,20 @@ class Undo(Change, frozen=True, tag="undo", omit_defaults=True, gc=False):
     fields: dict[str, int] = {}
 
 
-AnyChange = Create | Set | Put | Add | Include | Exclude | Append | Emit | Archive | Restore | Delete | Undo
+class Erase(Change, frozen=True, tag="erase", omit_defaults=True, gc=False):
+    """Erase a record (S37): it becomes a tombstone, and what the log held of it until then is emptied. For operators.
+
+    ``also`` are the revisions of commits that speak of it without changing it, and lose their
+    contents as well; ``payloads`` counts all that is to be emptied. With ``more`` the record
+    stays as it is: an erasure is gone on with, which found more than it knew of.
+    """
+
+    also: tuple[int, ...] = ()
+    payloads: int = 0
+    more: bool = False
+
+
+AnyChange = Create | Set | Put | Add | Include | Exclude | Append | Emit | Archive | Restore | Delete | Undo | Erase
 
 
 class Read(msgspec.Struct, frozen=True, tag_field="of", tag="record", omit_defaults=True, gc=False):

@@ -10,6 +10,8 @@ Life = Literal["absent", "live", "archived", "deleted"]
 
 LIFE: Final = "$life"
 """The name of existence as a field (S9): every read and every change but ``create`` reads it."""
+ERASED: Final = "$erased"
+"""The type of the event under which the log lets contents be emptied; in a tombstone's blame, when that was (S37)."""
 
 
 class RecordState(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +44,11 @@ class RecordState(msgspec.Struct, frozen=True, gc=False):
     def is_live(self) -> bool:
         """Tell whether the record can be changed: neither absent, archived nor deleted."""
         return self.life == "live"
+
+    @property
+    def is_erased(self) -> bool:
+        """Tell whether its values were erased: it is a tombstone, or the past of one, of which nothing is left."""
+        return self.version > 0 and (ERASED in self.blame or not self.blame)
 
     @property
     def exists(self) -> bool:

@@ -17,7 +17,8 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     """Be one event, with who made it and why.
 
     ``was`` holds the former values of the fields that it changed, ``now`` the new ones;
-    ``data`` what a named event carries. ``is_erased`` tells that the contents are gone.
+    ``data`` what a named event carries. ``is_erased`` tells that the contents are gone, as
+    ``erased_by`` decided at ``erased_at``.
     ``accepted_by`` and ``approved_by`` name those without whose answer it would not have
     been made (S21).
     """
@@ -39,6 +40,8 @@ class EventAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     proposal: str = ""
     definition: int = 0
     is_erased: bool = False
+    erased_by: str | None = None
+    erased_at: str | None = None
     accepted_by: tuple[str, ...] = ()
     approved_by: tuple[str, ...] = ()
 

@@ -191,6 +191,40 @@ class CopyAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False
         return texts.copied(self)
 
 
+class Erase(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Erase what is known of records, for good: a person asks to be forgotten."""
+
+    records: Annotated[tuple[str, ...], Meta(description="the records, as kind/id")]
+    with_referrers: Annotated[
+        tuple[str, ...], Meta(description="of these kinds, also the records that refer to them")
+    ] = ()
+    reason: Reason = None
+    dry: Annotated[bool, Meta(description="show what would be emptied, do nothing")] = False
+
+
+class EraseAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Be what became of an erasure.
+
+    ``records`` are erased, and ``speaking`` those of Comity's own that speak of them; so many
+    contents of ``events``, ``commits`` and ``answers`` are emptied for that. ``referrers`` keep
+    their reference. It ``is_done`` once nothing is left of it in the store's own files; ``left``
+    says what is, or where it may be beyond them.
+    """
+
+    records: tuple[str, ...]
+    speaking: tuple[str, ...]
+    events: int
+    commits: int
+    answers: int
+    decision: Decision
+    referrers: tuple[str, ...] = ()
+    is_done: bool = False
+    left: str = ""
+
+    def __str__(self) -> str:
+        return texts.erased(self)
+
+
 class Stats(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Count what is there."""
 

@@ -27,7 +27,8 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Be one record as of ``revision``.
 
     ``version`` is 0 and ``life`` is ``absent`` where it never was. ``changed`` is the revision
-    of its last change, ``known`` the fields that its kind declares.
+    of its last change, ``known`` the fields that its kind declares. ``is_erased`` tells that it had
+    values, and nobody can have them any more.
     """
 
     record: str
@@ -38,6 +39,7 @@ class RecordAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     incarnation: str
     changed: int = 0
     known: tuple[str, ...] = ()
+    is_erased: bool = False
 
     def __str__(self) -> str:
         return texts.record(self)
@@ -93,7 +95,7 @@ class Find(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     order: Annotated[tuple[str, ...], Meta(description="fields to order by; '-field' for descending")] = ()
     limit: Limit = limits.QUERY_RECORDS_DEFAULT
     after: Annotated[str | None, Meta(description="the cursor that the page before gave")] = None
-    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted, kept (live or archived) or any")] = "live"
     at: Moment = None
 
 
@@ -102,7 +104,7 @@ class Count(Request, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     kind: Annotated[str, Meta(description="the kind to count")]
     where: Filters = ()
-    life: Annotated[LifeFilter, Meta(description="live, archived, deleted or any")] = "live"
+    life: Annotated[LifeFilter, Meta(description="live, archived, deleted, kept (live or archived) or any")] = "live"
     at: Moment = None
 
 

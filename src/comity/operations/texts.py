@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ApplyAnswer,
         CopyAnswer,
         DefinitionAnswer,
+        EraseAnswer,
         ExportAnswer,
         ImportAnswer,
         KeyAnswer,
@@ -57,7 +58,8 @@ def _lines(first: str, rest: Sequence[str], last: str | None = None) -> str:
 def record(answer: RecordAnswer) -> str:
     """Return one record with its fields."""
     fields = ", ".join(f"{name}={show(value)}" for name, value in answer.values.items())
-    return f"{answer.record} (version {answer.version}, {answer.life}): {fields or 'no fields'}"
+    nothing = "erased" if answer.is_erased else "no fields"
+    return f"{answer.record} (version {answer.version}, {answer.life}): {fields or nothing}"
 
 
 def records(answer: RecordsAnswer) -> str:
@@ -96,7 +98,8 @@ def _authors(answer: EventAnswer) -> str:
 
 def _told(answer: EventAnswer) -> str:
     if answer.is_erased:
-        return f"event {answer.event}, erased"
+        by = f" by {answer.erased_by} at {answer.erased_at}" if answer.erased_by else ""
+        return f"event {answer.event}, erased{by}"
     moved = [f"{field_name(name)} {show(was)} → {show(answer.now.get(name))}" for name, was in answer.was.items()]
     return f"event {answer.event}, {', '.join(moved) or 'no field changed'}"
 
@@ -157,6 +160,16 @@ def reverted(answer: RevertAnswer) -> str:
     if not answer.left:
         return text
     return f"{text}\n" + _lines(f"Left {counted(len(answer.left), 'field')} alone:", [left(one) for one in answer.left])
+
+
+def erased(answer: EraseAnswer) -> str:
+    """Return what became of an erasure."""
+    payloads = counted(answer.events + answer.commits + answer.answers, "content")
+    what = f"{listed(list(answer.records), 8)}, with {payloads}"
+    if not answer.decision.is_committed:
+        return f"would erase {what}" if answer.decision.is_allowed else str(answer.decision)
+    beyond = f"; {answer.left}" if answer.left else ""
+    return f"erased {what}{beyond}" if answer.is_done else f"erased {what}, but it is still there: {answer.left}"
 
 
 def verified(answer: VerifyAnswer) -> str:

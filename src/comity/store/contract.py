@@ -12,7 +12,8 @@ Promises, all checked by :mod:`comity.testing.store_contract`:
 - :meth:`Batch.append` is all or nothing, durable when the ``with`` block has been left.
 - :meth:`Store.snapshot` is consistent: all its answers are of one revision.
 - Driver errors come out as the :class:`comity.errors.StoreError` tree and nothing else.
-- Only :meth:`Store.batch` can change the log, and no method can change what is in it.
+- Only :meth:`Store.batch` can add to the log, and no method can change what is in it, but for
+  :meth:`Store.empty`, which takes contents out of it.
 """
 
 from __future__ import annotations
@@ -113,6 +114,21 @@ class Statistics(msgspec.Struct, frozen=True, gc=False):
     events: int
     answers: int
     bytes: int
+
+
+class Emptying(msgspec.Struct, frozen=True, gc=False):
+    """Be what is to lose its payload and salt (S37): commits, events by revision and ordinal, answers by proposal."""
+
+    commits: tuple[int, ...] = ()
+    events: tuple[tuple[int, int], ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+class Scrubbed(msgspec.Struct, frozen=True, gc=False):
+    """Be whether what was emptied is gone from the store's own files, and in words what may still hold it."""
+
+    is_done: bool
+    left: str = ""
 
 
 class Snapshot(Protocol):
@@ -301,6 +317,26 @@ class Store(Protocol):
 
     def put_key(self, row: KeyRow) -> None:
         """Keep the hash of a key, durably."""
+        ...
+
+    def empty(self, emptying: Emptying) -> None:
+        """Empty payloads and salts, durably, all or nothing; what is empty already stays so.
+
+        It is for carrying out an erasure that is in the log: raises StoreError, by the schema itself, for
+        a commit or an event that no later ``$erased`` event is about, or names.
+        """
+        ...
+
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        ...
+
+    def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
+        """Have the bytes of what was emptied, replaced or dropped be gone from the files; wait so long for readers.
+
+        A store says what it can't reach. It may keep writers waiting. Without ``rewrite`` it only
+        goes on with what an earlier call has left to the readers.
+        """
         ...
 
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:

@@ -25,9 +25,12 @@ import msgspec
 from comity.errors import StoreUnavailable
 from comity.model.events import Answered
 from comity.model.records import RecordState
-from comity.store.contract import Batch, Entry, Head, KeyRow, Snapshot, Store
+from comity.store.contract import Batch, Emptying, Entry, Head, KeyRow, Scrubbed, Snapshot, Store
 
-Call = Literal["turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "index"]
+Call = Literal[
+    "turn", "batch", "append", "commit", "head", "snapshot", "keep", "note", "exchange", "put_key", "empty", "scrub",
+    "drop_answers", "index",
+]  # fmt: skip
 Side = Literal["before", "after"]
 
 
@@ -136,6 +139,21 @@ class FaultyStore:
         """Keep the hash of a key."""
         with self.at("put_key"):
             self._store.put_key(row)
+
+    def empty(self, emptying: Emptying) -> None:
+        """Empty payloads and salts."""
+        with self.at("empty"):
+            self._store.empty(emptying)
+
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time."""
+        with self.at("drop_answers"):
+            return self._store.drop_answers(settled_before_us, pending_before_us, most)
+
+    def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
+        """Have the bytes of what was emptied be gone."""
+        with self.at("scrub"):
+            return self._store.scrub(wait_s, rewrite=rewrite)
 
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:
         """Have exactly these indexes."""

@@ -38,7 +38,7 @@ def list_alerts(engine: Engine, caller: Caller, request: ListAlerts) -> AlertsAn
         raise LimitExceeded(f"limit: between 1 and {limits.ALERTS_PAGE}")
     chosen = (("detector", request.detector), ("subject", request.subject))
     where = tuple(Condition(field, "=", value) for field, value in chosen if value is not None)
-    query = Query(ALERT, where, limit=limits.ALERTS_PAGE, life="any" if request.over else "live")
+    query = Query(ALERT, where, limit=limits.ALERTS_PAGE, life="kept" if request.over else "live")
     with engine.store.snapshot() as snapshot:
         states = snapshot.find(query) if ALERT in snapshot.kinds() else []
         if not states:

@@ -74,7 +74,7 @@ def _query(request: ListEffects, incarnation: str) -> Query:
     elif request.state not in ("all", "pending"):
         where.append(Condition("state", "=", request.state))
     is_past = request.state in _OVER or request.state == "all"
-    life: LifeFilter = "any" if is_past else "live"
+    life: LifeFilter = "kept" if is_past else "live"
     order = Order("wanted_at", descending=True) if is_past else Order("release_at")
     return Query(EFFECT, tuple(where), (order,), request.limit + 1, life=life)
 
@@ -101,7 +101,7 @@ def _meant(snapshot: Snapshot, name: str) -> Ref:
     if "/" in id or not id:
         return refs.split(name)
     if len(id) >= _BEGINNING and EFFECT in snapshot.kinds():
-        found = snapshot.find(Query(EFFECT, (Condition("$id", "^=", id),), limit=2, life="any"))
+        found = snapshot.find(Query(EFFECT, (Condition("$id", "^=", id),), limit=2, life="kept"))
         if len(found) == 1:
             return EFFECT, found[0].id
     return refs.split(f"{EFFECT}/{id}")

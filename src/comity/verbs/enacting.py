@@ -118,7 +118,7 @@ def _changes(old: Compiled, new: Compiled) -> Iterator[str]:
     for setting in ("name", "freshness", "blind_writes", "undeclared"):
         if getattr(before, setting) != getattr(after, setting):
             yield f"~ {setting} = {getattr(after, setting)}"
-    for setting in ("checks", "mail", "alerts", "cascades"):
+    for setting in ("checks", "mail", "alerts", "cascades", "retention"):
         if getattr(before, setting) != getattr(after, setting):
             yield f"~ {setting}"
 

@@ -8,9 +8,11 @@ from typing import TypeGuard, TypeVar
 from comity.clock import Clock, format_time, parse_time
 from comity.coordination.alert_post import AlertPost
 from comity.coordination.duties import Duties, DutyThread
+from comity.coordination.erasing import Erasing
 from comity.coordination.hiding import hide
 from comity.coordination.news import Listening, Presences
 from comity.coordination.outbox import Outbox
+from comity.coordination.retention import Retention
 from comity.coordination.watching import Watch
 from comity.coordination.workflows import Workflows
 from comity.coordinator import Coordinator, EntropyPool, Submission, submit
@@ -48,6 +50,8 @@ class Engine:
         self.duties = Duties(self)
         self.watch = Watch(self)
         self.alert_post = AlertPost(self)
+        self.erasing = Erasing(self)
+        self.retention = Retention(self)
         self._duty: DutyThread | None = None
         with store.snapshot() as snapshot:
             self.coordinator.prime(snapshot)
@@ -109,11 +113,12 @@ class Engine:
     def do_duties(self) -> None:
         """Do what is due, in a thread of its own, from now until the workspace is closed."""
         if self._duty is None:
-            self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post)
+            self._duty = DutyThread(self.duties, self.store, self.watch, self.alert_post, self.erasing, self.retention)
 
     def do_due(self) -> int:
         """Do what is due by itself, in a small bite, and look for alerts; return how much was done."""
-        return self.duties.run() + self.watch.run() + self.alert_post.run()
+        works = (self.duties, self.watch, self.alert_post, self.erasing, self.retention)
+        return sum(work.run() for work in works)
 
     @property
     def does_duties(self) -> bool:

@@ -95,7 +95,7 @@ def list_grants(engine: Engine, caller: Caller, request: ListGrants) -> GrantsAn
     chosen = (("to", request.to), ("by", request.by))
     where = tuple(Condition(field, "=", value) for field, value in chosen if value is not None)
     order = (Order("granted_at", descending=True),)
-    query = Query(GRANT, where, order, limits.QUERY_RECORDS, life="any" if request.over else "live")
+    query = Query(GRANT, where, order, limits.QUERY_RECORDS, life="kept" if request.over else "live")
     with engine.store.snapshot() as snapshot:
         now_us = engine.coordinator.time_at(snapshot.head).now_us
         states = snapshot.find(query) if GRANT in snapshot.kinds() else []

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from comity import limits
 from comity.clock import format_time
 from comity.coordination.hiding import hide
@@ -15,7 +17,7 @@ from comity.errors import InvalidRequest, LimitExceeded, NotFound
 from comity.model import filters, refs
 from comity.model.events import Commit, Event
 from comity.model.proposals import Caller, QueryRead, Was
-from comity.model.records import LIFE, RecordState
+from comity.model.records import ERASED, LIFE, RecordState
 from comity.model.texts import show
 from comity.model.values import same
 from comity.operations import (
@@ -100,7 +102,18 @@ def _described(snapshot: Snapshot, events: Iterator[Event]) -> Iterator[EventAns
         for event in portion:
             commit = commits.get(event.revision)
             if commit is not None:
-                yield describe(event, commit)
+                yield told_of(snapshot, event, commit)
+
+
+def told_of(snapshot: Snapshot, event: Event, commit: Commit) -> EventAnswer:
+    """Return an event with what its commit knows of it, and by whom and when it was erased, if it was."""
+    told = describe(event, commit)
+    if not told.is_erased:
+        return told
+    chosen = EventFilter(kind=event.kind, id=event.id, type=ERASED, after=event.revision, limit=1)
+    erasures = snapshot.events(chosen)
+    erasure = snapshot.commit(erasures[0].revision) if erasures else None
+    return told if erasure is None else replace(told, erased_by=erasure.agent, erased_at=format_time(erasure.at))
 
 
 def _told(event: EventAnswer) -> tuple[dict[str, Any], ...]:
@@ -238,10 +251,11 @@ def why(engine: Engine, caller: Caller, request: Why) -> WhyAnswer:
         state = snapshot.records_at([ref], revision).get(ref)
         if state is None:
             raise NotFound(f"there was no record {request.record} yet at revision {revision}")
-        if request.field is not None and request.field not in state.blame:
+        if request.field is not None and request.field not in state.blame and not state.is_erased:
             names.check_field(snapshot.records([ref])[ref], compiled, request.field)
         value = _subject_value(state, request.field)
-        changed = state.revision if request.field is None else state.blame.get(request.field)
+        whole = request.field is None or not state.blame  # Of what was erased nobody knows when each field changed.
+        changed = state.revision if whole else state.blame.get(request.field or "")
         if changed is None:
             return WhyAnswer(record=state.ref, field=request.field, value=value)
         withheld = withheld_from(caller, compiled)
@@ -266,7 +280,7 @@ def _explain(
         record=state.ref,
         field=field,
         value=value,
-        event=describe(event, commit),
+        event=told_of(snapshot, event, commit),
         findings=tuple(one for one in payload.findings if one.code not in _CONSENTS) if payload else (),
         rested_on=tuple(_rested_on(commit, withheld)),
         causes=tuple(_causes(snapshot, commit)),
@@ -303,7 +317,7 @@ def _causes(snapshot: Snapshot, commit: Commit) -> Iterator[EventAnswer]:
         event, made = snapshot.event(revision, ordinal), snapshot.commit(revision)
         if event is None or made is None:
             return
-        yield describe(event, made)
+        yield told_of(snapshot, event, made)
         cause = made.cause
 
 

@@ -53,9 +53,10 @@ def never_written(snapshot: Snapshot, compiled: Compiled, ref: Ref) -> str | Non
 
     For what may well be named before it is there: who plans to create it does so.
     """
-    if snapshot.records([ref]):
-        return None
-    kind, name = ref
+    state, (kind, name) = snapshot.records([ref]).get(ref), ref
+    if state is not None:
+        is_gone = refs.is_built_in(kind) and state.is_erased
+        return f"{state.ref} was erased, with the record of which it spoke" if is_gone else None
     check_kind(snapshot, compiled, kind)
     near = refs.nearest(name, dict.fromkeys(_ids(snapshot, kind, name)))
     hint = suggestion(f"{kind}/{near}") if near else ": nothing was ever written to it"
@@ -126,7 +127,7 @@ def check_suspected(snapshot: Snapshot, compiled: Compiled, subject: str) -> Non
     if "/" in subject:
         check_record(snapshot, compiled, refs.split(refs.record_of(subject)))
         return
-    found = snapshot.find(Query(ALERT, limit=limits.QUERY_RECORDS, life="any")) if ALERT in snapshot.kinds() else []
+    found = snapshot.find(Query(ALERT, limit=limits.QUERY_RECORDS, life="kept")) if ALERT in snapshot.kinds() else []
     known = {*compiled.agents, *snapshot.agents(), *(state.values["subject"] for state in found)}
     if subject not in known:
         hint = suggestion(refs.nearest(subject, sorted(known))) or ": name a record, an agent, or what alerts name"
@@ -142,7 +143,7 @@ def check_workflow(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
 def check_effect(snapshot: Snapshot, compiled: Compiled, name: str) -> None:
     """Raise NotFound for an effect that is neither declared nor was ever wanted."""
     if name not in compiled.effects and not _is_used(snapshot, EFFECT, "effect", name):
-        found = snapshot.find(Query(EFFECT, limit=limits.QUERY_RECORDS, life="any"))
+        found = snapshot.find(Query(EFFECT, limit=limits.QUERY_RECORDS, life="kept"))
         raise _not_found("effect", name, {*compiled.effects, *(state.values["effect"] for state in found)}, "Effects")
 
 

@@ -92,7 +92,7 @@ def list_overrides(engine: Engine, caller: Caller, request: ListOverrides) -> Ov
 def _query(request: ListOverrides) -> Query:
     chosen = (("record", request.record), ("agent", request.agent))
     where = tuple(Condition(field, "=", value) for field, value in chosen if value is not None)
-    life = "any" if request.over else "live"
+    life = "kept" if request.over else "live"
     return Query(OVERRIDE, where, (Order("set_at", descending=True),), limits.OVERRIDES_LIVE + 1, life=life)
 
 

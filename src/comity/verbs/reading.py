@@ -157,6 +157,7 @@ def answer_of(
         incarnation=incarnation,
         changed=state.revision,
         known=known,
+        is_erased=state.is_erased,
     )
 
 

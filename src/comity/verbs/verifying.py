@@ -6,17 +6,15 @@ from comity.deciding.fold import replay
 from comity.deciding.readers import Readers, told
 from comity.errors import InvalidRequest
 from comity.model import codec
-from comity.model.events import Commit, Event
+from comity.model.events import Commit, Event, also_of
 from comity.model.proposals import Caller
-from comity.model.records import LIFE, RecordState
+from comity.model.records import ERASED, LIFE, RecordState
 from comity.operations import Verify, VerifyAnswer
 from comity.store.contract import Snapshot
 from comity.verbs.engine import Engine, Progress
 from comity.verbs.portions import AT_ONCE
 
 _MOST_PROBLEMS = 100
-ERASED = "$erased"
-"""The type of the event under which the log lets contents be emptied (S37)."""
 Ref = tuple[str, str]
 
 
@@ -70,8 +68,9 @@ class _Audit:
         self.events = 0
         self.erased = 0
         self._blank: set[Ref] = set()
-        self._emptied: list[tuple[str, int, frozenset[Ref]]] = []
+        self._emptied: list[tuple[str, int, frozenset[Ref], bool]] = []
         self._erasures: dict[Ref, int] = {}
+        self._also: dict[int, int] = {}
 
     def note(self, problem: str) -> None:
         """Take a problem, up to a number of them."""
@@ -113,9 +112,10 @@ class _Audit:
         self._check_erasures()
 
     def _check_erasures(self) -> None:
-        """Note what was emptied without a later event of the same record that says so."""
-        for what, revision, about in self._emptied:
-            if not any(self._erasures.get(ref, 0) > revision for ref in about):
+        """Note what was emptied without a later event that says so, of the same record or naming that very commit."""
+        for what, revision, about, is_commit in self._emptied:
+            is_named = is_commit and self._also.get(revision, 0) > revision
+            if not is_named and not any(self._erasures.get(ref, 0) > revision for ref in about):
                 self.note(f"{what}: its contents are gone, and no event says that they were erased")
 
     def _check_commit(self, commit: Commit, events: list[Event]) -> None:
@@ -130,7 +130,7 @@ class _Audit:
             self._chain = commit.chain
         what, about = f"commit {commit.revision}", frozenset((event.kind, event.id) for event in events)
         if self._is_emptied(what, commit.salt, commit.payload_bytes, commit.digest):
-            self._emptied.append((what, commit.revision, about))
+            self._emptied.append((what, commit.revision, about, True))
         for event in events:
             self._check_event(event)
         self._last = commit
@@ -142,9 +142,10 @@ class _Audit:
         ref = (event.kind, event.id)
         if event.type == ERASED:
             self._erasures[ref] = event.revision
+            self._also.update(dict.fromkeys(also_of(event), event.revision))
         is_blank = self._is_emptied(what, event.salt, event.payload_bytes, event.digest)
         if is_blank:
-            self._emptied.append((what, event.revision, frozenset({ref})))
+            self._emptied.append((what, event.revision, frozenset({ref}), False))
         before = self.states.get(ref) or RecordState(*ref)
         if event.version != before.version + 1:
             self.note(f"{what}: {event.ref} goes from version {before.version} to {event.version}")

@@ -146,7 +146,7 @@ def list_workflows(engine: Engine, caller: Caller, request: ListWorkflows) -> Wo
         where = (*where, Condition("subjects", "has", request.record))
     is_over = request.over or request.state is not None
     order = (Order("started_at", descending=True),)
-    query = Query(WORKFLOW, where, order, request.limit + 1, life="any" if is_over else "live")
+    query = Query(WORKFLOW, where, order, request.limit + 1, life="kept" if is_over else "live")
     with engine.store.snapshot() as snapshot:
         states = snapshot.find(query) if WORKFLOW in snapshot.kinds() else []
         if not states:

@@ -23,6 +23,8 @@ from comity.operations import (
     DefinitionAnswer,
     Diff,
     DiffAnswer,
+    Erase,
+    EraseAnswer,
     Export,
     ExportAnswer,
     Find,
@@ -223,6 +225,28 @@ class Asking(Alerting, Answerable, Aware, Following, Overseeing, Reporting, Ruli
         )
         if answer.decisions and not answer.reverted and not answer.cancelled and not dry:
             raise_unless_committed(answer.decisions[0])
+        return answer
+
+    def erase(
+        self,
+        record: str | Record,
+        *more: str | Record,
+        reason: str,
+        with_referrers: Sequence[str] = (),
+        dry: bool = False,
+    ) -> EraseAnswer:
+        """Erase what is known of records, for good: a person asks to be forgotten. It takes an operator.
+
+        The records become tombstones; what the log, the answers and Comity's own records hold of them is
+        emptied, and gone from the store's files once the answer ``is_done``. Raises NotCommitted
+        where it was refused, unless ``dry``: then it only tells what would be emptied.
+        """
+        records = tuple(one if isinstance(one, str) else one.ref for one in (record, *more))
+        answer: EraseAnswer = self._session.call(
+            Erase(records=records, with_referrers=tuple(with_referrers), reason=reason, dry=dry)
+        )
+        if not dry:
+            raise_unless_committed(answer.decision)
         return answer
 
     def definition(self) -> DefinitionAnswer:

@@ -18,7 +18,8 @@ from comity.errors import InvalidRequest, NotFound, StoreDamaged, StoreError
 from comity.model.built_in import DEFINITION, EFFECT
 from comity.model.filters import Condition, Query
 from comity.model.ids import Entropy
-from comity.store.contract import Snapshot
+from comity.model.records import ERASED
+from comity.store.contract import EventFilter, Snapshot
 from comity.store.sqlite import SqliteStore
 from comity.store.sqlite.copying import copy_base, put_in_place
 from comity.verbs.engine import revision_of
@@ -135,11 +136,23 @@ def _cut(
     target = SqliteStore.open(str(made), clock=clock, entropy=entropy)
     try:
         with source.snapshot() as snapshot:
-            replay_upto(snapshot, target, revision_of(snapshot, at), progress)
+            revision = revision_of(snapshot, at)
+            _check_erasures(snapshot, revision)
+            replay_upto(snapshot, target, revision, progress)
     finally:
         target.close()
         source.close()
     return made
+
+
+def _check_erasures(snapshot: Snapshot, revision: int) -> None:
+    """Raise InvalidRequest for a moment of which a part was erased since: the event that says so would be missing."""
+    later = snapshot.events(EventFilter(type=ERASED, after=revision, newest_first=True, limit=1))
+    if later:
+        raise InvalidRequest(
+            f"contents of revision {revision} and before were erased since, the last ones at revision"
+            f" {later[0].revision}: name that one or a later one"
+        )
 
 
 def _begun(made: Path, clock: Clock, entropy: Entropy, progress: Progress | None) -> Restored:

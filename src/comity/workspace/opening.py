@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from comity.clock import Clock
-from comity.errors import DefinitionChanged, DefinitionDiffers, Refused, SecretMissing, UnknownAgent
+from comity.errors import DefinitionChanged, DefinitionDiffers, Refused, SecretMissing, StoreError, UnknownAgent
 from comity.model import refs
 from comity.model.ids import Entropy
 from comity.model.proposals import Caller
@@ -203,6 +204,8 @@ def open(
     workspace = Workspace(engine)
     try:
         check_whole(place.store)
+        with suppress(StoreError):  # It is tried again by duties, and by whoever opens next.
+            engine.erasing.run()
         if definition is not None:
             workspace.settle(definition, require=require)
         if duties:

@@ -131,6 +131,11 @@ class Record(Changing[None], msgspec.Struct, eq=False):
         return self._answer.revision
 
     @property
+    def is_erased(self) -> bool:
+        """Tell whether it had values that were erased: nobody can have them any more."""
+        return self._answer.is_erased
+
+    @property
     def life(self) -> Life:
         """Return whether it is absent, live, archived or deleted; every read counts that."""
         return self._answer.life
@@ -230,7 +235,8 @@ class Record(Changing[None], msgspec.Struct, eq=False):
 
     def __str__(self) -> str:
         fields = ", ".join([*(f"{name}={value!r}" for name, value in self._whole().items()), *_unseen_of(self)])
-        return _with_news(f"{self.ref}: {fields or self.life}", self._news)
+        nothing = f"{self.life}, its values were erased" if self.is_erased else self.life
+        return _with_news(f"{self.ref}: {fields or nothing}", self._news)
 
     def __repr__(self) -> str:
         return f"<Record {self.ref} version {self.version} ({self.life})>"

@@ -30,7 +30,7 @@ from comity.cli.rendering import (
     working,
 )
 from comity.model.decisions import Decision
-from comity.operations import ApplyAnswer, RecordAnswer, Request
+from comity.operations import ApplyAnswer, EraseAnswer, RecordAnswer, Request
 
 Rendering = Callable[[Request, Any], Iterator[RenderableType]]
 
@@ -48,6 +48,7 @@ RENDERINGS: Final[Mapping[type, Rendering]] = {
     operations.ScanAnswer: alerting.scanned,
     operations.TraceAnswer: alerting.traced,
     operations.RevertAnswer: decisions.reverted,
+    operations.EraseAnswer: decisions.erased,
     operations.ApplyAnswer: decisions.applied,
     operations.VerifyAnswer: operating.verified,
     operations.DefinitionAnswer: operating.definition,
@@ -98,6 +99,8 @@ def is_complaint(answer: Any) -> bool:
     match answer:
         case Decision():
             return not answer.is_allowed
+        case EraseAnswer():
+            return not answer.decision.is_allowed
         case ApplyAnswer(decision=Decision() as decision):
             return not decision.is_allowed
         case RecordAnswer():

@@ -12,7 +12,7 @@ from comity.cli.rendering.options import as_options
 from comity.cli.rendering.words import CELL_CHARS, arrow, bad, dim, good, line, moment_of, quoted, table, value
 from comity.model.decisions import NOTHING_NEXT, Decision, Finding, Moved
 from comity.model.texts import counted, field_name, listed
-from comity.operations import ApplyAnswer, Difference, Left, Request, RevertAnswer, StaleAnswer
+from comity.operations import ApplyAnswer, Difference, EraseAnswer, Left, Request, RevertAnswer, StaleAnswer
 
 MOST_RECORDS: Final = 5
 """In the line that says what a decision changed."""
@@ -138,3 +138,21 @@ def differences(found: Sequence[Difference]) -> Iterator[RenderableType]:
         last = one.record
     yield made
     yield from more(len(found) - MOST_DIFFERENCES)
+
+
+def erased(request: Request, answer: EraseAnswer) -> Iterator[RenderableType]:
+    """Yield what is erased, what else speaks of it, and whether anything is left."""
+    yield from decision(request, answer.decision)
+    contents = f"{answer.events} of events, {answer.commits} of commits, {answer.answers} of answers"
+    would = "" if answer.decision.is_committed else "would be "
+    yield line(f"Contents {would}emptied: {contents}")
+    if answer.speaking:
+        yield line(f"With what speaks of it: {listed(list(answer.speaking), MOST_RECORDS)}")
+    if answer.referrers:
+        yield line(f"These keep their reference: {listed(list(answer.referrers), MOST_RECORDS)}")
+    if answer.is_done:
+        yield good("Nothing of it is left in the store's files.")
+    elif answer.decision.is_committed:
+        yield bad("It isn't gone yet; duties go on with it, and so does 'comity erase' of the same record.")
+    if answer.left:
+        yield dim(answer.left)

@@ -44,6 +44,8 @@ def changes(event: EventAnswer) -> Text:
 def changes_of(event: EventAnswer | ItemEvent) -> list[Text]:
     """Return each field that an event changed, and what it carries; that it was erased, if it was."""
     if event.is_erased:
+        if isinstance(event, EventAnswer) and event.erased_by is not None:
+            return [dim(f"erased by {event.erased_by} at {event.erased_at}")]
         return [dim("erased")]
     changed = [
         Text.assemble((f"{field_name(name)}: ", "bold"), arrow(was, event.now.get(name)))

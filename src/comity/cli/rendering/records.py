@@ -23,6 +23,8 @@ def record(request: Request, answer: RecordAnswer) -> Iterator[RenderableType]:
     life = good(answer.life) if answer.life == "live" else bad(answer.life)
     head = (answer.record, "bold"), f"  version {answer.version}, ", life, f", as of revision {answer.revision}"
     yield Text.assemble(*head)
+    if answer.is_erased:
+        yield dim("Its values were erased.")
     names = [*answer.known, *(name for name in answer.values if name not in answer.known)]
     yield facts(*((name, value(answer.values.get(name))) for name in names))
 

@@ -17,7 +17,7 @@ from comity.model import refs
 from comity.model.built_in import EFFECT, OVERRIDE, WORKFLOW
 from comity.model.decisions import Finding
 from comity.model.flows import run_of
-from comity.model.proposals import Emit, Undo
+from comity.model.proposals import Emit, Erase, Undo
 from comity.model.texts import listed, suggestion
 
 _DEEDS: Final = {
@@ -47,6 +47,9 @@ def judge(case: Case) -> Iterable[Finding]:
         for change in case.proposal.changes:
             if type(change) is Emit:
                 found += _operator(change, case)
+    if Erase in map(type, case.proposal.changes) and case.caller.known != "system" and not is_operator(case):
+        erased = next(change.record for change in case.proposal.changes if type(change) is Erase)
+        found.append(_no_operator("erasing what is known of a record", erased, case))
     return found
 
 
@@ -76,7 +79,7 @@ def _paused(case: Case) -> Iterator[Finding]:
 
 def _is_operation(case: Case) -> bool:
     return case.caller.known in ("os_user", "system") and all(
-        refs.is_built_in(change.record) or isinstance(change, Undo) for change in case.proposal.changes
+        refs.is_built_in(change.record) or isinstance(change, (Undo, Erase)) for change in case.proposal.changes
     )
 
 
@@ -134,15 +137,19 @@ def _operator(change: Emit, case: Case) -> Iterator[Finding]:
     elif "human" in event.actors:
         yield from _human(change, case)
     elif not is_operator(case):
-        yield Finding(
-            "identity.not_operator",
-            f"{case.agent.name!r} may not do this: {_DEEDS.get(change.event, change.event)} is for a human with a key"
-            " (or the operating system's user, as long as no human has one).",
-            subject=change.record,
-            remedy="Ask a human who has a key.",
-        )
+        yield _no_operator(_DEEDS.get(change.event, change.event), change.record, case)
     elif change.event == "key_issued":
         yield from _holder(change.record, case)
+
+
+def _no_operator(deed: str, record: str, case: Case) -> Finding:
+    return Finding(
+        "identity.not_operator",
+        f"{case.agent.name!r} may not do this: {deed} is for a human with a key"
+        " (or the operating system's user, as long as no human has one).",
+        subject=record,
+        remedy="Ask a human who has a key.",
+    )
 
 
 def _is_duty(change: Emit, case: Case) -> bool:

@@ -1,7 +1,7 @@
 """Do references stand, and do the records exist that are to be changed?
 
 Codes: ``integrity.missing_target``, ``integrity.missing``, ``integrity.exists``,
-``integrity.archived``, ``integrity.deleted``, ``integrity.referenced``.
+``integrity.archived``, ``integrity.deleted``, ``integrity.erased``, ``integrity.in_use``, ``integrity.referenced``.
 """
 
 from __future__ import annotations

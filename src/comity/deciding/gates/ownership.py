@@ -24,7 +24,7 @@ from comity.deciding.operators import is_operator
 from comity.model import refs
 from comity.model.built_in import GRANT
 from comity.model.decisions import Finding, Severity
-from comity.model.records import LIFE
+from comity.model.records import ERASED, LIFE
 from comity.model.texts import listed, quote
 from comity.model.values import same
 
@@ -37,6 +37,8 @@ def judge(case: Case) -> Iterable[Finding]:
     found: list[Finding] = []
     for event in case.draft.events:
         kind = kinds.get(event.ref[0])
+        if event.type == ERASED:
+            continue  # Whose it is to erase, identity judges.
         if kind is None or event.derived or kind.is_built_in:
             if event.ref[0] == GRANT:
                 found += _lending(event, case)

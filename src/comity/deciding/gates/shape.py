@@ -34,6 +34,7 @@ from comity.deciding.fields import normalise_given
 from comity.deciding.unknown import judge_about, judge_subjects, undeclared_kind
 from comity.deciding.wished import judge_effects
 from comity.model import proposals, refs
+from comity.model.built_in import SPEAKING
 from comity.model.codec import encode
 from comity.model.decisions import Finding
 from comity.model.proposals import AnyChange, Emit
@@ -112,6 +113,8 @@ def _change(
 ) -> Iterator[Finding]:
     if refs.is_built_in(change.record):
         yield from _transition(change, kind)
+    if isinstance(change, proposals.Erase):
+        yield from _erase(change, case)
     if isinstance(change, Emit):
         yield from _emit(change, kind, is_declared, kept)
         return
@@ -130,6 +133,8 @@ def _change(
 
 
 def _transition(change: AnyChange, kind: CompiledKind) -> Iterator[Finding]:
+    if isinstance(change, proposals.Erase) and kind.name in SPEAKING:
+        return
     if not isinstance(change, Emit) or change.event not in kind.events:
         yield Finding(
             "shape.transition",
@@ -188,6 +193,17 @@ def _undo(change: proposals.Undo, kind: CompiledKind, is_declared: bool, case: C
             yield unknown_revision(revision, case.view.revision)
         if is_declared and name != LIFE and name not in kind.fields:
             yield unknown_name(change.record, name, kind.fields)
+
+
+def _erase(change: proposals.Erase, case: Case) -> Iterator[Finding]:
+    if len(change.also) > limits.ERASED_ALSO:
+        message = (
+            f"{len(change.also)} commits are to be emptied besides; at most {limits.ERASED_ALSO} are named at once."
+        )
+        yield too_large(message, "Use the operation made for it, which names them bit by bit.")
+    for revision in change.also:
+        if not 0 < revision <= case.view.revision:
+            yield unknown_revision(revision, case.view.revision)
 
 
 def _operands(change: AnyChange, values: dict[str, Any]) -> Iterator[Finding]:

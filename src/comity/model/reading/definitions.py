@@ -32,6 +32,7 @@ from comity.model.reading.outbound import read_mail, read_webhooks
 from comity.model.reading.partial import Reading, Unread, left_out, names_in
 from comity.model.reading.parties import Parties
 from comity.model.reading.problems import Problems
+from comity.model.reading.retention import read_retention
 from comity.model.reading.rules import read_rules
 from comity.model.reading.sections import Section, describe
 from comity.model.reading.workflows import read_workflows
@@ -49,7 +50,7 @@ ACTORS: Final = ("operator", "human", "anyone", "coordinator", "duty")
 
 ROOT_KEYS: Final = (
     "name", "freshness", "blind_writes", "undeclared", "agents", "kinds", "actions", "effects", "workflows", "rules",
-    "checks", "tests", "webhooks", "mail", "alerts", "cascades",
+    "checks", "tests", "webhooks", "mail", "alerts", "cascades", "retention",
 )  # fmt: skip
 AGENT_KEYS: Final = ("role", "kind")
 KIND_KEYS: Final = ("owner", "readers", "freshness", "blind_writes", "indexes", "fields", "guards", "events")
@@ -128,6 +129,7 @@ def _read(source: str, origin: str, *, is_built_in: bool) -> Reading:
         mail=read_mail(root),
         alerts=read_alerts(root),
         cascades=read_cascades(root.section("cascades")),
+        retention=read_retention(root.section("retention")),
         freshness=root.choice("freshness", FRESHNESS),
         blind_writes=root.optional_choice("blind_writes", BLIND_WRITES),
         undeclared=_read_undeclared(root),

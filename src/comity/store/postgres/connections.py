@@ -96,8 +96,9 @@ def connect(address: Address) -> BoundedConnection:
 
 
 @contextmanager
-def patient(connection: BoundedConnection) -> Generator[None]:
+def patient(connection: Connection) -> Generator[None]:
     """Wait for a connection's answers without limit within the block."""
+    assert isinstance(connection, BoundedConnection)
     connection.is_patient = True
     try:
         yield

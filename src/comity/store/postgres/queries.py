@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from comity.model.filters import RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
+from comity.model.filters import LIVES, RECORD_ID_FIELD, Condition, Order, Query, check_terms, cursor_of
 from comity.model.refs import is_built_in
 from comity.store.clauses import Clause, after_prefix, all_of, any_of, negated
 from comity.store.postgres.arrays import Texts
@@ -79,8 +79,8 @@ def numeric(value: float) -> Decimal:
 def conditions(asked: Query, source: Source) -> Clause:
     """Return the SQL that holds where a query's life and conditions hold; the kind is the caller's to choose."""
     owner = source.id.partition(".")[0]
-    lives = [] if asked.life == "any" else [Clause(f"{owner}.life = %s", (asked.life,))]
-    return all_of([*lives, *(_condition(condition, source) for condition in asked.where)])
+    lives = [Clause(f"{owner}.life = %s", (life,)) for life in LIVES[asked.life]]
+    return all_of([*([any_of(lives)] if lives else []), *(_condition(condition, source) for condition in asked.where)])
 
 
 def _condition(condition: Condition, source: Source) -> Clause:

@@ -17,7 +17,7 @@ from comity.clock import Clock
 from comity.errors import StoreError, StoreUnavailable
 from comity.model.events import Answered
 from comity.model.ids import Entropy
-from comity.store.contract import BatchLost, Head, KeyRow, Snapshot
+from comity.store.contract import BatchLost, Emptying, Head, KeyRow, Scrubbed, Snapshot
 from comity.store.migrations import Migration
 from comity.store.postgres import indexes, rows
 from comity.store.postgres.address import Address
@@ -25,9 +25,11 @@ from comity.store.postgres.arrays import Texts
 from comity.store.postgres.batch import WITHOUT_SYNC, PostgresBatch, keeping
 from comity.store.postgres.clock import DatabaseClock
 from comity.store.postgres.connections import Readers, Writer, connect, patient
+from comity.store.postgres.erasing import SCRUBBED, VACUUM, emptying_statements
 from comity.store.postgres.failures import DRIVER_ERRORS, translate, translating
 from comity.store.postgres.hints import channel_of
 from comity.store.postgres.opening import check_server, has_workspace, pending, prepare
+from comity.store.postgres.retention import DROP_PENDING, DROP_SETTLED
 from comity.store.postgres.snapshot import SELECT_HEAD, Connection, in_schema
 from comity.store.postgres.waiting import Waiting
 from comity.store.recency import RecentHead, recent_head_of
@@ -299,6 +301,28 @@ class PostgresStore:
                 self._waiting.pause(moves, looks, left)
         finally:
             self._waiting.leave()
+
+    @translating
+    def empty(self, emptying: Emptying) -> None:
+        """Empty payloads and salts, durably, all or nothing; what is empty already stays so."""
+        self._check_free()
+        with self._readers.lent() as connection, connection.transaction():
+            for sql, values in emptying_statements(self.workspace, emptying):
+                connection.execute(in_schema(sql, self.schema), values, binary=True)
+
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        place = (self.workspace, self.workspace)
+        settled = self._run(DROP_SETTLED, (*place, settled_before_us, most))
+        return settled + self._run(DROP_PENDING, (*place, pending_before_us, most))
+
+    @translating
+    def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
+        """Have the server give up the dead rows of what was emptied; it is told what is beyond that."""
+        self._check_free()
+        with self._readers.lent() as connection, patient(connection):
+            connection.execute(in_schema(VACUUM, self.schema))
+        return SCRUBBED
 
     @translating
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:

@@ -27,6 +27,13 @@ DROP_PENDING: Final = (
 
 def drop_old_answers(connection: apsw.Connection, now_us: int, kept: int) -> None:
     """Drop the oldest answers that are over at a store time, by a seek; ``kept`` new ones have just been put."""
-    bite = kept + LEAST_BITE
-    connection.execute(DROP_SETTLED, (now_us - SETTLED_US, bite))
-    connection.execute(DROP_PENDING, (now_us - PENDING_US, bite))
+    drop_answers(connection, now_us - SETTLED_US, now_us - PENDING_US, kept + LEAST_BITE)
+
+
+def drop_answers(connection: apsw.Connection, settled_before_us: int, pending_before_us: int, most: int) -> int:
+    """Drop the oldest answers of before a store time, at most so many of each sort; return how many."""
+    dropped = 0
+    for sql, before_us in ((DROP_SETTLED, settled_before_us), (DROP_PENDING, pending_before_us)):
+        connection.execute(sql, (before_us, most))
+        dropped += connection.changes()
+    return dropped

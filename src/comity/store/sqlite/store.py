@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Final
@@ -19,11 +19,12 @@ from comity.clock import Clock
 from comity.errors import StoreDamaged, StoreError
 from comity.model.events import Answered
 from comity.model.ids import Entropy
-from comity.store.contract import Head, KeyRow, Snapshot
+from comity.store.contract import Emptying, Head, KeyRow, Scrubbed, Snapshot
 from comity.store.recency import RecentHead, recent_head_of
 from comity.store.sqlite import indexes, rows, witness
 from comity.store.sqlite.batch import INSERT_ANSWER, SqliteBatch, put_rows
 from comity.store.sqlite.doorbell import Doorbell, folder_for
+from comity.store.sqlite.erasing import empty, truncate_log, write_anew
 from comity.store.sqlite.failures import DRIVER_ERRORS, translate, translating
 from comity.store.sqlite.opening import (
     CACHE_KIB,
@@ -37,7 +38,7 @@ from comity.store.sqlite.opening import (
     prepare,
 )
 from comity.store.sqlite.readers import Reader, Readers
-from comity.store.sqlite.retention import drop_old_answers
+from comity.store.sqlite.retention import drop_answers, drop_old_answers
 from comity.store.sqlite.stretches import Named
 from comity.store.sqlite.turn import Turn
 from comity.store.sqlite.waiting import Waiting
@@ -311,6 +312,32 @@ class SqliteStore:
         """Keep the hash of a key, durably."""
         with self._write_in_turn(self._writer):
             self._writer.execute(PUT_KEY, rows.key_row(row))
+
+    @translating
+    def empty(self, emptying: Emptying) -> None:
+        """Empty payloads and salts, durably, all or nothing; what is empty already stays so."""
+        self._check()
+        with closing(connect(self._path, "FULL", READER_CACHE_KIB)) as guarded, self._write_in_turn(guarded):
+            empty(guarded, emptying)  # The triggers look at each row, as they do with everybody.
+
+    @translating
+    def drop_answers(self, settled_before_us: int, pending_before_us: int, most: int) -> int:
+        """Drop answers of before a store time, the oldest first, at most so many of each sort; return how many."""
+        with self._write_in_turn(self._keeper):
+            return drop_answers(self._keeper, settled_before_us, pending_before_us, most)
+
+    @translating
+    def scrub(self, wait_s: float, *, rewrite: bool = True) -> Scrubbed:
+        """Write the file anew, and the write-ahead log into it, which ends empty; wait so long for readers.
+
+        Writers wait while the file is written, readers don't.
+        """
+        self._check()
+        with closing(connect(self._path, "FULL", READER_CACHE_KIB)) as connection:
+            if rewrite:
+                with self.turn(), self._writing:
+                    write_anew(connection)
+            return truncate_log(connection, self._path.name, wait_s)
 
     @translating
     def index(self, wanted: Mapping[str, Sequence[Sequence[str]]]) -> None:

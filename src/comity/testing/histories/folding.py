@@ -117,4 +117,5 @@ _EXPECT: Final[dict[type, Callable[[Expected, Any], None]]] = {
     proposals.Delete: _live_on("deleted"),
     proposals.Emit: _open,
     proposals.Undo: _open,
+    proposals.Erase: _live_on("deleted"),
 }

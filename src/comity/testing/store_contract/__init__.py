@@ -13,6 +13,7 @@ API server. Forbidden here: what depends on a backend, and sleeping.
 from __future__ import annotations
 
 from comity.testing.store_contract.answers import AnswerContract
+from comity.testing.store_contract.erasing import ErasureContract
 from comity.testing.store_contract.handles import OpenStore
 from comity.testing.store_contract.heads import HeadContract
 from comity.testing.store_contract.keeping import KeepingContract
@@ -25,6 +26,13 @@ __all__ = ["OpenStore", "StoreContract"]
 
 
 class StoreContract(
-    HeadContract, SnapshotContract, SearchContract, LogContract, AnswerContract, KeepingContract, WaitingContract
+    HeadContract,
+    SnapshotContract,
+    SearchContract,
+    LogContract,
+    AnswerContract,
+    KeepingContract,
+    ErasureContract,
+    WaitingContract,
 ):
     """Check every promise of :mod:`comity.store.contract`."""

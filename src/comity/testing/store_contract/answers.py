@@ -129,3 +129,13 @@ class AnswerContract(StoreHandles):
         assert left == sorted(left, reverse=True)
         assert left[0] > 0
         assert left[-1] == 0
+
+    def test_s7_answers_are_dropped_sooner_where_that_is_asked_for(self, store: Store, other: Store) -> None:
+        settled = [answered(f"p{number}", at=day(0) + number) for number in range(5)]
+        waiting = [answered(f"w{number}", at=day(0) + number, outcome="pending") for number in range(3)]
+        keep_at(store, day(0), *settled, *waiting)
+        assert store.drop_answers(day(0) + 3, day(0) + 1, 2) == 3
+        assert kept_at(other, day(0)) == {"p2", "p3", "p4", "w1", "w2"}
+        assert other.drop_answers(day(0) + 3, day(0) + 1, 2) == 1
+        assert store.drop_answers(day(0) + 3, day(0) + 1, 2) == 0
+        assert kept_at(store, day(0)) == {"p3", "p4", "w1", "w2"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from comity.coordination import erasing
 from comity.coordination.indexing import index
 from comity.deciding.definitions import compiled_from
 from comity.errors import InvalidRequest, StoreDamaged, StoreUnsupported
@@ -46,7 +47,7 @@ def copy(source: Store, target: Store, progress: Progress | None = None) -> Copy
         replay_log(last, target, revision, progress)
         replay_aside(last, target, revision)
         for topic in last.topics():
-            if topic != TOPIC:
+            if topic not in (TOPIC, erasing.TOPIC):  # What was copied before it was erased is emptied there anew.
                 target.note(topic, _relocated(last.noted(topic), former, life))
         index(target, compiled_from(last.records([_DEFINITION]).get(_DEFINITION)).definition, last.kinds())
         head = f"{revision}:{last.head.chain.hex()}"
