@@ -216,6 +216,28 @@ INBOX_EVENTS: Final = 1_000
 INBOX_DAYS: Final = 7
 """How far back an inbox looks for answers and deferrals, and how long it remembers what was acknowledged."""
 
+# The service
+HELD_INTENTS: Final = 10_000
+"""Of intents that one server holds for agents over HTTP and MCP; that longest unused is forgotten for another one."""
+HELD_INTENTS_PER_CALLER: Final = 100
+"""Of them of one caller, so that no caller has those of others forgotten."""
+HELD_INTENT_S: Final = 3_600.0
+"""How long such an intent is held without being used."""
+HELD_ATTEMPTS: Final = 200
+"""Of different changes that are proposed under one of them."""
+MCP_ANSWER_TOKENS: Final = 300
+"""Of an answer to a model that didn't ask for more."""
+MCP_MORE_TOKENS: Final = 3_000
+"""Of one to a model that did: by naming fields, several records, or a limit."""
+MCP_WAIT_S: Final = 50
+"""How long one call of a model waits at most: what calls for it gives up after a minute."""
+MCP_CALLS_AT_ONCE: Final = 40
+"""Of calls of models that one process answers at the same time; more wait for a moment."""
+MCP_WAITS_AT_ONCE: Final = 200
+"""Of those that wait for others, besides."""
+MCP_TEXT_BYTES: Final = 1_048_576
+"""Of the JSON that a model may write as a text, where an object belongs."""
+
 # Effects
 EFFECTS_PER_PROPOSAL: Final = 20
 EFFECT_KINDS: Final = 200

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from comity import __version__
-from comity.cli import backing_up, exits, freestanding, moving, running, serving, watching
+from comity.cli import backing_up, connecting, exits, freestanding, moving, running, serving, watching
 from comity.cli.arguments import request_of, signature_of, usage_of, value_options
 from comity.cli.output import Output
 from comity.cli.workspaces import AGENT_VARIABLE, DB_VARIABLE, KEY_VARIABLE, MAKERS, Access, opened
@@ -142,6 +142,7 @@ def build_app(output: Output, operations: Sequence[Operation]) -> App:
     for name, function in {**moving.commands(output), **serving.commands(output)}.items():
         app.command(function, name=name, group=GROUPS["operate"], help_epilogue="")
     _add_backup(app, output)
+    _add_mcp(app, output)
     _add_watch(app, output)
     _add_run(app, output)
     app.register_install_completion_command(add_to_startup=False, group=GROUPS["start"])
@@ -186,6 +187,14 @@ def _add_backup(app: App, output: Output) -> None:
     """Add the commands that make and restore backups, which are no rows: they are about files, whoever asks."""
     part = App(name="backup", help=backing_up.HELP, help_format="plaintext", help_epilogue="", group=GROUPS["operate"])
     for name, function in backing_up.commands(output).items():
+        part.command(function, name=name, help_epilogue="")
+    app.command(part)
+
+
+def _add_mcp(app: App, output: Output) -> None:
+    """Add the commands that connect clients of models, which are no rows: they are about programs, not records."""
+    part = App(name="mcp", help=connecting.HELP, help_format="plaintext", help_epilogue="", group=GROUPS["start"])
+    for name, function in connecting.commands(output).items():
         part.command(function, name=name, help_epilogue="")
     app.command(part)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import Parameter
 
-from comity.cli import backing_up, exits, freestanding, moving, watching
+from comity.cli import backing_up, connecting, exits, freestanding, moving, watching
 from comity.cli.app import access_parameters
 from comity.cli.arguments import WORDS, signature_of, usage_of
 from comity.cli.output import Output
@@ -111,6 +111,8 @@ def _pieces() -> Iterator[str]:
     output = Output(as_json=False)
     for name, function in (freestanding.commands(output) | moving.commands(output)).items():
         yield from _freestanding(name, function)
+    for name, function in connecting.commands(output).items():
+        yield from _freestanding(f"mcp {name}", function)
 
 
 def _operation(operation: Operation) -> Iterator[str]:

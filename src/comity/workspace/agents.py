@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from comity.errors import InvalidRequest, NotCommitted
 from comity.model.decisions import Decision
-from comity.model.proposals import AnyChange, Proposal, Put
+from comity.model.proposals import AnyChange, Caller, Proposal, Put
 from comity.operations import Request
 from comity.workspace.asking import Asking, Moment
 from comity.workspace.awareness import Announcing, Receiving
@@ -24,6 +24,7 @@ from comity.workspace.outcomes import raise_unless_committed
 from comity.workspace.overriding import Overriding
 from comity.workspace.records import Record
 from comity.workspace.repairing import Retries
+from comity.workspace.resuming import ResumableIntent
 from comity.workspace.session import Session
 from comity.workspace.waiting import Ticket, Timeout, wait_async
 from comity.workspace.working import Starting, Workflow
@@ -65,6 +66,11 @@ class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing, 
     def name(self) -> str:
         """Return the agent's name."""
         return self._session.caller.agent
+
+    @property
+    def caller(self) -> Caller:
+        """Return who acts, and how that is known."""
+        return self._session.caller
 
     def __repr__(self) -> str:
         return f"<Agent {self.name} ({self._session.caller.known})>"
@@ -120,6 +126,13 @@ class Agent(Writing[Decision], Asking, Receiving, Overriding, Handing, Leasing, 
         if announcing is not None:
             intent.announce(**announcing)
         return intent
+
+    def resumable(self, id: str) -> ResumableIntent:
+        """Open an intent, under an id of the caller's, for somebody who keeps no handle.
+
+        What it rests on is told to it before each call.
+        """
+        return ResumableIntent(self._session, id)
 
     def edit(self, record: str, *, action: str | None = None, **options: Any) -> Edit:
         """Open one record for reading and changing: ``with sales.edit("customer/acme") as acme:``."""

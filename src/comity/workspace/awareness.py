@@ -86,6 +86,10 @@ class Awareness:
             self._standing = Standing(self._session)
         return self._standing
 
+    def resume(self, known: Mapping[str, int], told: int) -> None:
+        """Go on from where the agent is known to have been told: up to a revision, of records in these versions."""
+        self._known, self._told, self._is_attended = dict(known), told, True
+
     # -- with each answer
 
     def tell(self, revision: int, record: str = "", version: int = _UNSEEN) -> News | None:

@@ -90,6 +90,18 @@ class Memory(msgspec.Struct, eq=False):
                 stacklevel=2,
             )
 
+    def resume(self, seen: Mapping[str, Mapping[str, int]], queries: Sequence[QueryRead]) -> None:
+        """Forget everything, and remember these reads: per record its fields, ``*`` for all, each with its revision."""
+        self.ended, self.is_asked, self.is_proposed = None, False, False
+        for held in (self.changes, self.effects, self.arrived, self._seen, self._was, self._pending):
+            held.clear()
+        self._queries = list(queries)
+        for record, fields in seen.items():
+            for name, revision in fields.items():
+                self.hold(record, revision, () if name == WHOLE else (name,))
+                if name == WHOLE:
+                    self.note(record, revision, None)
+
     # -- reads
 
     def hold(self, record: str, revision: int, fields: Sequence[str] = ()) -> None:

@@ -1,0 +1,173 @@
+"""Speaking the protocol: by standard input and output to one agent, and by HTTP to any that shows who it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, NamedTuple, TypeVar
+
+import anyio
+import mcp_types as types
+from anyio import CapacityLimiter
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from comity import __version__, limits
+from comity.errors import ComityError, NotPermitted
+from comity.server.intents import HeldIntents
+from comity.server.mcp import resources
+from comity.server.mcp.tools import BY_NAME, INSTRUCTIONS, Selection, call, selected, unknown
+from comity.server.mcp.visiting import Visitor
+from comity.server.mcp.wording import Reply
+from comity.workspace import Agent
+
+T = TypeVar("T")
+
+Context = ServerRequestContext[Any, Any]
+VisitorOf = Callable[[HTTPConnection], Visitor]
+"""Return who asks, by the headers and the path of a request; raises NotPermitted for who shows nothing good."""
+
+_WAITING: Final = frozenset({"wait", "claim"})
+"""The tools that may wait for others, in threads of their own: there are few for all the others."""
+_VISITOR: Final = "comity.visitor"
+
+
+class McpApp(NamedTuple):
+    """Be what a server mounts: the application, and the lifespan in which it must be served."""
+
+    app: ASGIApp
+    lifespan: Callable[[], AbstractAsyncContextManager[None]]
+
+
+class _Threads:
+    """Run what blocks in threads: so many at once that wait, so many that don't."""
+
+    def __init__(self) -> None:
+        self._short = CapacityLimiter(limits.MCP_CALLS_AT_ONCE)
+        self._long = CapacityLimiter(limits.MCP_WAITS_AT_ONCE)
+
+    async def run(self, function: Callable[[], T], *, is_long: bool = False) -> T:
+        """Return what a function returns."""
+        return await anyio.to_thread.run_sync(function, limiter=self._long if is_long else self._short)
+
+
+def make_server(
+    visitor_of: Callable[[Context], Visitor], *, held: HeldIntents, tools: Selection = "all"
+) -> Server[dict[str, Any]]:
+    """Return the server: its tools, resources and prompt, for whoever ``visitor_of`` finds in a request."""
+    offered, threads = selected(tools), _Threads()
+
+    async def list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[tool.listed() for tool in offered])
+
+    async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = BY_NAME.get(params.name)
+        if tool is None or tool not in offered:
+            return _result(unknown(params.name, offered))
+        visitor = visitor_of(context)
+        return _result(
+            await threads.run(lambda: call(tool, visitor, held, params.arguments), is_long=tool.name in _WAITING)
+        )
+
+    async def list_resources(
+        context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=resources.listed(visitor_of(context)))
+
+    async def list_templates(
+        context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=resources.templates(visitor_of(context).workspace))
+
+    async def read_resource(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        visitor = visitor_of(context)
+        try:
+            contents = await threads.run(lambda: resources.read(visitor, str(params.uri)))
+        except ComityError as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from None
+        return types.ReadResourceResult(contents=[contents])
+
+    async def list_prompts(context: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=[resources.ROUTINE])
+
+    async def get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        if params.name != resources.ROUTINE.name:
+            raise MCPError(INVALID_PARAMS, f"there is no prompt {params.name[:40]!r}: there is 'routine'")
+        return resources.routine((params.arguments or {}).get("task", ""))
+
+    return Server(
+        "comity",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_templates,
+        on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+    )
+
+
+def _result(reply: Reply) -> types.CallToolResult:
+    return types.CallToolResult(
+        content=[types.TextContent(text=reply.text)],
+        structured_content=reply.facts or None,
+        is_error=reply.is_error,
+    )
+
+
+def serve_stdio(agent: Agent, *, workspace: str = "main", tools: Selection = "all") -> None:
+    """Serve one agent by standard input and output until the client leaves."""
+    visitor = Visitor(agent, workspace)
+    server = make_server(lambda context: visitor, held=HeldIntents(), tools=tools)
+
+    async def serve() -> None:
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+
+    asyncio.run(serve())
+
+
+def mcp_app(visitor_of: VisitorOf, *, held: HeldIntents, tools: Selection = "all") -> McpApp:
+    """Return the application that speaks the protocol over HTTP: stateless, answers in JSON.
+
+    Each request is answered for whom it shows; one that ``visitor_of`` raises
+    NotPermitted for gets 401. Mount the application anywhere, and enter the lifespan around
+    the time in which it is served, once. The intents are held in ``held``, beside those of
+    other surfaces of the same process.
+    """
+
+    def visitor_in(context: Context) -> Visitor:
+        request: HTTPConnection | None = context.request
+        assert request is not None, "every request by HTTP carries itself"
+        visitor: Visitor = request.scope[_VISITOR]
+        return visitor
+
+    server = make_server(visitor_in, held=held, tools=tools)
+    manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            visitor = await anyio.to_thread.run_sync(visitor_of, HTTPConnection(scope))
+        except NotPermitted as error:
+            problem = {"title": "Not permitted", "status": 401, "detail": str(error)}
+            answer = JSONResponse(problem, 401, {"WWW-Authenticate": "Bearer"}, "application/problem+json")
+            await answer(scope, receive, send)
+            return
+        await manager.handle_request({**scope, _VISITOR: visitor}, receive, send)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncGenerator[None]:
+        async with manager.run():
+            yield
+
+    return McpApp(app, lifespan)
