@@ -60,6 +60,7 @@ class ResumableIntent(Intent):
             self._memory.want(change)
         else:
             self._apply(change, NO_OPTIONS)
+        self._memory.is_asked = True  # There is nobody to be warned of what is dropped.
 
     def hold(self, lease: LeaseAnswer) -> None:
         """Propose under the fencing tokens of a lease from now on."""

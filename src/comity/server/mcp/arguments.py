@@ -160,7 +160,7 @@ def _is_needed(arguments: type[Arguments], field: inspect.Field) -> bool:
 
 def _property(declared: inspect.Type) -> dict[str, Any]:
     if isinstance(declared, inspect.LiteralType):
-        return {"enum": list(declared.values)}
+        return {"type": "string", "enum": list(declared.values)}
     if isinstance(declared, inspect.ListType):
         return {"type": "array", "items": _property(declared.item_type)}
     return {"type": _HOLDERS[_plain(declared)]}

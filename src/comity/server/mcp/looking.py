@@ -14,7 +14,7 @@ from comity.model.texts import counted, tokens
 from comity.operations import EventAnswer
 from comity.operations.texts import event as event_line
 from comity.server.intents import HeldIntents, Turn
-from comity.server.mcp.arguments import Find, History, Read
+from comity.server.mcp.arguments import Find, History, Read, named
 from comity.server.mcp.visiting import Visitor
 from comity.server.mcp.wording import Reply, names, reply, value
 from comity.workspace import Record
@@ -43,6 +43,7 @@ def read(visitor: Visitor, held: HeldIntents, asked: Read) -> Reply:
         lines: list[str] = []
         for number, record in enumerate(records):
             shown = _shown(turn, record, asked.fields, left // (len(records) - number))
+            shown += [] if record.exists else _misspelt(visitor, record)
             left -= sum(map(tokens, shown))
             lines += shown
         revision = max(record.revision for record in records)
@@ -67,6 +68,12 @@ def _shown(turn: Turn, record: Record, fields: Sequence[str], budget: int) -> li
     turn.show(record, [*fields] if fields and not rest else lines if fields or rest else ())
     told = [f"  not shown: {names(rest)}. Name them in fields to read them."] if rest else []
     return [head, *lines.values(), *told]
+
+
+def _misspelt(visitor: Visitor, record: Record) -> list[str]:
+    """Return a question where the kind of what isn't there isn't declared, and others are."""
+    kinds = [kind.name for kind in visitor.definition().kinds]
+    return [f"  {named('kind', record.kind, kinds)}"] if kinds and record.kind not in kinds else []
 
 
 def _values(record: Record, fields: Sequence[str]) -> Mapping[str, Any]:

@@ -165,6 +165,8 @@ def call(tool: Tool, visitor: Visitor, held: HeldIntents, given: Mapping[str, An
         return tool.run(visitor, held, read_arguments(tool.takes, given))
     except NotCommitted as error:
         return decided(error.decision, None)
+    except RecursionError:
+        return wrong(f"{tool.name}: these arguments are nested too deeply", code="invalid")
     except InvalidRequest as error:
         return wrong(f"{tool.name}: {error}\nExample: {arguments.example(tool.name, tool.example)}", code=error.code)
     except ComityError as error:
