@@ -65,6 +65,11 @@ params.customer = { ref = "customer" }
 [[workflows.offboard.steps]]
 name = "call"
 task = { text = "Call them", to = "sales" }
+[workflows.leave]
+params.customer = { ref = "customer" }
+[[workflows.leave.steps]]
+name = "agree"
+approval = { to = "operations", text = "May {customer} go?" }
 """
 
 
@@ -109,7 +114,7 @@ class Talk:
 
 @contextmanager
 def talking(server: Any, **options: Any) -> Generator[Talk]:
-    """Give a talk with a server: one of this process, a program to start, or a transport."""
+    """Give a talk with a server: one of this process, or a program to start."""
     with start_blocking_portal() as portal:
         client = Client(server, **options)
         with portal.wrap_async_context_manager(client):
@@ -134,6 +139,8 @@ def program(file: Path, agent: str, *more: str) -> StdioServerParameters:
 @contextmanager
 def over_http(url: str, agent: str, **options: Any) -> Generator[Talk]:
     """Give a talk over HTTP as an agent that says who it is."""
-    client = httpx2.AsyncClient(headers={"Comity-Agent": agent})
-    with talking(streamable_http_client(url, http_client=client), **options) as talk:
-        yield talk
+    with start_blocking_portal() as portal:
+        http = httpx2.AsyncClient(headers={"Comity-Agent": agent})
+        client = Client(streamable_http_client(url, http_client=http), **options)
+        with portal.wrap_async_context_manager(http), portal.wrap_async_context_manager(client):
+            yield Talk(portal, client)

@@ -13,7 +13,7 @@ from comity.operations import ShowWorkflow
 from comity.server.intents import HeldIntents
 from comity.server.mcp.arguments import Write, read_arguments
 from comity.workspace import Workspace
-from tests.serving.mcp.talking import Said, Talk
+from tests.serving.mcp.talking import Said, Talk, beside
 
 ACME = "customer/acme"
 
@@ -272,6 +272,26 @@ def test_a_task_is_done(ws: Workspace, sales: Talk) -> None:
     shown = inbox.text.partition("[")[2].partition("]")[0]
     assert "Call them" not in sales("inbox", done=[shown]).text
     assert sales("answer", id=task, verdict="done", reason="called").text.startswith("Committed")
+
+
+def test_a_human_without_a_key_changes_nothing(ws: Workspace, held: HeldIntents) -> None:
+    with beside(ws.agent("olga"), held) as olga:
+        said = olga("write", record=ACME, fields={"name": "A"}, intent=read(olga), action="care")
+        assert "identity." in said.text
+        assert said.facts["outcome"] == "refused"
+
+
+def test_s21_no_tool_approves_not_even_with_a_humans_key(ws: Workspace, held: HeldIntents) -> None:
+    key = ws.issue_key("olga").key
+    assert key is not None
+    ws.agent("sales").start("leave", customer="acme")
+    with beside(ws.agent("olga", key=key), held) as olga:
+        inbox = olga("inbox")
+        assert '"May {customer} go?"' in inbox.text or "go?" in inbox.text
+        for verdict in ("done", "failed"):
+            said = olga("answer", id=ticket_of(inbox), verdict=verdict, reason="fine")
+            assert said.facts["code"] == "not_permitted"
+            assert "a person approves this" in said.text
 
 
 # -- what goes wrong
