@@ -302,8 +302,7 @@ def test_answers_of_which_none_arrives_are_bounded(sales: Agent, monkeypatch: py
     monkeypatch.setattr(limits, "UNPROVEN_ANSWERS", 3)
     held = HeldIntents()
     handle = read(held, sales)
-    for _ in range(5):
-        last = read(held, sales, handle)
+    last = [read(held, sales, handle) for _ in range(5)][-1]
     _, decision, _ = write(held, sales, last, Put(ACME, {"status": "at_risk"}))
     assert decision.is_committed
 

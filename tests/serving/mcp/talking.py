@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,14 @@ class Talk:
 
     def ask(self, tool: str, arguments: dict[str, Any]) -> Said:
         """Call a tool with any arguments."""
-        result: CallToolResult = self.run("call_tool", tool, arguments)
+        return self._portal.call(self._said, tool, arguments)
+
+    def begin(self, tool: str, **arguments: Any) -> Future[Said]:
+        """Call a tool, and return at once what its answer will be in."""
+        return self._portal.start_task_soon(self._said, tool, arguments)
+
+    async def _said(self, tool: str, arguments: dict[str, Any]) -> Said:
+        result: CallToolResult = await self.client.call_tool(tool, arguments)
         [content] = result.content
         assert isinstance(content, TextContent)
         return Said(content.text, result.is_error, result.structured_content or {})

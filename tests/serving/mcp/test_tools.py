@@ -284,14 +284,43 @@ def test_a_human_without_a_key_changes_nothing(ws: Workspace, held: HeldIntents)
 def test_s21_no_tool_approves_not_even_with_a_humans_key(ws: Workspace, held: HeldIntents) -> None:
     key = ws.issue_key("olga").key
     assert key is not None
-    ws.agent("sales").start("leave", customer="acme")
+    ws.agent("sales").start("leave", customer="acme").wait("1s")
     with beside(ws.agent("olga", key=key), held) as olga:
         inbox = olga("inbox")
-        assert '"May {customer} go?"' in inbox.text or "go?" in inbox.text
+        assert '"May acme go?"' in inbox.text
         for verdict in ("done", "failed"):
             said = olga("answer", id=ticket_of(inbox), verdict=verdict, reason="fine")
             assert said.facts["code"] == "not_permitted"
             assert "a person approves this" in said.text
+
+
+# -- bounds
+
+
+def test_even_an_answer_to_who_asked_for_more_is_bounded(ws: Workspace, sales: Talk) -> None:
+    for number in range(5):
+        ws.agent("sales").put(f"customer/c{number}", notes="word. " * 1_500, action="care")
+    said = sales("read", records=[f"customer/c{number}" for number in range(5)], fields=["notes", "status"])
+    assert limits.MCP_ANSWER_TOKENS < tokens(said.text) <= limits.MCP_MORE_TOKENS
+
+
+def test_one_call_waits_only_so_long(sales: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = sales("offer", record=ACME, fields={"open_tickets": 2}, intent=read(sales), action="care")
+    monkeypatch.setattr(limits, "MCP_WAIT_S", 0)
+    assert sales("wait", ticket=ticket_of(offered), seconds=10_000).facts["outcome"] == "pending"
+
+
+def test_those_who_wait_keep_nobody_else_waiting(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MCP_WAITS_AT_ONCE", 1)
+    monkeypatch.setattr(limits, "MCP_CALLS_AT_ONCE", 1)
+    with beside(ws.agent("sales"), HeldIntents()) as sales:
+        offered = sales("offer", record=ACME, fields={"open_tickets": 2}, intent=read(sales), action="care")
+        first, second = (sales.begin("wait", ticket=ticket_of(offered), seconds=30) for _ in range(2))
+        read(sales)
+        assert not first.done()
+        assert not second.done()
+        assert sales("answer", id=ticket_of(offered), verdict="withdraw").text.startswith("Committed")
+        assert first.result(timeout=20).facts["outcome"] == second.result(timeout=20).facts["outcome"] == "refused"
 
 
 # -- what goes wrong

@@ -16,7 +16,7 @@ from comity.operations.texts import event as event_line
 from comity.server.intents import HeldIntents, Turn
 from comity.server.mcp.arguments import Find, History, Read, named
 from comity.server.mcp.visiting import Visitor
-from comity.server.mcp.wording import Reply, names, reply, value
+from comity.server.mcp.wording import Reply, names, reply, value, value_line
 from comity.workspace import Record
 
 _PAGE: Final = 10
@@ -24,7 +24,11 @@ _MOST: Final = 100
 """Of records, or events, that one answer lists."""
 _LONG: Final = 20_000
 """Of the characters of one value, for a model that named its field."""
+_SHORT: Final = 240
+"""Of those of one that wasn't named."""
 _LINE_CHARS: Final = 60
+_WORTH: Final = 15
+"""Of the tokens that are left, where another field is still worth showing."""
 _TAIL: Final = 40
 """Of the tokens that an answer says besides what it shows."""
 
@@ -57,13 +61,12 @@ def _shown(turn: Turn, record: Record, fields: Sequence[str], budget: int) -> li
         return [f"{record.ref}: nothing is there ({record.life}), as of revision {record.revision}"]
     values = _values(record, fields)
     head = f"{record.ref} (version {record.version}, {record.life}), as of revision {record.revision}:"
-    lines, left = {}, budget - tokens(head) - _TAIL
+    lines, left = dict[str, str](), budget - tokens(head) - _TAIL
     for name, given in values.items():
-        lines[name] = f"  {name}: {value(given, _LONG) if fields else value(given)}"
-        left -= tokens(lines[name])
-        if left < 0 and len(lines) > 1:
-            del lines[name]
+        if lines and left < _WORTH:
             break
+        lines[name] = value_line(name, given, _LONG if fields else _SHORT, max(left, _WORTH))
+        left -= tokens(lines[name])
     rest = [name for name in values if name not in lines]
     turn.show(record, [*fields] if fields and not rest else lines if fields or rest else ())
     told = [f"  not shown: {names(rest)}. Name them in fields to read them."] if rest else []
@@ -161,4 +164,4 @@ def _event(one: EventAnswer) -> str:
 
 def _as_it_was(record: Record) -> list[str]:
     head = f"{record.ref} (version {record.version}, {record.life}) was at revision {record.revision}:"
-    return [head, *(f"  {name}: {value(given)}" for name, given in _values(record, ()).items())]
+    return [head, *(f"  {name}: {value(given, _SHORT)}" for name, given in _values(record, ()).items())]
