@@ -223,6 +223,10 @@ HELD_INTENTS_PER_CALLER: Final = 100
 """Of them of one caller, so that no caller has those of others forgotten."""
 HELD_INTENT_S: Final = 3_600.0
 """How long such an intent is held without being used."""
+HELD_BYTES: Final = 268_435_456
+"""Of what all held intents remember of reads and proposals, roughly; those longest unused are forgotten first."""
+HELD_BYTES_PER_CALLER: Final = 16_777_216
+"""Of what those of one caller do."""
 HELD_ATTEMPTS: Final = 200
 """Of different changes that are proposed under one of them."""
 MCP_ANSWER_TOKENS: Final = 300

@@ -14,7 +14,8 @@ from comity import limits
 from comity.errors import InvalidRequest, LimitExceeded, ReadsLost
 from comity.model.decisions import Decision
 from comity.model.proposals import Add, AnyChange, Proposal, Put
-from comity.server.intents import HeldIntents, Turn
+from comity.server.intents import HeldIntents
+from comity.server.turns import Turn
 from comity.workspace import Agent, Workspace
 
 ACME = "customer/acme"
@@ -265,6 +266,30 @@ def test_all_intents_together_are_bounded(ws: Workspace, monkeypatch: pytest.Mon
     with pytest.raises(ReadsLost):
         read(held, ws.agent("a"), handles[0][1])
     assert read(held, ws.agent("d"), handles[3][1])
+
+
+def test_what_the_intents_of_one_caller_remember_is_bounded(
+    sales: Agent, support: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HELD_BYTES_PER_CALLER", 20_000)
+    held = HeldIntents()
+    others, first = read(held, support), read(held, sales)
+    handle, decision, _ = write(held, sales, read(held, sales), Put("note/1", {"text": "x" * 30_000}))
+    assert decision.is_committed
+    assert write(held, sales, handle, Put("note/1", {"text": "x" * 30_000}))[2]
+    assert read(held, support, others)
+    with pytest.raises(ReadsLost):
+        read(held, sales, first)
+
+
+def test_what_all_intents_remember_is_bounded(sales: Agent, support: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELD_BYTES", 20_000)
+    held = HeldIntents()
+    others = read(held, support)
+    write(held, sales, read(held, sales), Put("note/1", {"text": "x" * 30_000}))
+    assert len(held) == 1
+    with pytest.raises(ReadsLost):
+        read(held, support, others)
 
 
 def test_an_intent_that_is_not_used_is_forgotten(sales: Agent) -> None:

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
+from starlette.requests import Request
 from starlette.routing import Mount
 
 import comity
@@ -81,7 +81,7 @@ def test_a_client_of_the_older_protocol_is_served_as_well(file: Path) -> None:
 def serving(ws: Workspace) -> Generator[str]:
     """Serve a workspace over HTTP, to agents that say who they are; give the URL."""
 
-    def visitor_of(request: HTTPConnection) -> Visitor:
+    async def visitor_of(request: Request) -> Visitor:
         name = request.headers.get("comity-agent")
         if name is None:
             raise NotPermitted("say who you are")

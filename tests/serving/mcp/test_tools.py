@@ -11,9 +11,11 @@ from comity import limits
 from comity.model.texts import tokens
 from comity.operations import ShowWorkflow
 from comity.server.intents import HeldIntents
+from comity.server.mcp import Visitor, make_server
 from comity.server.mcp.arguments import Write, read_arguments
+from comity.server.mcp.tools import TOOLS
 from comity.workspace import Workspace
-from tests.serving.mcp.talking import Said, Talk, beside
+from tests.serving.mcp.talking import Said, Talk, beside, talking
 
 ACME = "customer/acme"
 
@@ -279,6 +281,15 @@ def test_a_human_without_a_key_changes_nothing(ws: Workspace, held: HeldIntents)
         said = olga("write", record=ACME, fields={"name": "A"}, intent=read(olga), action="care")
         assert "identity." in said.text
         assert said.facts["outcome"] == "refused"
+
+
+def test_who_may_look_only_changes_nothing(ws: Workspace, held: HeldIntents) -> None:
+    visitor = Visitor(ws.agent("sales"), is_read_only=True)
+    with talking(make_server(lambda context: visitor, held=held)) as talk:
+        handle = read(talk)
+        for tool in TOOLS:
+            said = talk.ask(tool.name, {**tool.example, "intent": handle})
+            assert (said.facts.get("code") == "read_only") is tool.does_change, tool.name
 
 
 def test_s21_no_tool_approves_not_even_with_a_humans_key(ws: Workspace, held: HeldIntents) -> None:

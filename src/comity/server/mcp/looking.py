@@ -13,10 +13,11 @@ from comity.model.refs import is_built_in
 from comity.model.texts import counted, tokens
 from comity.operations import EventAnswer
 from comity.operations.texts import event as event_line
-from comity.server.intents import HeldIntents, Turn
+from comity.server.intents import HeldIntents
 from comity.server.mcp.arguments import Find, History, Read, named
 from comity.server.mcp.visiting import Visitor
 from comity.server.mcp.wording import Reply, names, reply, value, value_line
+from comity.server.turns import Turn
 from comity.workspace import Record
 
 _PAGE: Final = 10

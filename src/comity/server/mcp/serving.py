@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,8 +16,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
-from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from comity import __version__, limits
@@ -27,17 +26,20 @@ from comity.server.mcp import resources
 from comity.server.mcp.tools import BY_NAME, INSTRUCTIONS, Selection, call, selected, unknown
 from comity.server.mcp.visiting import Visitor
 from comity.server.mcp.wording import Reply
+from comity.server.problems import Failure, respond
 from comity.workspace import Agent
 
 T = TypeVar("T")
 
 Context = ServerRequestContext[Any, Any]
-VisitorOf = Callable[[HTTPConnection], Visitor]
+Page = types.PaginatedRequestParams | None
+VisitorOf = Callable[[Request], Awaitable[Visitor]]
 """Return who asks, by the headers and the path of a request; raises NotPermitted for who shows nothing good."""
 
 _WAITING: Final = frozenset({"wait", "claim"})
 """The tools that may wait for others, in threads of their own: there are few for all the others."""
 _VISITOR: Final = "comity.visitor"
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 
 class McpApp(NamedTuple):
@@ -59,61 +61,75 @@ class _Threads:
         return await anyio.to_thread.run_sync(function, limiter=self._long if is_long else self._short)
 
 
-def make_server(
-    visitor_of: Callable[[Context], Visitor], *, held: HeldIntents, tools: Selection = "all"
-) -> Server[dict[str, Any]]:
-    """Return the server: its tools, resources and prompt, for whoever ``visitor_of`` finds in a request."""
-    offered, threads = selected(tools), _Threads()
+class _Handlers:
+    """Answer each sort of request for whoever ``visitor_of`` finds in it."""
 
-    async def list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[tool.listed() for tool in offered])
+    def __init__(self, visitor_of: Callable[[Context], Visitor], held: HeldIntents, tools: Selection) -> None:
+        self._visitor_of = visitor_of
+        self._held = held
+        self._offered = selected(tools)
+        self._threads = _Threads()
 
-    async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def list_tools(self, context: Context, params: Page) -> types.ListToolsResult:
+        """Return the tools that are offered."""
+        return types.ListToolsResult(tools=[tool.listed() for tool in self._offered])
+
+    async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        """Return what a tool answers."""
         tool = BY_NAME.get(params.name)
-        if tool is None or tool not in offered:
-            return _result(unknown(params.name, offered))
-        visitor = visitor_of(context)
-        return _result(
-            await threads.run(lambda: call(tool, visitor, held, params.arguments), is_long=tool.name in _WAITING)
-        )
+        if tool is None or tool not in self._offered:
+            return _result(unknown(params.name, self._offered))
+        visitor, given = self._visitor_of(context), params.arguments
+        is_long = tool.name in _WAITING
+        return _result(await self._threads.run(lambda: call(tool, visitor, self._held, given), is_long=is_long))
 
-    async def list_resources(
-        context: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=resources.listed(visitor_of(context)))
+    async def list_resources(self, context: Context, params: Page) -> types.ListResourcesResult:
+        """Return what can be read without knowing any name."""
+        return types.ListResourcesResult(resources=resources.listed(self._visitor_of(context)))
 
-    async def list_templates(
-        context: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListResourceTemplatesResult:
-        return types.ListResourceTemplatesResult(resource_templates=resources.templates(visitor_of(context).workspace))
+    async def list_templates(self, context: Context, params: Page) -> types.ListResourceTemplatesResult:
+        """Return how records, and what happened to them, are named."""
+        templates = resources.templates(self._visitor_of(context).workspace)
+        return types.ListResourceTemplatesResult(resource_templates=templates)
 
-    async def read_resource(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        visitor = visitor_of(context)
+    async def read_resource(
+        self, context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        """Return a resource."""
+        visitor = self._visitor_of(context)
         try:
-            contents = await threads.run(lambda: resources.read(visitor, str(params.uri)))
+            contents = await self._threads.run(lambda: resources.read(visitor, str(params.uri)))
         except ComityError as error:
             raise MCPError(INVALID_PARAMS, str(error)) from None
         return types.ReadResourceResult(contents=[contents])
 
-    async def list_prompts(context: Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+    async def list_prompts(self, context: Context, params: Page) -> types.ListPromptsResult:
+        """Return the prompt for the working routine."""
         return types.ListPromptsResult(prompts=[resources.ROUTINE])
 
-    async def get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+    async def get_prompt(self, context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        """Return the working routine, for a task."""
         if params.name != resources.ROUTINE.name:
             raise MCPError(INVALID_PARAMS, f"there is no prompt {params.name[:40]!r}: there is 'routine'")
         return resources.routine((params.arguments or {}).get("task", ""))
 
+
+def make_server(
+    visitor_of: Callable[[Context], Visitor], *, held: HeldIntents, tools: Selection = "all"
+) -> Server[dict[str, Any]]:
+    """Return the server: its tools, resources and prompt, for whoever ``visitor_of`` finds in a request."""
+    handlers = _Handlers(visitor_of, held, tools)
     return Server(
         "comity",
         version=__version__,
         instructions=INSTRUCTIONS,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-        on_list_resources=list_resources,
-        on_list_resource_templates=list_templates,
-        on_read_resource=read_resource,
-        on_list_prompts=list_prompts,
-        on_get_prompt=get_prompt,
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_templates,
+        on_read_resource=handlers.read_resource,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
     )
 
 
@@ -141,13 +157,13 @@ def mcp_app(visitor_of: VisitorOf, *, held: HeldIntents, tools: Selection = "all
     """Return the application that speaks the protocol over HTTP: stateless, answers in JSON.
 
     Each request is answered for whom it shows; one that ``visitor_of`` raises
-    NotPermitted for gets 401. Mount the application anywhere, and enter the lifespan around
-    the time in which it is served, once. The intents are held in ``held``, beside those of
-    other surfaces of the same process.
+    NotPermitted for gets 401, any other error of Comity its status. Mount the application
+    anywhere, and enter the lifespan, once, for as long as it is served. The intents are held
+    in ``held``, beside those of other surfaces of the same process.
     """
 
     def visitor_in(context: Context) -> Visitor:
-        request: HTTPConnection | None = context.request
+        request: Request | None = context.request
         assert request is not None, "every request by HTTP carries itself"
         visitor: Visitor = request.scope[_VISITOR]
         return visitor
@@ -157,11 +173,11 @@ def mcp_app(visitor_of: VisitorOf, *, held: HeldIntents, tools: Selection = "all
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            visitor = await anyio.to_thread.run_sync(visitor_of, HTTPConnection(scope))
-        except NotPermitted as error:
-            problem = {"title": "Not permitted", "status": 401, "detail": str(error)}
-            answer = JSONResponse(problem, 401, {"WWW-Authenticate": "Bearer"}, "application/problem+json")
-            await answer(scope, receive, send)
+            visitor = await visitor_of(Request(scope, receive))
+        except ComityError as error:
+            is_stranger = isinstance(error, NotPermitted)
+            failure = Failure(401, "unauthenticated", str(error)) if is_stranger else error
+            await respond(failure, headers=_CHALLENGE if is_stranger else {})(scope, receive, send)
             return
         await manager.handle_request({**scope, _VISITOR: visitor}, receive, send)
 

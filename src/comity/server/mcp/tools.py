@@ -161,6 +161,8 @@ def selected(selection: Selection) -> tuple[Tool, ...]:
 
 def call(tool: Tool, visitor: Visitor, held: HeldIntents, given: Mapping[str, Any] | None) -> Reply:
     """Return what a tool answers; what is wrong, refused or out of reach is an answer too, with what would be right."""
+    if tool.does_change and visitor.is_read_only:
+        return wrong(f"{tool.name}: {visitor.agent.name} may look only", code="read_only")
     try:
         return tool.run(visitor, held, read_arguments(tool.takes, given))
     except NotCommitted as error:

@@ -14,10 +14,11 @@ from comity.workspace import Agent
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """Be who calls: an agent whose identity is known, in the workspace of that name."""
+    """Be who calls: an agent whose identity is known, in the workspace of that name, and whether it may look only."""
 
     agent: Agent
     workspace: str = "main"
+    is_read_only: bool = False
 
     def definition(self) -> Definition:
         """Return the definition that judges now."""
