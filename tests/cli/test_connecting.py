@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import msgspec
@@ -72,3 +73,11 @@ def test_what_is_missing_is_told(run: Run) -> None:
     assert "--agent NAME" in run("mcp", "install", "cursor", "--url", "crm.db").err
     assert "--url FILE" in run("mcp", "install", "cursor", "--agent", "sales").err
     assert "--agent NAME" in run("mcp", "serve", "--url", "crm.db").err
+
+
+def test_what_has_to_be_installed_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "comity.server.mcp", None)
+    told = run("mcp", "serve", *OURS)
+    assert told.code != 0
+    assert "pip install 'comity[mcp]'" in told.err
+    assert not Path("crm.db").exists()

@@ -308,6 +308,22 @@ def test_s21_no_tool_approves_not_even_with_a_humans_key(ws: Workspace, held: He
 # -- bounds
 
 
+def test_even_a_refusal_with_news_and_a_repeat_fits(ws: Workspace, sales: Talk, support: Talk) -> None:
+    others = [f"customer/c{number}" for number in range(12)]
+    for record in others:
+        ws.agent("sales").put(record, status="active", action="care")
+    handle = sales("read", records=[ACME, *others]).handle
+    for record in [ACME, *others]:
+        ws.agent("support").put(
+            record, status="at_risk", was={"status": "active"}, notes="word " * 90, reason="word " * 90, action="care"
+        )
+    for _ in range(2):
+        said = sales("write", record=ACME, fields={"campaign": "q4", "nam": "x"}, intent=handle, action="care")
+        assert limits.ANSWER_TOKENS < tokens(said.text) <= limits.MCP_ANSWER_TOKENS
+        assert "Next: " in said.text
+        assert said.handle
+
+
 def test_even_an_answer_to_who_asked_for_more_is_bounded(ws: Workspace, sales: Talk) -> None:
     for number in range(5):
         ws.agent("sales").put(f"customer/c{number}", notes="word. " * 1_500, action="care")
@@ -343,6 +359,7 @@ WRONG: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"records": [7]}, "'7' is no record"),
         ({"records": ["acme"]}, "write kind/id"),
         ({"records": []}, "name at least one"),
+        ({"records": [ACME], "fields": ["stats"]}, "did you mean 'status'?"),
     ],
     "find": [
         ({"kind": "custmer"}, "did you mean 'customer'?"),

@@ -53,13 +53,13 @@ def wrong(text: str, **facts: Any) -> Reply:
 
 def decided(decision: Decision, turn: Turn | None) -> Reply:
     """Return a decision: committed, refused or pending, what stood in the way, what to do next."""
-    text = as_tools(decision.explain())
+    told = as_tools(decision.explain()).split("\n")
     lines = [] if decision.is_committed or decision.is_pending else ["Refused."]
-    lines += [text, *([_REPEATED] if turn is not None and turn.is_repeat else [])]
+    lines += [*told, *([_REPEATED] if turn is not None and turn.is_repeat else [])]
     return reply(
         lines,
         turn,
-        budget=limits.MCP_ANSWER_TOKENS + limits.ANSWER_TOKENS,
+        budget=limits.MCP_ANSWER_TOKENS,
         outcome=decision.outcome,
         revision=decision.revision,
         next=as_tools(decision.next),
