@@ -7,6 +7,7 @@ have written it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -26,7 +27,12 @@ def misspelt(value: object, struct: type[msgspec.Struct]) -> Iterator[str]:
     >>> list(misspelt({"id": "p", "changes": [{"do": "put", "recrd": "customer/acme"}]}, Proposal))
     ["changes[0] has no 'recrd'; did you mean 'record'?"]
     """
-    yield from _wrong(value, type_info(struct), "")
+    yield from _wrong(value, _described(struct), "")
+
+
+@cache
+def _described(struct: type[msgspec.Struct]) -> Type:
+    return type_info(struct)
 
 
 def _wrong(value: object, declared: Type, place: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ answered with what would be right, and an example.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, Literal, TypeVar, cast
 
 import msgspec
@@ -148,6 +149,7 @@ def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     return {**schema, "required": needed} if needed else schema
 
 
+@cache
 def _fields(arguments: type[Arguments]) -> tuple[inspect.Field, ...]:
     described = inspect.type_info(arguments)
     assert isinstance(described, inspect.StructType)

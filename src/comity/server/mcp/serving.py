@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -68,11 +68,17 @@ class _Handlers:
         self._visitor_of = visitor_of
         self._held = held
         self._offered = selected(tools)
+        self._list = types.ListToolsResult(tools=[tool.listed() for tool in self._offered])
+        self._schemas = {tool.name: tool.input_schema for tool in self._list.tools}
         self._threads = _Threads()
 
     async def list_tools(self, context: Context, params: Page) -> types.ListToolsResult:
         """Return the tools that are offered."""
-        return types.ListToolsResult(tools=[tool.listed() for tool in self._offered])
+        return self._list
+
+    def schema_of(self, tool: str) -> Mapping[str, Any] | None:
+        """Return the schema of a tool's arguments, which each call over HTTP is looked at by."""
+        return self._schemas.get(tool)
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Return what a tool answers."""
@@ -123,6 +129,7 @@ def make_server(
         "comity",
         version=__version__,
         instructions=INSTRUCTIONS,
+        get_tool_input_schema=handlers.schema_of,
         on_list_tools=handlers.list_tools,
         on_call_tool=handlers.call_tool,
         on_list_resources=handlers.list_resources,
