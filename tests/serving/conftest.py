@@ -12,6 +12,7 @@ import pytest
 
 import comity
 from comity.server.app import app
+from comity.server.mcp.mounting import mounted
 from comity.server.serving import Server, listen
 from comity.server.settings import Settings
 
@@ -64,7 +65,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         settings = Settings(workspaces={"crm": str(path)}, port=0, dev=dev, shutdown_s=2, **more)
         listener = listen(settings)
         started = threading.Event()
-        server = Server.of(app(settings), settings, started.set)
+        server = Server.of(app(settings, faces=[mounted]), settings, started.set)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         running.append((server, thread))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,8 @@ from comity.cli.serving import name_of
 from comity.cli.workspaces import file_meant
 from comity.errors import InvalidRequest
 from comity.operations import KeyAnswer
-from comity.server.app import app
+from comity.server.app import Face, app
+from comity.server.hosting import Hosts
 from comity.server.serving import listen, serve
 from comity.server.settings import Settings, is_loopback, read_settings
 from comity.workspace import Workspace, open
@@ -44,8 +47,15 @@ def run(output: Output, config: Path | None, given: Mapping[str, Any]) -> int:
     listener = listen(settings)
     base = f"{'https' if settings.certificate else 'http'}://{_host(settings)}:{listener.getsockname()[1]}"
     _log(settings)
-    serve(app(settings), settings, listener, lambda: _announce(output, base, settings))
+    serve(app(settings, faces=_faces()), settings, listener, lambda: _announce(output, base, settings))
     return exits.OK
+
+
+def _faces() -> list[Callable[[Hosts], Face]]:
+    """Return the further ways to speak to the server, as far as their packages are there."""
+    if find_spec("mcp") is None:
+        return []
+    return [import_module("comity.server.mcp.mounting").mounted]
 
 
 def _found() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import chain
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,18 +37,26 @@ _ALLOWED: Final = ("Authorization", "Content-Type", "If-Match", "If-None-Match",
 _EXPOSED: Final = ("ETag", "Comity-Revision", "Comity-Version", "Retry-After")
 
 
-def app(settings: Settings, *, more: Callable[[Hosts], list[BaseRoute]] | None = None) -> Starlette:
+class Face(NamedTuple):
+    """Be a further way to speak to a server: its addresses, and the lifespan in which they are served."""
+
+    routes: tuple[BaseRoute, ...]
+    lifespan: Callable[[], AbstractAsyncContextManager[None]]
+
+
+def app(settings: Settings, *, faces: Sequence[Callable[[Hosts], Face]] = ()) -> Starlette:
     """Return the application of a server; it opens its workspaces as it starts, and closes them as it ends.
 
-    ``more`` gives further routes, such as MCP's, for the workspaces that it is told.
+    ``faces`` make further ways to speak to it, such as MCP, for the workspaces that they are told.
     """
     hosts = Hosts(settings)
     calls = Calls(hosts)
+    made = [face(hosts) for face in faces]
     found = Starlette(
-        routes=[*_routes(hosts, calls), *(more(hosts) if more is not None else ())],
+        routes=[*_routes(hosts, calls), *chain(*(face.routes for face in made))],
         middleware=_middleware(settings),
         exception_handlers={ComityError: _tell, HTTPException: _tell_plain, Exception: _tell_fault},
-        lifespan=_lifespan(hosts),
+        lifespan=_lifespan(hosts, made),
     )
     found.state.end = hosts.end
     return found
@@ -91,12 +100,14 @@ def _middleware(settings: Settings) -> list[Middleware]:
     return found
 
 
-def _lifespan(hosts: Hosts) -> Callable[[Starlette], Any]:
+def _lifespan(hosts: Hosts, faces: Sequence[Face]) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             for hosted in hosts.open().values():
                 await stack.enter_async_context(hosted)
+            for face in faces:
+                await stack.enter_async_context(face.lifespan())
             yield
 
     return lifespan

@@ -145,10 +145,10 @@ def program(file: Path, agent: str, *more: str) -> StdioServerParameters:
 
 
 @contextmanager
-def over_http(url: str, agent: str, **options: Any) -> Generator[Talk]:
-    """Give a talk over HTTP as an agent that says who it is."""
+def over_http(url: str, shown: str | dict[str, str], **options: Any) -> Generator[Talk]:
+    """Give a talk over HTTP as an agent that says who it is, or shows it by these headers."""
     with start_blocking_portal() as portal:
-        http = httpx2.AsyncClient(headers={"Comity-Agent": agent})
+        http = httpx2.AsyncClient(headers={"Comity-Agent": shown} if isinstance(shown, str) else shown)
         client = Client(streamable_http_client(url, http_client=http), **options)
         with portal.wrap_async_context_manager(http), portal.wrap_async_context_manager(client):
             yield Talk(portal, client)
