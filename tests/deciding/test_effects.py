@@ -46,22 +46,20 @@ def found(*codes: str) -> list[Finding]:
 
 
 @pytest.mark.parametrize(
-    ("findings", "is_held_up", "is_paused"),
+    ("findings", "is_held_up"),
     [
-        (found("override.frozen"), True, True),
-        (found("override.pinned", "lease.held"), True, True),
-        (found("identity.paused", "rule.r~"), True, True),
-        (found("lease.held"), True, False),
-        (found("rule.r~"), True, False),
-        (found("rule.r"), False, False),
-        (found("freshness.changed", "override.frozen"), False, True),
-        (found("override.pinned?", "rule.r~"), True, False),
+        (found("override.frozen"), True),
+        (found("override.pinned", "lease.held"), True),
+        (found("identity.paused", "rule.r~"), True),
+        (found("lease.held"), True),
+        (found("rule.r~"), True),
+        (found("rule.r"), False),
+        (found("freshness.changed", "override.frozen"), False),
+        (found("override.pinned?", "rule.r~"), True),
     ],
 )
-def test_s34_what_may_pass_holds_up_and_everything_else_ends(
-    findings: list[Finding], is_held_up: bool, is_paused: bool
-) -> None:
-    assert (effects.is_held_up(findings), effects.is_paused(findings)) == (is_held_up, is_paused)
+def test_s34_what_may_pass_holds_up_and_everything_else_ends(findings: list[Finding], is_held_up: bool) -> None:
+    assert effects.is_held_up(findings) == is_held_up
 
 
 def test_why_not_is_told_in_the_order_of_weight() -> None:
@@ -72,26 +70,13 @@ def test_why_not_is_told_in_the_order_of_weight() -> None:
     assert "x?" not in told
 
 
-def held(**values: object) -> dict[str, object] | None:
-    effect = state("$effect/e", **{"patience_s": 60, "expires_at": format_time(NOW_US), **values})  # type: ignore[arg-type]
-    found_ = effects.halting(effect, found("lease.held"), NOW_US)
-    return None if found_ is None else dict(found_)
-
-
 def test_s24_that_it_is_held_up_is_written_only_when_that_is_new() -> None:
-    at, later = format_time(NOW_US), format_time(NOW_US + 60 * SECOND_US)
-    assert held() == {"held_up": "lease.held", "expires_at": at}
-    assert held(held_up="lease.held") is None
-    assert held(held_up="something else") == {"held_up": "lease.held", "expires_at": at}
-    assert held(expires_at=None, held_up="a freeze") == {"held_up": "lease.held", "expires_at": later}
-    paused = found("override.frozen")
-    effect = state("$effect/e", patience_s=60, expires_at=at)
-    assert effects.halting(effect, paused, NOW_US - 7 * SECOND_US) == {"held_up": "override.frozen", "left_s": 7}
-    still = state("$effect/e", patience_s=60, left_s=7, held_up="override.frozen")
-    assert effects.halting(still, paused, NOW_US) is None
-    other = state("$effect/e", patience_s=60, left_s=7, held_up="a freeze")
-    assert effects.halting(other, paused, NOW_US) == {"held_up": "override.frozen", "left_s": 7}
-    assert held(expires_at=None, left_s=60, held_up="a freeze") == {"held_up": "lease.held", "expires_at": later}
+    def halted(held_up: str | None, *codes: str) -> object:
+        return effects.halting(state("$effect/e", held_up=held_up), found(*codes))
+
+    assert halted(None, "lease.held") == {"held_up": "lease.held"}
+    assert halted("lease.held", "lease.held") is None
+    assert halted("a freeze", "override.frozen") == {"held_up": "override.frozen"}
 
 
 def test_a_retry_begins_in_the_present_life_of_the_base() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from comity.deciding.case import Case
-from comity.deciding.overrides import OPENING, STILL_WORKING, Override, in_force, override_of, still_works
+from comity.deciding.overrides import Override, in_force, override_of
+from comity.deciding.yielding import OPENING, STILL_WORKING, still_works
 from comity.model.built_in import OVERRIDE, built_in
 from comity.model.proposals import AnyChange, Effect, Emit, Proposal, Set
 from tests.deciding.cases import NOW_US, SALES, World, state

@@ -171,6 +171,108 @@ def test_s24_an_override_does_not_begin_the_deadline_anew(stage: Stage) -> None:
     assert stage.ws.effect(effect).state == "cancelled", "it was held up for an hour in all, besides the overrides"
 
 
+def test_s24_under_an_override_that_nobody_notices_the_deadline_stops(stage: Stage) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell")
+    stop_by_rule(stage)
+    stage.clock.advance(seconds=1_800)
+    freeze = stage.ops.freeze(reason="incident", ttl="5d")
+    stage.clock.advance(seconds=3_600)
+    again = stage.ops.effect("call", ACME, action="upsell", once=stage.ws.effect(effect).once)
+    assert "effect.taken" in codes(again)
+    stage.ops.lift(freeze)
+    stage.after(1_799)
+    assert stage.ws.effect(effect).state == "held"
+    stage.after(2)
+    assert stage.ws.effect(effect).state == "cancelled"
+
+
+def test_s24_a_noticed_override_that_is_over_lets_the_deadline_go_on_with_no_handler(
+    open_again: Open, define: Callable[[str], Path], clock: ManualClock
+) -> None:
+    stage = Stage(open_again(definition=define(SOURCE), clock=clock), clock)
+    effect = stage.sales.effect("call", ACME, action="upsell")
+    freeze = stage.ops.freeze(reason="incident", ttl="1d")
+    stage.after(0)
+    assert "incident" in str(stage.ws.effect(effect).held_up)
+    stage.ws.close()
+    other = open_again(clock=clock)
+    other.agent("ops", key=stage.key).lift(freeze)
+    clock.advance(seconds=3_601)
+    other.run_effects()
+    assert other.effect(effect).state == "cancelled"
+
+
+HELD: dict[str, Callable[[Stage], Decision]] = {
+    "pin": lambda stage: stage.ops.pin(ACME, reason="call", ttl="1d"),
+    "pin of the action": lambda stage: stage.ops.pin(action="upsell", reason="call", ttl="1d"),
+    "pause": lambda stage: stage.ops.pause("sales", reason="odd", ttl="1d"),
+    "pause of the role": lambda stage: stage.ops.pause("selling", reason="odd", ttl="1d"),
+}
+FREE: dict[str, Callable[[Stage], Decision]] = {
+    "pin of a field": lambda stage: stage.ops.pin(ACME, "plan", reason="call", ttl="1d"),
+    "pin of another action": lambda stage: stage.ops.pin(action="greet", reason="call", ttl="1d"),
+    "pause of another": lambda stage: stage.ops.pause("support", reason="odd", ttl="1d"),
+}
+
+
+@pytest.mark.parametrize("stop", [*HELD, *FREE])
+def test_s24_the_deadline_stops_under_what_holds_the_effect_up_and_nothing_else(stage: Stage, stop: str) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell")
+    stop_by_rule(stage)
+    (HELD | FREE)[stop](stage)
+    stage.after(86_400 + 1)
+    assert stage.ws.effect(effect).state == ("held" if stop in HELD else "cancelled")
+    stage.after(3_600)
+    assert stage.ws.effect(effect).state == "cancelled"
+
+
+def test_s24_of_overrides_over_an_effect_each_moment_counts_once_and_what_is_late_revives_nothing(
+    stage: Stage,
+) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell")
+    stop_by_rule(stage)
+    stage.ops.freeze(reason="incident", ttl="4h")
+    stage.clock.advance(seconds=2 * 3_600)
+    pin = stage.ops.pin(ACME, reason="call", ttl="20d")
+    stage.clock.advance(seconds=4 * 3_600)
+    assert stage.ws.effect(effect).expires_at is None
+    stage.ops.lift(pin)
+    assert stage.ws.effect(effect).expires_at == "2023-11-15T05:13:20Z"
+    stage.clock.advance(seconds=3_601)
+    stage.ops.freeze(reason="too late", ttl="1d")
+    stage.after(0)
+    assert stage.ws.effect(effect).state == "cancelled"
+
+
+def test_s24_an_override_during_the_hold_costs_no_patience_and_adds_none(stage: Stage) -> None:
+    effect = stage.sales.effect("call", ACME, action="upsell", hold="1h")
+    stop_by_rule(stage)
+    freeze = stage.ops.freeze(reason="incident", ttl="5d")
+    stage.clock.advance(seconds=1_800)
+    stage.ops.lift(freeze)
+    stage.after(1_800 + 3_599)
+    assert stage.ws.effect(effect).state == "held"
+    stage.after(2)
+    assert stage.ws.effect(effect).state == "cancelled"
+
+
+def test_s24_a_question_about_a_release_does_not_end_with_a_patience_that_is_stopped(
+    open_again: Open, define: Callable[[str], Path], clock: ManualClock
+) -> None:
+    stage = Stage(open_again(definition=define(f'{SOURCE}expires = "1d"\n'), clock=clock), clock)
+    effect = stage.sales.effect("call", ACME, action="upsell", hold="1m")
+    stage.sales.put(ACME, plan="vip", was={"plan": None}, action="serve")
+    stage.after(61)
+    freeze = stage.ops.freeze(reason="incident", ttl="5d")
+    stage.clock.advance(seconds=7_200)
+    stage.ops.lift(freeze)
+    stage.after(limits.TRY_AGAIN_MOST_S)
+    assert stage.ws.effect(effect).state == "held"
+    stage.after(3_600)
+    assert stage.ws.effect(effect).state == "cancelled"
+    assert not stage.ops.approvals().tickets
+
+
 def test_s24_what_holds_it_up_is_named_also_where_one_override_takes_the_place_of_another(stage: Stage) -> None:
     effect = stage.sales.effect("call", ACME, action="upsell", hold="1m")
     freeze = stage.ops.freeze(reason="first", ttl="5d")

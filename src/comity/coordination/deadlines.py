@@ -1,30 +1,18 @@
 """Deadlines of runs as the records tell them: they stand still as long as a human holds the run up (S24).
 
-Overrides say from when to when they held, and the log when each step began; so what is left
-of a deadline is the same whoever looks, whenever: it doesn't hang on a duty that notices.
+By :mod:`comity.deciding.standstill`; the log says when each step began, and so what was needed when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
 
-import msgspec
-
-from comity import limits
-from comity.clock import SECOND_US, format_time, parse_time
+from comity.clock import SECOND_US, parse_time
 from comity.coordination.holds import holding
 from comity.coordination.runs import Run, Scene, ends_of
-from comity.deciding.overrides import InForce, Overrides
+from comity.deciding.standstill import Overridden, Span, put_off, within
 from comity.model.built_in import OVERRIDE
-from comity.model.filters import Condition, Query, page_after
-from comity.model.records import RecordState
-
-Span = tuple[int, int]
-"""From when, and until when, in microseconds."""
-
-_OVERRIDDEN: Final = Query(OVERRIDE, limit=limits.QUERY_RECORDS, life="kept")
 
 
 def due_us(run: Run, scene: Scene) -> int:
@@ -58,45 +46,19 @@ def _set_at(run: Run, field: str, scene: Scene) -> int:
 
 def _put_off(due_us: int, since_us: int, run: Run, scene: Scene) -> int:
     """Return a time as late again as the run was held up before it, since another time."""
-    for begun_us, over_us in _merged(_spans(run, since_us, scene)):
-        if begun_us >= due_us:
-            break
-        due_us += over_us - begun_us
-    return due_us
+    return put_off(due_us, _spans(run, since_us, scene))
 
 
 def _spans(run: Run, since_us: int, scene: Scene) -> Iterator[Span]:
     """Yield when overrides held what a run needed, since a time."""
     if OVERRIDE not in scene.view.kind_revisions:
         return
-    states = {state.ref: state for state in _overridden(since_us, scene)}
-    if not states:
+    overridden = Overridden(since_us, scene.snapshot.find)
+    if not overridden:
         return
-    # All count as open, as InForce looks at one moment: here at that from which on they matter.
-    held = InForce(Overrides(msgspec.structs.replace(one, life="live") for one in states.values()), since_us)
     for place, begun_us, over_us in _stretches(run, since_us, scene):
-        for override in holding(held, run, place, scene):
-            from_us, until_us = _span_of(states[override.ref])
-            span = max(from_us, begun_us), min(until_us, over_us)
-            if span[0] < span[1]:
-                yield span
-
-
-def _span_of(override: RecordState) -> Span:
-    values = override.values
-    return parse_time(values["set_at"]), parse_time(values.get("lifted_at") or values["expires_at"])
-
-
-def _overridden(since_us: int, scene: Scene) -> Iterator[RecordState]:
-    """Yield the overrides that were in force at any time since."""
-    # Times as texts differ in length, so that the query takes a second more, and the spans decide.
-    after = Condition("expires_at", ">", format_time((since_us // SECOND_US - 1) * SECOND_US))
-    query = msgspec.structs.replace(_OVERRIDDEN, where=(after,))
-    page = scene.snapshot.find(query)
-    while page:
-        yield from page
-        query = msgspec.structs.replace(query, after=page_after(query, page[-1]))
-        page = scene.snapshot.find(query) if len(page) == query.limit else []
+        for override in holding(overridden.held, run, place, scene):
+            yield from within(overridden.span_of(override), (begun_us, over_us))
 
 
 def _stretches(run: Run, since_us: int, scene: Scene) -> Iterator[tuple[int, int, int]]:
@@ -107,16 +69,3 @@ def _stretches(run: Run, since_us: int, scene: Scene) -> Iterator[tuple[int, int
     for place, (begun_us, over_us) in enumerate(pairwise(times)):
         if begun_us < over_us:
             yield min(place, run.place), begun_us, over_us
-
-
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
-    """Yield spans in order, those that overlap as one."""
-    begun_us = over_us = 0
-    for from_us, until_us in sorted(spans):
-        if from_us > over_us:
-            if begun_us < over_us:
-                yield begun_us, over_us
-            begun_us = from_us
-        over_us = max(over_us, until_us)
-    if begun_us < over_us:
-        yield begun_us, over_us

@@ -36,7 +36,7 @@ from comity.coordination.pending import PENDING, Entry, Pending
 from comity.coordinator.holding import Holding
 from comity.deciding.compile import Compiled
 from comity.deciding.compiled import CompiledEffect
-from comity.deciding.effects import declared, released_under
+from comity.deciding.effects import declared, due_us, is_over, released_under
 from comity.deciding.lines import subject_of
 from comity.errors import ComityError, InvalidRequest
 from comity.lane import Answer, is_committed
@@ -53,6 +53,7 @@ from comity.store.contract import EventFilter, Snapshot
 SYSTEM: Final = Caller(refs.SYSTEM_AGENT, "system")
 """Who does duties."""
 
+_UNHEARD: Final = Tried(error="Nothing was heard of this try in time.", is_uncertain=True)
 _SENDER_BYTES: Final = 8
 _SHOWN: Final = 8
 _MOVED: Final = 1_000
@@ -171,7 +172,7 @@ class Outbox:
                 now_us = self._host.coordinator.time_at(snapshot.head).now_us
                 compiled = self._host.coordinator.definition(snapshot)
                 pending = self._pending(snapshot)
-                over = _told_over(pending.over(now_us, snapshot.head.incarnation, most), snapshot, now_us)
+                over = self._over(pending, snapshot, now_us, most)
                 due = self._due(pending, compiled, now_us, snapshot.head.incarnation, most)
                 self.next_us = pending.next_us()
             told = sum(is_committed(answer) for answer in self._propose(over))
@@ -261,12 +262,34 @@ class Outbox:
         overridden, leased, asked = (kinds.get(kind, 0) for kind in (OVERRIDE, LEASE, APPROVAL))
         if overridden != self._overridden:
             pending.retry()
+            pending.look_at_ends()
         elif leased != self._leased:
             pending.retry(_moved_leases(snapshot, self._leased))
         if asked != self._asked:
             pending.retry_these(_answered(snapshot, self._asked))
         self._overridden, self._leased, self._asked = overridden, leased, asked
         return pending
+
+    def _over(self, pending: Pending, snapshot: Snapshot, now_us: int, most: int) -> list[tuple[Emit, int]]:
+        """Return what tells that effects are over, and that nothing was heard of a try: it may have arrived.
+
+        Of an effect whose time was stopped the end is put off (S24).
+        """
+        over = pending.over(now_us, snapshot.head.incarnation, most)
+        if not over:
+            return []
+        states, view = snapshot.records([(EFFECT, entry.id) for entry in over]), self._host.coordinator.view(snapshot)
+        told: list[tuple[Emit, int]] = []
+        for entry in over:
+            state = states[EFFECT, entry.id]
+            view.asked = 0
+            if entry.is_sending:
+                told.append((_failed(state, _UNHEARD, now_us), state.version))
+            elif is_over(state, view):
+                told.append((Emit(state.ref, "expired"), state.version))
+            else:
+                pending.put_off_end(entry, max(due_us(state, view), now_us + 1))
+        return told
 
     def _due(self, pending: Pending, compiled: Compiled, now_us: int, incarnation: str, most: int) -> list[Entry]:
         """Return what is to be released now: what this process delivers, and has room for."""
@@ -424,20 +447,6 @@ def _answered(snapshot: Snapshot, after: int) -> Iterator[str]:
 
 
 # -- what came of a try
-
-
-def _told_over(over: Sequence[Entry], snapshot: Snapshot, now_us: int) -> list[tuple[Emit, int]]:
-    """Return what tells that effects are over, and that nothing was heard of a try: it may have arrived."""
-    states = snapshot.records([(EFFECT, entry.id) for entry in over]) if over else {}
-    told: list[tuple[Emit, int]] = []
-    for entry in over:
-        state = states[EFFECT, entry.id]
-        if entry.is_sending:
-            lost = Tried(error="Nothing was heard of this try in time.", is_uncertain=True)
-            told.append((_failed(state, lost, now_us), state.version))
-        else:
-            told.append((Emit(state.ref, "expired"), state.version))
-    return told
 
 
 def _outcome(state: RecordState, tried: Tried, now_us: int) -> Emit:

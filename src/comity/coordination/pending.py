@@ -29,7 +29,10 @@ Lane = tuple[str, str]
 
 
 class Entry(msgspec.Struct, gc=False):
-    """Be a pending effect, as far as its turn is concerned. ``tries`` in vain put the next one off, to ``again_us``."""
+    """Be a pending effect, as far as its turn is concerned. ``tries`` in vain put the next one off, to ``again_us``.
+
+    It ends at ``ends_us`` if nothing stops its time, and is looked at for that at ``end_us``.
+    """
 
     id: str
     effect: str
@@ -39,6 +42,7 @@ class Entry(msgspec.Struct, gc=False):
     attempts: int
     incarnation: str
     release_us: int
+    ends_us: int | None
     end_us: int | None
     order: tuple[int, int]
     lane: Lane | None
@@ -66,6 +70,7 @@ def _entry(state: RecordState) -> Entry:
     is_sending, target = values["state"] == "sending", values.get("target")
     end, claimed = values.get("sending_until" if is_sending else "expires_at"), values.get("claimed_until")
     attempts = values.get("attempts") or 0
+    end_us = parse_time(end) if end is not None else None
     return Entry(
         id=state.id,
         effect=values["effect"],
@@ -75,7 +80,8 @@ def _entry(state: RecordState) -> Entry:
         attempts=attempts,
         incarnation=values["incarnation"],
         release_us=parse_time(values["release_at"]),
-        end_us=parse_time(end) if end is not None else None,
+        ends_us=end_us,
+        end_us=end_us,
         order=(values["wanted_in"], values["place"]),
         lane=(values["effect"], target) if target is not None else None,
         again_us=parse_time(claimed) if claimed is not None and not attempts else 0,
@@ -158,6 +164,17 @@ class Pending:
             if entry.is_held_up and is_meant:
                 entry.tries = entry.again_us = 0
 
+    def look_at_ends(self) -> None:
+        """Have it looked at anew what is over by now, of that whose end was put off."""
+        for entry in self._entries.values():
+            if entry.ends_us is not None and entry.end_us != entry.ends_us:
+                self.put_off_end(entry, entry.ends_us)
+
+    def put_off_end(self, entry: Entry, until_us: int) -> None:
+        """Have it looked at later whether an entry is over."""
+        entry.end_us = until_us
+        heappush(self._ending, (until_us, entry.id, entry.version))
+
     def retry_these(self, ids: Iterable[str]) -> None:
         """Have effects tried at once that are held up, by their ids."""
         for id in ids:
@@ -172,8 +189,9 @@ class Pending:
         """
         over: list[Entry] = []
         while self._ending and self._ending[0][0] <= now_us and len(over) < most:
-            entry = self._current(*heappop(self._ending)[1:])
-            if entry is not None and entry.is_over(incarnation):
+            end_us, *named = heappop(self._ending)
+            entry = self._current(*named)
+            if entry is not None and entry.end_us == end_us and entry.is_over(incarnation):
                 over.append(entry)
         for entry in over:  # Until it is told, which may fail.
             heappush(self._ending, (entry.end_us or 0, entry.id, entry.version))

@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from comity.clock import format_time, parse_time
 from comity.coordinator import releasing
 from comity.coordinator.releasing import LaterSteps
 from comity.coordinator.submissions import Submission, submit
@@ -98,18 +97,13 @@ class Releases:
         if is_open or judged.waiting is None:
             return halted
         opening = judged.waiting.change
-        change = Emit("/".join(ref), opening.event, dict(opening.data) | self._terms(effect, opening))
-        return msgspec.structs.replace(halted, asked=Asked(held, change, judged.agent))
-
-    def _terms(self, effect: RecordState, opening: Emit) -> dict[str, str]:
-        """Return what the ticket of a release says otherwise: it ends with the effect's patience at the latest."""
-        ends = [parse_time(opening.data["expires_at"])]
-        if effect.values.get("expires_at") is not None:
-            ends.append(parse_time(effect.values["expires_at"]))
-        return {"proposal": release_id(effect), "expires_at": format_time(max(min(ends), self._view.now_us + 1))}
+        terms = dict(opening.data) | {"proposal": release_id(effect)}
+        return msgspec.structs.replace(
+            halted, asked=Asked(held, Emit("/".join(ref), opening.event, terms), judged.agent)
+        )
 
     def _halted(self, effect: RecordState, findings: Sequence[Finding], asks: str | None = None) -> Verdict:
-        terms = halting(effect, findings, self._view.now_us, asks)
+        terms = halting(effect, findings, asks)
         told = Emit(effect.ref, "halted", dict(terms)) if terms is not None else None
         return Verdict(releasing.held_up(effect, findings), told)
 

@@ -17,18 +17,20 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.compiled import Compiled
+from comity.deciding.overrides import InForce, Override, in_force
+from comity.deciding.standstill import Overridden, put_off, within
 from comity.deciding.view import Ref, View
-from comity.model.built_in import EFFECT
+from comity.model.built_in import EFFECT, OVERRIDE
 from comity.model.decisions import Finding, Moved
 from comity.model.definition import EffectDefinition
 from comity.model.flows import run_of
 from comity.model.proposals import AnyRead, Caller, Effect, Emit, Known, Proposal
 from comity.model.records import RecordState
-from comity.model.refs import is_built_in
+from comity.model.refs import is_built_in, split
 from comity.model.texts import quote, show
 
 LIFTED: Final = frozenset({"identity.paused", "override.frozen", "override.pinned"})
-"""The codes of what holds an effect up until a human lifts it: its deadline stops meanwhile (S24)."""
+"""The codes of what holds an effect up until a human lifts it."""
 
 _KEY_CHARS: Final = 24
 _SHOWN: Final = 3
@@ -80,14 +82,48 @@ def is_taken(state: RecordState, view: View) -> bool:
 
 def is_over(state: RecordState, view: View) -> bool:
     """Tell whether the time of a pending effect is over, told or not (S6); a suspect one waits for a human (S1)."""
-    expires_at = state.values.get("expires_at")
     return (
         state.is_live
         and state.values["state"] == "held"
         and not is_suspect(state, view)
-        and expires_at is not None
-        and parse_time(expires_at) <= view.now_us
+        and _end_us(state) <= view.now_us
+        and due_us(state, view) <= view.now_us
     )
+
+
+def due_us(state: RecordState, view: View) -> int:
+    """Return when a held effect is given up: its patience after it was due to be sent, and overrides stop it (S24).
+
+    What is held up now counts as held until the override expires: lifted before, it is given up sooner.
+    """
+    since_us, end_us = parse_time(state.values["release_at"]), _end_us(state)
+    if OVERRIDE not in view.kind_revisions:
+        return end_us
+    overridden = Overridden(since_us, view.find)
+    spans = (overridden.span_of(override) for override in _holding(overridden.held, state, view))
+    return put_off(end_us, (part for span in spans for part in within(span, (since_us, limits.INTEGER_MAX))))
+
+
+def _end_us(state: RecordState) -> int:
+    """Return when a held effect is given up where no override holds it up."""
+    return parse_time(state.values["release_at"]) + state.values["patience_s"] * SECOND_US
+
+
+def is_stopped(state: RecordState, view: View) -> bool:
+    """Tell whether an override holds up an effect now."""
+    return bool(_holding(in_force(view), state, view))
+
+
+def _holding(held: InForce, state: RecordState, view: View) -> list[Override]:
+    """Return which overrides stand against the release of an effect."""
+    values = state.values
+    agent, declared = view.agent(values["agent"]), view.compiled.agents.get(values["agent"])
+    if values.get("key") is not None and (declared is None or declared.kind == "human"):
+        return []  # A human who shows a key is let pass.
+    found = [*held.freezes, *held.under(values.get("action")), *held.of(agent)]
+    for record in values.get("subjects", ()) if held.has_pins else ():
+        found += [one for one in held.on(split(record)) if one.holds == "record"]
+    return found
 
 
 def is_suspect(state: RecordState, view: View) -> bool:
@@ -244,11 +280,6 @@ def is_held_up(findings: Iterable[Finding]) -> bool:
     return all(finding.code in LIFTED or finding.code == "lease.held" for finding in refusals)
 
 
-def is_paused(findings: Iterable[Finding]) -> bool:
-    """Tell whether an override is among what holds a release up: then its deadline stops (S24)."""
-    return any(finding.code in LIFTED and finding.severity != "warn" for finding in findings)
-
-
 def why_not(findings: Iterable[Finding]) -> str:
     """Return in a few sentences what stands in the way of a release, the strongest first."""
     met = [finding for finding in findings if finding.severity != "warn"]
@@ -274,31 +305,15 @@ def retrying(effect: RecordState, incarnation: str, now_us: int) -> Emit:
     return Emit(effect.ref, "retried", {"incarnation": incarnation, "expires_at": expires_at})
 
 
-def halting(
-    effect: RecordState, findings: Iterable[Finding], now_us: int, asks: str | None = None
-) -> Mapping[str, Any] | None:
+def halting(effect: RecordState, findings: Iterable[Finding], asks: str | None = None) -> Mapping[str, Any] | None:
     """Return what the transition ``halted`` carries, or None where the outbox says so already.
 
     ``asks`` tells who is asked about it.
     """
-    found = list(findings)
-    held_up = f"{why_not(found)} {asks}"[: limits.EFFECT_ANSWER_CHARS] if asks is not None else why_not(found)
+    told = why_not(findings)
+    held_up = f"{told} {asks}"[: limits.EFFECT_ANSWER_CHARS] if asks is not None else told
     known: str | None = effect.values.get("held_up")
-    expires_at, left_s = effect.values.get("expires_at"), _left_s(effect, now_us)
-    is_stopped = is_paused(found)
-    if known is not None and _gist(known) == _gist(held_up) and is_stopped == (expires_at is None):
-        return None
-    if is_stopped:
-        return {"held_up": held_up, "left_s": left_s}
-    return {"held_up": held_up, "expires_at": expires_at or format_time(now_us + left_s * SECOND_US)}
-
-
-def _left_s(effect: RecordState, now_us: int) -> int:
-    """Return for how long an effect may still be held up; that stands still under an override (S24)."""
-    values = effect.values
-    if values.get("expires_at") is None:
-        return values.get("left_s") or values["patience_s"]
-    return max(1, -(-(parse_time(values["expires_at"]) - now_us) // SECOND_US))
+    return None if known is not None and _gist(known) == _gist(held_up) else {"held_up": held_up}
 
 
 def _gist(told: str) -> str:

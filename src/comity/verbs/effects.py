@@ -8,7 +8,8 @@ from typing import Final
 from comity import limits
 from comity.clock import format_time
 from comity.coordination.undelivered import find_overdue
-from comity.deciding.effects import retrying
+from comity.deciding.effects import due_us, is_stopped, is_suspect, retrying
+from comity.deciding.view import View
 from comity.errors import InvalidRequest, LimitExceeded
 from comity.lane import Answer
 from comity.model import refs
@@ -108,12 +109,21 @@ def _meant(snapshot: Snapshot, name: str) -> Ref:
 
 
 def _answers(states: Sequence[RecordState], engine: Engine, snapshot: Snapshot) -> Iterator[EffectAnswer]:
-    overdue = find_overdue(states, snapshot, engine.coordinator.time_at(snapshot.head).now_us)
+    view = engine.coordinator.view(snapshot)
+    overdue = find_overdue(states, snapshot, view.now_us)
     for state in states:
-        yield _answer(state, snapshot.head.incarnation, is_overdue=state.ref in overdue)
+        view.asked = 0
+        yield _answer(state, view, is_overdue=state.ref in overdue)
 
 
-def _answer(state: RecordState, incarnation: str, *, is_overdue: bool) -> EffectAnswer:
+def _expiry(state: RecordState, view: View) -> str | None:
+    """Return when an effect is given up if it is still held up; None where no end is in sight."""
+    if not state.is_live or state.values["state"] != "held" or is_stopped(state, view):
+        return None
+    return format_time(due_us(state, view))
+
+
+def _answer(state: RecordState, view: View, *, is_overdue: bool) -> EffectAnswer:
     values = state.values
     return EffectAnswer(
         effect=state.ref,
@@ -131,7 +141,7 @@ def _answer(state: RecordState, incarnation: str, *, is_overdue: bool) -> Effect
         reason=values.get("reason"),
         still=tuple(values.get("still", ())),
         held_up=values.get("held_up"),
-        expires_at=values.get("expires_at"),
+        expires_at=_expiry(state, view),
         attempts=values.get("attempts") or 0,
         attempts_most=values["attempts_most"],
         error=values.get("error"),
@@ -139,7 +149,7 @@ def _answer(state: RecordState, incarnation: str, *, is_overdue: bool) -> Effect
         closed_at=values.get("closed_at"),
         closed_by=values.get("closed_by"),
         is_uncertain=values.get("is_uncertain") or False,
-        is_suspect=state.is_live and values["incarnation"] != incarnation,
+        is_suspect=is_suspect(state, view),
         is_overdue=is_overdue,
     )
 

@@ -4,7 +4,7 @@ What is pending or was delivered under the same key isn't wanted twice (S35). Wh
 concerns must be there, and what it needs to hold at its release must hold now too, once the
 proposal is done: nobody should learn only then that it can't be.
 
-Codes: ``effect.target``, ``effect.still``, ``effect.suspect``, ``effect.taken`` (a warning).
+Codes: ``effect.target``, ``effect.still``, ``effect.suspect``, ``effect.time``, ``effect.taken`` (a warning).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from comity.clock import parse_time
 from comity.deciding.case import Case, withheld_from
-from comity.deciding.effects import has_room, is_own, is_sharing, is_suspect, is_taken, ref_of, stills
+from comity.deciding.effects import has_room, is_over, is_own, is_sharing, is_suspect, is_taken, ref_of, stills
 from comity.deciding.expressions import ExpressionFailed, variable_name
 from comity.deciding.readers import told_problem, told_source
 from comity.deciding.subjects import shown_values, surroundings, values_of
@@ -27,6 +27,7 @@ from comity.model.records import RecordState
 from comity.model.texts import listed, quote
 
 _PREFIX: Final = f"{EFFECT}/"
+_TIMED: Final = frozenset({"expired", "released"})
 _SHOWN: Final = 3
 
 
@@ -37,8 +38,8 @@ def judge(case: Case) -> Iterable[Finding]:
 
 def _judge(case: Case) -> Iterator[Finding]:
     for change in case.changes:
-        if type(change) is Emit and change.event == "expired" and change.record.startswith(_PREFIX):
-            yield from _expired(case.view.record(refs.split(change.record)), case)
+        if type(change) is Emit and change.record.startswith(_PREFIX) and change.event in _TIMED:
+            yield from _timed(change.event, case.view.record(refs.split(change.record)), case)
     for effect in case.effects:
         yield from _target(effect, case)
         state = case.view.record(ref_of(effect, case.proposal))
@@ -49,14 +50,19 @@ def _judge(case: Case) -> Iterator[Finding]:
             yield from _still(effect, still, case)
 
 
-def _expired(state: RecordState, case: Case) -> Iterator[Finding]:
-    if is_suspect(state, case.view):
+def _timed(event: str, state: RecordState, case: Case) -> Iterator[Finding]:
+    """Yield that it isn't the time for an effect to expire, or to be released any more."""
+    if event == "expired" and is_suspect(state, case.view):
         yield Finding(
             "effect.suspect",
             f"{state.ref} was wanted before this base was restored: it may have been sent, and waits for a human.",
             state.ref,
             remedy="Find out, and have a human retry or cancel it.",
         )
+    elif state.version and state.values["state"] == "held" and is_over(state, case.view) != (event == "expired"):
+        told = "has not expired yet" if event == "expired" else "has expired: it was held up for too long"
+        remedy = "Look at the record as it is now, then decide again."
+        yield Finding("effect.time", f"{state.ref} {told}.", state.ref, remedy=remedy)
 
 
 def _target(effect: Effect, case: Case) -> Iterator[Finding]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from comity.deciding import overrides
 from comity.deciding.case import Case
 from comity.deciding.operators import is_active, is_operator
+from comity.deciding.overrides import in_force
+from comity.deciding.yielding import finding, is_bound, still_works
 from comity.model import refs
 from comity.model.built_in import EFFECT, OVERRIDE, WORKFLOW
 from comity.model.decisions import Finding
@@ -71,10 +72,10 @@ def _known(case: Case) -> Iterator[Finding]:
 
 def _paused(case: Case) -> Iterator[Finding]:
     """Yield that a human has paused this agent, or its role; what lets go of something still works (S24)."""
-    pauses = overrides.in_force(case.view).of(case.agent)
-    if pauses and overrides.is_bound(case) and not overrides.still_works(case):
+    pauses = in_force(case.view).of(case.agent)
+    if pauses and is_bound(case) and not still_works(case):
         for override in pauses:
-            yield overrides.finding("identity.paused", override, case, case.agent.name)
+            yield finding("identity.paused", override, case, case.agent.name)
 
 
 def _is_operation(case: Case) -> bool:

@@ -22,8 +22,9 @@ from msgspec.structs import replace
 from comity import limits
 from comity.clock import SECOND_US, format_age, format_left, parse_time
 from comity.deciding.case import Case
-from comity.deciding.overrides import OPENING, InForce, Override, finding, in_force, still_works
+from comity.deciding.overrides import InForce, Override, in_force
 from comity.deciding.view import Ref
+from comity.deciding.yielding import OPENING, finding, still_works
 from comity.model import refs
 from comity.model.built_in import OVERRIDE
 from comity.model.decisions import Finding

@@ -23,12 +23,12 @@ from comity.deciding.case import Case
 from comity.deciding.compile import Compiled
 from comity.deciding.expressions import FETCHED, Expression, ExpressionFailed, variable_name
 from comity.deciding.operators import is_inner
-from comity.deciding.overrides import is_human
 from comity.deciding.readers import told_problem
 from comity.deciding.rulebook import Chunk, CompiledRule, Group
 from comity.deciding.shadow import in_shadow
 from comity.deciding.subjects import Around, OutOfBounds, Roots, Subjects, surroundings, values_of
 from comity.deciding.view import Ref, View
+from comity.deciding.yielding import is_human
 from comity.model.decisions import Finding, Severity
 from comity.model.records import RecordState
 from comity.model.refs import split
