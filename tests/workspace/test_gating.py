@@ -11,6 +11,8 @@ import pytest
 import comity
 from comity import limits
 from comity.errors import InvalidRequest, LimitExceeded, NotCommitted, NotDone, Undeliverable, UnknownAgent
+from comity.model.decisions import Decision
+from comity.model.proposals import Caller, Effect, Proposal
 from comity.testing.manual_clock import ManualClock
 from comity.workspace import Workspace
 
@@ -148,6 +150,126 @@ def test_the_same_once_is_done_once_whoever_asks_and_however_it_is_worded(scene:
     with pytest.raises(NotDone, match="was delivered already"):
         again.result()
     assert send("acme", "q5").happened == "done"
+
+
+ASKED = """
+[agents]
+sales = { role = "sales" }
+ops   = { role = "operations", kind = "human" }
+
+[kinds.customer.fields]
+name   = { type = "string" }
+status = { enum = ["active", "at_risk"] }
+
+[actions.send_upsell]
+effects = ["send_upsell"]
+
+[actions.care]
+
+[effects.send_upsell]
+kind = "customer"
+
+[[rules]]
+name = "a human looks first"
+when = "action.name == 'send_upsell'"
+then = "ask"
+"""
+
+
+class Asked:
+    """Be a CRM in which a human is asked about each call."""
+
+    def __init__(self, folder: Path, source: str = ASKED) -> None:
+        (folder / "comity.toml").write_text(source, "utf-8")
+        self.clock = ManualClock()
+        self.ws = comity.open(folder / "crm.db", definition=folder / "comity.toml", clock=self.clock)
+        self.ops = self.ws.agent("ops", key=self.ws.issue_key("ops").key)
+        self.ops.put("customer/acme", name="Acme", status="active", action="care")
+        self.calls: list[tuple[str, str]] = []
+        self.send = self.ws.gated(effect="send_upsell", agent="sales", **ASKING)(self.sent)
+
+    def sent(self, customer: str, campaign: str, text: str = "") -> str:
+        self.calls.append((customer, text))
+        return f"sent {campaign}"
+
+    def questions(self) -> list[str]:
+        return [one.ticket for one in self.ops.approvals().tickets]
+
+
+ASKING: dict[str, Any] = {"action": "send_upsell", "affects": "customer/{customer}", "once": "{campaign}"}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Any:
+    found = Asked(tmp_path)
+    yield found
+    found.ws.close()
+
+
+def test_s35_a_call_that_is_asked_about_already_waits_under_the_same_ticket(asked: Asked) -> None:
+    first, again = asked.send("acme", "q4"), asked.send("acme", "q4", text="in other words")
+    assert (first.happened, again.happened) == ("waits", "waits")
+    assert asked.questions() == [first.decision.ticket] == [again.decision.ticket]
+    assert again.decision.id != first.decision.id
+    assert "is asked already" in str(again)
+    other = asked.send("acme", "q1")
+    assert len(asked.questions()) == 2
+    assert other.decision.ticket != first.decision.ticket
+    assert asked.ws.verify().is_clean
+
+
+def test_s35_a_call_that_was_approved_or_done_is_not_asked_about_again(asked: Asked) -> None:
+    first = asked.send("acme", "q4")
+    asked.ops.approve(str(first.decision.ticket))
+    held = asked.send("acme", "q4", text="in other words")
+    assert (held.happened, held.state, asked.questions()) == ("taken", "held", [])
+    asked.clock.advance(seconds=limits.CLAIM_S + 1)
+    asked.ws.run_effects()
+    again = asked.send("acme", "q4")
+    assert (again.happened, again.state, again.answer) == ("taken", "delivered", "sent q4")
+    assert asked.questions() == []
+    assert asked.calls == [("acme", "")]
+
+
+def test_s35_what_was_denied_may_be_asked_anew(asked: Asked) -> None:
+    first = asked.send("acme", "q4")
+    asked.ops.deny(str(first.decision.ticket), reason="not now")
+    again = asked.send("acme", "q4")
+    assert asked.questions() == [again.decision.ticket] != [first.decision.ticket]
+
+
+def test_s35_the_question_of_another_agent_is_another(tmp_path: Path) -> None:
+    source = ASKED.replace("[kinds.", 'support = { role = "support" }\n\n[kinds.', 1)
+    asked = Asked(tmp_path, source)
+    asked.send("acme", "q4")
+    asked.send.by("support")("acme", "q4")
+    assert len(asked.questions()) == 2
+    asked.ws.close()
+
+
+def test_s35_a_repeat_in_one_batch_is_asked_once(asked: Asked) -> None:
+    wish = Effect("send_upsell", "customer/acme", {"customer": "acme", "campaign": "q4", "text": ""}, once="q4")
+    proposals = [Proposal(id=f"p{n}", action="send_upsell", effects=(wish,)) for n in range(2)]
+    decisions = asked.ws._engine.propose_many(proposals, Caller("sales", "claimed"))
+    assert len({one.ticket for one in decisions if isinstance(one, Decision)}) == 1
+    assert len(asked.questions()) == 1
+
+
+def test_s7_a_lost_answer_to_a_repeat_follows_the_ticket_that_it_waits_under(asked: Asked) -> None:
+    wish = Effect("send_upsell", "customer/acme", {"customer": "acme", "campaign": "q4", "text": ""}, once="q4")
+    first, again = (Proposal(id=id, action="send_upsell", effects=(wish,)) for id in ("p1", "p2"))
+
+    def propose(proposal: Proposal) -> Decision:
+        (decision,) = asked.ws._engine.propose_many([proposal], Caller("sales", "claimed"))
+        assert isinstance(decision, Decision)
+        return decision
+
+    ticket = propose(first).ticket
+    assert (propose(again).ticket, propose(again).ticket) == (ticket, ticket)
+    asked.ops.approve(str(ticket))
+    told = propose(again)
+    assert (told.outcome, [one.code for one in told.findings]) == ("refused", ["ticket.approved"])
+    assert propose(Proposal(id="p3", action="send_upsell", effects=(wish,))).is_committed
 
 
 def test_a_function_that_raises_is_tried_once_and_put_aside(scene: Scene) -> None:

@@ -136,9 +136,10 @@ class Round:
     # -- waiting, and going on
 
     def _wait(self, submission: Submission, judgement: Judgement, waiting: Waiting) -> Decision:
-        """Commit the ticket of a proposal that has to wait, and answer that it waits."""
+        """Commit the ticket of a proposal that has to wait, unless it joins another one's, and answer that it waits."""
         answer = self._answer(submission, judgement)
-        self._commit_for(submission, waiting.change, judgement)
+        if judgement.events:
+            self._commit_for(submission, waiting.change, judgement)
         return msgspec.structs.replace(
             answer,
             revision=self.view.revision,

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from comity import limits
-from comity.deciding import edges, shadow, tickets, turns
+from comity.clock import parse_time
+from comity.deciding import edges, repeats, shadow, tickets, turns
 from comity.deciding.case import Case, identify
 from comity.deciding.drafts import DraftEvent
 from comity.deciding.effects import told_of
@@ -81,13 +82,25 @@ def _stop(severity: Severity, case: Case, findings: list[Finding], content: byte
         deferred = [finding for finding in findings if severity == "defer" == finding.severity]
         retry_when = next((until for finding in deferred if (until := finding.data.get("until"))), None)
         return Judgement("refused", case.agent, said, (), {}, next_move(said), retry_when=retry_when)
-    terms = turns.terms_of(case, findings) if severity == "queue" else {}
+    terms = turns.terms_of(case, findings) if severity == "queue" else repeats.terms_of(case)
     waiting = tickets.wait(case.proposal, case.caller, content, findings, case.subjects, case.view.now_us, terms)
+    known = repeats.open_question(waiting, case) if severity != "queue" else None
+    if known is not None:
+        return _join(known, case, waiting, said)
     opened = draft([waiting.change], case.agent, case.view)
     if opened.findings:
         return Judgement("refused", case.agent, tuple(opened.findings), (), {}, next_move(opened.findings))
     move = tickets.next_of(waiting.waits_for, waiting.ticket, waiting.expires, waiting.change.data["to"])
     return Judgement("pending", case.agent, said, tuple(opened.events), opened.states, move, waiting)
+
+
+def _join(known: RecordState, case: Case, waiting: Waiting, said: tuple[Finding, ...]) -> Judgement:
+    """Return the judgement of what waits under the ticket of another proposal, which asks the same."""
+    expires = parse_time(known.values["expires_at"])
+    joined = msgspec.structs.replace(waiting, ticket=known.ref, expires=expires)
+    move = tickets.next_of(joined.waits_for, known.ref, expires, known.values["to"])
+    told = repeats.told_of(known)
+    return Judgement("pending", case.agent, (told, *said), (), {}, f"{move} {told.message}", joined)
 
 
 def _refused_again(finding: Finding) -> Finding:
@@ -110,6 +123,8 @@ def _settled(findings: list[Finding], evidence: frozenset[str], case: Case) -> l
     """Return findings without those that have been answered, and with what all other waits say of this one (S31)."""
     if evidence:
         findings = [finding for finding in findings if not evidence.issuperset(tickets.keys_of(finding))]
+    if case.effects:
+        findings = repeats.unasked(findings, case)
     severity = tickets.strongest(findings) if findings else "warn"
     if severity == "warn":
         return [*findings, *edges.judge_waits(case)] if case.emits else findings

@@ -17,6 +17,7 @@ import msgspec
 from comity import limits
 from comity.clock import SECOND_US, format_time, parse_time
 from comity.deciding.view import Ref, View
+from comity.model import refs
 from comity.model.built_in import APPROVAL, HANDOFF, QUEUE
 from comity.model.decisions import Decision, Finding, Severity, WaitsFor
 from comity.model.proposals import AnyChange, Caller, Effect, Emit, Known, Proposal
@@ -33,6 +34,8 @@ OPENING: Final = {QUEUE: "queued", HANDOFF: "offered", APPROVAL: "asked"}
 RESUMING: Final = {QUEUE: "released", HANDOFF: "accepted", APPROVAL: "approved"}
 """The transition of each kind of ticket with which its proposal is judged afresh, and the state to which it leads."""
 
+OPEN: Final = "ticket.open"
+"""The code of what tells that a human is asked the same already: its subject is the ticket."""
 _VERB: Final = {"queue": "waits for its turn", "owner": "is offered", "human": "waits for a human"}
 _SHOWN: Final = 8
 _CONSENT: Final = {HANDOFF: "accepted", APPROVAL: "approved"}
@@ -42,7 +45,10 @@ _DAY_S: Final = 86_400
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """Be what a judgement says of a proposal that has to wait: for what, under which ticket, until when."""
+    """Be what a judgement says of a proposal that has to wait: for what, under which ticket, until when.
+
+    ``change`` opens that ticket, unless it is there already.
+    """
 
     waits_for: WaitsFor
     ticket: str
@@ -281,13 +287,20 @@ def closed_finding(ticket: RecordState, now_us: int) -> Finding:
 def live_decision(decision: Decision, content: bytes, view: View) -> Decision:
     """Return what became of a proposal that was answered ``pending`` (S7): the state that its tickets have now."""
     tickets = [state for state in tickets_of(decision.id, view) if state.values["content"] == content.hex()]
-    waiting = [state for state in tickets if is_waiting(state, view.now_us)]
+    joined = _joined(decision, view)
+    waiting = [state for state in (*joined, *tickets) if is_waiting(state, view.now_us)]
     if waiting:
         return pending_decision(decision, waiting[-1])
     # One that was answered in favour of its proposal has not ended it: what came of that is told elsewhere.
-    ended = [state for state in tickets if state.values["state"] != RESUMING[state.kind]]
+    ended = [state for state in tickets if state.values["state"] != RESUMING[state.kind]] or joined
     if not ended:
         return decision
     last = max(ended, key=lambda state: state.revision)
     finding = closed_finding(last, view.now_us)
     return msgspec.structs.replace(decision, outcome="refused", findings=(finding,), next=finding.remedy or "")
+
+
+def _joined(decision: Decision, view: View) -> list[RecordState]:
+    """Return the ticket of another proposal that asks the same, under which this one waits or waited."""
+    named = [one.subject for one in decision.findings if one.code == OPEN and one.subject is not None]
+    return [view.record(refs.split(ticket)) for ticket in named]
