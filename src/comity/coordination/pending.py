@@ -189,8 +189,8 @@ class Pending:
         """
         over: list[Entry] = []
         while self._ending and self._ending[0][0] <= now_us and len(over) < most:
-            end_us, *named = heappop(self._ending)
-            entry = self._current(*named)
+            end_us, id, version = heappop(self._ending)
+            entry = self._current(id, version)
             if entry is not None and entry.end_us == end_us and entry.is_over(incarnation):
                 over.append(entry)
         for entry in over:  # Until it is told, which may fail.

@@ -68,19 +68,20 @@ def pending(state_: str, life: str = "live", **values: object) -> RecordState:
     """Return a wish for the same effect, as it stands."""
     at = format_time(NOW_US)
     kept = {"agent": "support", "wanted_at": at, "taken_until": format_time(NOW_US + SECOND_US), "proposal": "p0"}
-    kept["incarnation"] = "first"
-    return state(f"$effect/{key_of('mail', 'customer/acme', 'x')}", life, state=state_, **{**kept, **values})  # type: ignore[arg-type]
+    kept |= {"incarnation": "first", "release_at": at}
+    known: dict[str, object] = {"patience_s": 60, **kept, **values}
+    return state(f"$effect/{key_of('mail', 'customer/acme', 'x')}", life, state=state_, **known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("known", "is_taken"),
     [
-        (pending("held"), True),
+        (pending("held", release_at=format_time(NOW_US - 59 * SECOND_US)), True),
         (pending("sending"), True),
         (pending("aside"), True),
-        (pending("held", expires_at=format_time(NOW_US + 1)), True),
-        (pending("held", expires_at=format_time(NOW_US)), False),
-        (pending("held", expires_at=format_time(NOW_US), incarnation="former"), True),
+        (pending("held"), True),
+        (pending("held", release_at=format_time(NOW_US - 60 * SECOND_US)), False),
+        (pending("held", release_at=format_time(NOW_US - 60 * SECOND_US), incarnation="former"), True),
         (pending("delivered", "archived"), True),
         (pending("delivered", "archived", taken_until=format_time(NOW_US)), False),
         (pending("cancelled", "archived"), False),
