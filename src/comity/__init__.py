@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from comity.model.decisions import Decision, Finding, Moved
     from comity.model.hidden import Hidden
     from comity.model.proposals import Proposal
+    from comity.opening import RemoteWorkspace, open
     from comity.operations.feeding import FeedItem, Mark
     from comity.workspace import (
         Agent,
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
         Workspace,
         copy,
         make_backup,
-        open,
         restore_backup,
     )
 
@@ -122,6 +122,7 @@ __all__ = [
     "ReadsLost",
     "Record",
     "Refused",
+    "RemoteWorkspace",
     "SecretMissing",
     "StoreDamaged",
     "StoreError",
@@ -158,12 +159,13 @@ _HOMES = {
     "Page": "workspace",
     "Proposal": "model.proposals",
     "Record": "workspace",
+    "RemoteWorkspace": "opening",
     "Subscription": "workspace",
     "Workflow": "workspace",
     "Workspace": "workspace",
     "copy": "workspace",
     "make_backup": "workspace",
-    "open": "workspace",
+    "open": "opening",
     "restore_backup": "workspace",
 }
 """Where in this package a public name is from, unless it is an error."""

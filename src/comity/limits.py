@@ -453,3 +453,13 @@ SERVED_KEEP_ALIVE_S: Final = 15.0
 """How long a stream of the feed says nothing; then it says how far it is."""
 SERVED_SHUTDOWN_S: Final = 10.0
 """How long a server that is told to end answers what it has taken."""
+
+# The remote client
+REMOTE_TIMEOUT_S: Final = 30.0
+"""How long an answer may take, beside the time that the request itself may wait; ``timeout_s`` of ``open()``."""
+REMOTE_RETRY_S: Final = 15.0
+"""How long a request that is safe to repeat is repeated where the server can't be reached or breaks off."""
+REMOTE_IDLE_S: Final = 4.0
+"""How long a connection is kept without being used: less than a server keeps it."""
+REMOTE_THREADS: Final = 32
+"""Of requests of one workspace that event loops wait for at the same time."""

@@ -28,13 +28,14 @@ from comity.server.openapi import document, page
 from comity.server.problems import Failure, respond
 from comity.server.records import Records
 from comity.server.settings import Settings
+from comity.server.standing import Standings
 from comity.server.stream import Streams
 
 _log: Final = logging.getLogger("comity.server")
 _access: Final = logging.getLogger("comity.access")
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _ALLOWED: Final = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID")
-_EXPOSED: Final = ("ETag", "Comity-Revision", "Comity-Version", "Retry-After")
+_EXPOSED: Final = ("ETag", "Comity-Attended", "Comity-Revision", "Comity-Version", "Retry-After")
 
 
 class Face(NamedTuple):
@@ -70,6 +71,7 @@ def _routes(hosts: Hosts, calls: Calls) -> list[BaseRoute]:
         Route("/readyz", partial(_ready, hosts)),
         Route("/openapi.json", _document),
         Route("/docs", _page),
+        Route("/v1/{workspace}", Standings(hosts).endpoint),
         Route("/v1/{workspace}/operations/{operation}", calls.endpoint, methods=["POST"]),
         Route("/v1/{workspace}/feed", streams.endpoint),
         Route(several, records.search),

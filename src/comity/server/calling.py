@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 JSON: Final = "application/json"
 KEY_HEADER: Final = "idempotency-key"
+ATTENDED_HEADER: Final = "Comity-Attended"
+_OF_A_REVISION: Final = (Decision, operations.RecordAnswer, operations.RecordsAnswer, operations.CountAnswer)
 SERVED: Final[tuple[Operation, ...]] = tuple(one for one in OPERATIONS if "http" in one.surfaces)
 _SINGLE: Final = frozenset(
     {
@@ -65,7 +67,8 @@ class Calls:
         settings = self._hosts.settings
         found = object_of(await read_body(http, settings.body_bytes, settings.request_s))
         request = _understood(operation, found, http.headers)
-        return answered(await self.answer(hosted, session, request))
+        answer = await self.answer(hosted, session, request)
+        return answered(answer, headers=_attended(session, answer))
 
     async def answer(self, hosted: Hosted, session: Session, request: Request) -> Any:
         """Return the answer to a request; raises what its verb raises."""
@@ -87,6 +90,16 @@ class Calls:
         if self._waiters.available_tokens < 1:
             raise Failure(503, "too_many_waiting", f"{limits.SERVED_WAITING} requests wait already", retry="same")
         return await to_thread.run_sync(work, limiter=self._waiters, abandon_on_cancel=True)
+
+
+def _attended(session: Session, answer: Any) -> dict[str, str]:
+    """Return the header that says whether anybody may be active on any record, as of an answer's revision.
+
+    Where nobody is, a client needn't ask for the news of records that it has just begun to look at.
+    """
+    if not isinstance(answer, _OF_A_REVISION):
+        return {}
+    return {ATTENDED_HEADER: "1" if session.is_attended(answer.revision) else "0"}
 
 
 def operation_named(name: str) -> Operation:

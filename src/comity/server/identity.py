@@ -26,7 +26,7 @@ def by_name(request: Request, workspace: Workspace, settings: Settings) -> Sessi
     try:
         return workspace.session(name)
     except UnknownAgent as error:
-        raise Failure(401, "unauthenticated", str(error)) from None
+        raise Failure(401, error.code, str(error)) from None
 
 
 def by_key(shown: str, workspace: Workspace) -> Session:

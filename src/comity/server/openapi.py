@@ -13,6 +13,7 @@ from comity.model.decisions import Decision
 from comity.operations import Operation, RecordAnswer, RecordsAnswer
 from comity.server.calling import SERVED
 from comity.server.problems import MEDIA, Problem
+from comity.server.standing import Standing
 
 _SCHEMA: Final = "#/components/schemas/{name}"
 _ABOUT: Final = (
@@ -29,7 +30,11 @@ _PROBLEM: Final = {
 @cache
 def document() -> dict[str, Any]:
     """Return the document, in the form of OpenAPI 3.1."""
-    types = [one.request for one in SERVED] + [one.answer for one in SERVED] + [Problem, RecordAnswer, RecordsAnswer]
+    types = (
+        [one.request for one in SERVED]
+        + [one.answer for one in SERVED]
+        + [Problem, RecordAnswer, RecordsAnswer, Standing]
+    )
     schemas, components = msgspec.json.schema_components(types, ref_template=_SCHEMA)
     requests, answers = schemas[: len(SERVED)], schemas[len(SERVED) : 2 * len(SERVED)]
     paths: dict[str, Any] = {
@@ -40,7 +45,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Comity", "version": __version__, "description": _ABOUT, "license": {"name": "Apache-2.0"}},
         "security": [{"key": []}, {"name": []}],
-        "paths": {**paths, **_record_paths(), "/v1/{workspace}/feed": {"get": _feed()}, **_plain_paths()},
+        "paths": {**paths, **_record_paths(), **_workspace_paths(), **_plain_paths()},
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -182,6 +187,25 @@ def _feed() -> dict[str, Any]:
             "default": _PROBLEM,
         },
     }
+
+
+def _standing() -> dict[str, Any]:
+    return {
+        "operationId": "standing",
+        "summary": "Tell who asks and where the workspace stands; wait for a commit.",
+        "tags": ["feed"],
+        "parameters": [
+            _WORKSPACE,
+            _parameter("at", "query", "a revision, or an RFC 3339 time: answer with the revision that it means"),
+            _parameter("behind", "query", "wait for a commit behind this revision", schema={"type": "integer"}),
+            _parameter("wait_s", "query", "how many seconds at most", schema={"type": "number"}),
+        ],
+        "responses": {"200": _response("Who, and the revision", _ref("Standing")), "default": _PROBLEM},
+    }
+
+
+def _workspace_paths() -> dict[str, Any]:
+    return {"/v1/{workspace}": {"get": _standing()}, "/v1/{workspace}/feed": {"get": _feed()}}
 
 
 def _plain_paths() -> dict[str, Any]:

@@ -83,6 +83,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     problems: tuple[str, ...] = ()
     decision: Decision | None = None
     proposal: str | None = None
+    position: int | None = None
+    revision: int | None = None
 
 
 class Failure(ComityError):
@@ -132,6 +134,8 @@ def problem_of(error: ComityError, *, conflict: int = 409) -> Problem:
         _NEXT[error.retry],
         proposal=getattr(error, "proposal", None),
         problems=getattr(error, "problems", ()),
+        position=getattr(error, "position", None),
+        revision=getattr(error, "revision", None),
     )
 
 

@@ -189,8 +189,8 @@ class Edit:
 class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
     """Be an :class:`Agent` for an event loop: the same verbs, awaited.
 
-    Proposals of many tasks share commits. Reads are local and take microseconds; they don't
-    leave the loop.
+    Proposals of many tasks share commits. Reads of a base in this process take microseconds,
+    and don't leave the loop.
     """
 
     def __init__(self, session: Session) -> None:
@@ -225,19 +225,19 @@ class AsyncAgent(Writing[Coroutine[Any, Any, Decision]]):
 
     async def get(self, record: str, *, at: Moment | None = None, fresh: bool = False) -> Record:
         """Return a record, now or as of a revision or time, as :meth:`Agent.get` does."""
-        return self.ask.get(record, at=at, fresh=fresh)
+        return await self._session.aside(self.ask.get, record, at=at, fresh=fresh)
 
     async def get_many(self, records: Sequence[str], *, at: Moment | None = None) -> list[Record]:
         """Return several records of one snapshot."""
-        return self.ask.get_many(records, at=at)
+        return await self._session.aside(self.ask.get_many, records, at=at)
 
     async def find(self, kind: str, *filters: str, **options: Any) -> Sequence[Record]:
         """Return the records of a kind that meet all conditions."""
-        return self.ask.find(kind, *filters, **options)
+        return await self._session.aside(self.ask.find, kind, *filters, **options)
 
     async def count(self, kind: str, *filters: str, **options: Any) -> int:
         """Return how many records of a kind meet all conditions."""
-        return self.ask.count(kind, *filters, **options)
+        return await self._session.aside(self.ask.count, kind, *filters, **options)
 
     async def check(self, record: str, fields: Mapping[str, Any] | None = None, **values: Any) -> Decision:
         """Return what would be decided on a put, without committing."""

@@ -14,7 +14,6 @@ import msgspec
 
 from comity import limits
 from comity.errors import ComityError, ConsumerTaken, InvalidRequest
-from comity.feed import Callback
 from comity.operations import (
     Confirm,
     Consume,
@@ -36,7 +35,7 @@ from comity.operations import (
 )
 from comity.workspace.changes import text_in
 from comity.workspace.closing import Closing
-from comity.workspace.session import Session
+from comity.workspace.session import Session, Subscribed
 
 Told = TypeVar("Told", bound=FeedItem | Mark)
 Several = str | Sequence[str]
@@ -86,7 +85,7 @@ class Feed(Closing, Generic[Told]):
         self._timeout_s = timeout_s
         self._follows = follow
         self._marks = marks
-        self._request = request
+        self._pages = session.pages(request)
         self._ready: deque[FeedItem | Mark] = deque()
         self._bell: _Bell | None = None
         self._is_over = False
@@ -106,6 +105,7 @@ class Feed(Closing, Generic[Told]):
     def close(self) -> None:
         """End it: for whoever waits for the next item, too, a moment later."""
         self._is_over = True
+        self._pages.close()
         if self._bell is not None:
             self._session.silence(self._bell)
             self._bell.hear()
@@ -126,7 +126,8 @@ class Feed(Closing, Generic[Told]):
                 return self._give()
             bell.is_rung.clear()
             # What is left may take its time; the last few items are read faster than a thread is asked.
-            self._take(await asyncio.to_thread(self._ask, 0.0) if self._left else self._ask(0.0))
+            aside = asyncio.to_thread if self._left else self._session.aside
+            self._take(await aside(self._ask, 0.0))
             if self._is_done():
                 break
             if not self._ready and not self._left:
@@ -139,7 +140,7 @@ class Feed(Closing, Generic[Told]):
         return self._bell
 
     def _ask(self, wait_s: float) -> FeedAnswer:
-        return self._session.call(msgspec.structs.replace(self._request, wait_s=wait_s))
+        return self._pages.read(wait_s)
 
     def _patience_s(self, most_s: float) -> float:
         """Return how long to wait now."""
@@ -150,7 +151,6 @@ class Feed(Closing, Generic[Told]):
         return max(min(self._heard_at + self._timeout_s - monotonic(), most_s), 0.0)
 
     def _take(self, answer: FeedAnswer, *, is_first: bool = False) -> None:
-        self._request = msgspec.structs.replace(self._request, after=answer.cursor)
         self._left = answer.left
         if answer.items:
             self._ready.extend(answer.items)
@@ -198,7 +198,7 @@ class _Bell:
 class Subscription(Closing):
     """Be one who is called with what passes; close it, or use it as a context manager."""
 
-    def __init__(self, session: Session, callback: Callback) -> None:
+    def __init__(self, session: Session, callback: Subscribed) -> None:
         self._session = session
         self._callback = callback
 

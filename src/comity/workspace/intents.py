@@ -397,11 +397,11 @@ class AsyncIntent(IntentState):
 
     async def get(self, record: str, *fields: str, fresh: bool = False) -> Record:
         """Return a record, as :meth:`Intent.get` does."""
-        return self._get(record, fields, fresh)
+        return await self._session.aside(self._get, record, fields, fresh)
 
     async def peek(self, record: str) -> Record:
         """Return a record without noting anything."""
-        return self._peek(record)
+        return await self._session.aside(self._peek, record)
 
     async def find(
         self,
@@ -414,16 +414,17 @@ class AsyncIntent(IntentState):
         **equals: Any,
     ) -> Page:
         """Return what a search finds; that it finds just this counts as read."""
-        return self._find(kind, filters, order, limit, after, life, equals)
+        return await self._session.aside(self._find, kind, filters, order, limit, after, life, equals)
 
     async def count(self, kind: str, *filters: str, life: LifeFilter = "live", **equals: Any) -> int:
         """Return how many records meet all conditions; the number counts as read."""
-        return self._count(kind, filters, life, equals)
+        return await self._session.aside(self._count, kind, filters, life, equals)
 
     async def check(self, *, accept: int | None = None) -> Decision:
         """Return what would be decided now, without committing."""
         proposal, is_new = self._attempt(accept, dry=True)
-        return self._checked(await self._session.propose_async(proposal, is_new=is_new, dry=True))
+        decision = await self._session.propose_async(proposal, is_new=is_new, dry=True)
+        return await self._session.aside(self._checked, decision)
 
     async def propose(
         self, *, accept: int | None = None, id: str | None = None, in_line: str | int | None = None
@@ -431,7 +432,7 @@ class AsyncIntent(IntentState):
         """Return the decision on what was collected, as :meth:`Intent.propose` does."""
         wait = None if in_line is None else span_in_line(in_line, id)
         proposal, is_new = self._attempt(accept, id)
-        decision = self._decided(await self._session.propose_async(proposal, is_new=is_new))
+        decision = await self._decided_async(await self._session.propose_async(proposal, is_new=is_new))
         if wait is not None:
             decision = await self._stand_in_line_async(proposal, decision, wait)
         if decision.is_committed:
@@ -441,7 +442,8 @@ class AsyncIntent(IntentState):
     async def offer(self, *, ttl: str | None = None, accept: int | None = None) -> Decision:
         """Return the decision on what was collected, offering to its owner what belongs to others."""
         proposal, is_new = self._attempt(accept)
-        return proposed(self._decided(await self._session.propose_async(as_offer(proposal, ttl), is_new=is_new)))
+        decision = await self._session.propose_async(as_offer(proposal, ttl), is_new=is_new)
+        return proposed(await self._decided_async(decision))
 
     async def announce(self, *, plan: str | None = None, ttl: str = "10m", exclusive: bool = False) -> Announcement:
         """Tell others what is going to be done, and learn who is active there and what the checks would say of it."""
@@ -460,6 +462,10 @@ class AsyncIntent(IntentState):
         """Wait in the line that announcing with ``exclusive`` joined; return whether it is this intent's turn now."""
         return await asyncio.to_thread(self._awareness.wait_for_turn, timeout)
 
+    async def _decided_async(self, decision: Decision) -> Decision:
+        """Take a decision; its news may have to be asked for."""
+        return await self._session.aside(self._decided, decision)
+
     async def _let_go(self) -> None:
         if self._awareness.is_to_let_go(self.decision):
             await asyncio.to_thread(self._awareness.let_go, self.decision)
@@ -475,7 +481,8 @@ class AsyncIntent(IntentState):
         try:
             if self._is_to_propose(error):
                 proposal, is_new = self._attempt(None)
-                raise_unless_committed(self._decided(await self._session.propose_async(proposal, is_new=is_new)))
+                decision = await self._session.propose_async(proposal, is_new=is_new)
+                raise_unless_committed(await self._decided_async(decision))
         finally:
             if self._awareness.is_to_let_go(self.decision):
                 await self._let_go()

@@ -149,7 +149,7 @@ class Workspace(Asking, Delivering, Closing):
         )
         if require:
             raise DefinitionChanged(message)
-        warnings.warn(message, DefinitionDiffers, stacklevel=3)
+        warnings.warn(message, DefinitionDiffers, stacklevel=4)
 
     def _is_first(self, request: Apply) -> bool:
         """Tell whether a definition was applied, and not one that another process was applying at the same time."""
@@ -211,7 +211,7 @@ def open(
         if duties:
             engine.do_duties()
             for sentence in engine.outbox.unready():
-                warnings.warn(sentence, SecretMissing, stacklevel=2)
+                warnings.warn(sentence, SecretMissing, stacklevel=3)
     except BaseException:
         workspace.close()
         raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -20,13 +20,26 @@ from comity.model.decisions import Decision
 from comity.model.news import News
 from comity.model.proposals import Caller, Proposal
 from comity.model.texts import listed
-from comity.operations import BY_REQUEST, Count, Find, Get, GetMany, Propose, ReadFeed, RecordAnswer, Request, Stale
+from comity.operations import (
+    BY_REQUEST,
+    Count,
+    FeedAnswer,
+    Find,
+    Get,
+    GetMany,
+    Propose,
+    ReadFeed,
+    RecordAnswer,
+    Request,
+    Stale,
+)
 from comity.verbs import not_utf8, run
 from comity.verbs.engine import Engine, Progress
 from comity.verbs.feed import subscribe
 from comity.verbs.news import tell_intent
 from comity.verbs.reading import recall
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _OFTEN: Final = frozenset({Get, GetMany, Find, Count, Stale, Propose})
@@ -39,6 +52,32 @@ _PLAIN: Final = (bytes, datetime, date, time)
 """What a field's value may be that JSON has no form of."""
 
 _NO_CHOICE: Final = re.compile(r"^Invalid enum value .* `\$\.(\w+)`$")
+
+
+class Pages(Protocol):
+    """Read the feed page by page."""
+
+    def read(self, wait_s: float) -> FeedAnswer:
+        """Return what comes next, waiting so long at most where there is nothing yet."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class Subscribed(Protocol):
+    """Be one who is called with what passes."""
+
+    @property
+    def cursor(self) -> str:
+        """Return up to where it was told."""
+        ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether it is called no more."""
+        ...
 
 
 class Session(Protocol):
@@ -67,6 +106,10 @@ class Session(Protocol):
 
     async def propose_async(self, proposal: Proposal, *, is_new: bool = False, dry: bool = False) -> Decision:
         """Return the same, without blocking the event loop."""
+        ...
+
+    def aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Return what a function that reads returns, without blocking the event loop for longer than memory takes."""
         ...
 
     def revision_at(self, moment: int | str) -> int:
@@ -106,13 +149,34 @@ class Session(Protocol):
         """Have a listener told nothing more."""
         ...
 
-    def subscribe(self, take: Take, request: ReadFeed) -> Callback:
+    def pages(self, request: ReadFeed) -> Pages:
+        """Return the feed, to be read page by page."""
+        ...
+
+    def subscribe(self, take: Take, request: ReadFeed) -> Subscribed:
         """Have a function called with what passes behind a place, in order, until it is unsubscribed."""
         ...
 
-    def unsubscribe(self, callback: Callback) -> None:
+    def unsubscribe(self, callback: object) -> None:
         """Have a function called no more."""
         ...
+
+
+class EmbeddedPages:
+    """Read the feed page by page, in this process."""
+
+    def __init__(self, session: EmbeddedSession, request: ReadFeed) -> None:
+        self._session = session
+        self._request = request
+
+    def read(self, wait_s: float) -> FeedAnswer:
+        """Return what comes next, waiting so long at most where there is nothing yet."""
+        answer: FeedAnswer = self._session.call(msgspec.structs.replace(self._request, wait_s=wait_s))
+        self._request = msgspec.structs.replace(self._request, after=answer.cursor)
+        return answer
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
 
 class EmbeddedSession:
@@ -160,6 +224,10 @@ class EmbeddedSession:
             _refuse_unreadable(proposal, error)
             raise
 
+    async def aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function that reads returns: at once, as reading takes microseconds here."""
+        return function(*args, **kwargs)
+
     def _shown(self, answer: T) -> T:
         """Return what has just been answered from memory as the caller may see it (S39)."""
         return self._engine.shown(self.caller, answer) if self._engine.coordinator.has_readers else answer
@@ -200,15 +268,20 @@ class EmbeddedSession:
         """Have a listener told nothing more."""
         self._engine.listening.discard(listener)
 
+    def pages(self, request: ReadFeed) -> EmbeddedPages:
+        """Return the feed, to be read page by page."""
+        return EmbeddedPages(self, request)
+
     def subscribe(self, take: Take, request: ReadFeed) -> Callback:
         """Have a function called with what passes behind a place, in order, until it is unsubscribed."""
         refuse_after_fork(self._engine)
         check_types(request)
         return subscribe(self._engine, lambda item: take(self._engine.shown(self.caller, item)), request)
 
-    def unsubscribe(self, callback: Callback) -> None:
+    def unsubscribe(self, callback: object) -> None:
         """Have a function called no more."""
-        self._engine.callbacks.discard(callback)
+        if isinstance(callback, Callback):
+            self._engine.callbacks.discard(callback)
 
 
 def _refuse_unreadable(proposal: Proposal, error: Exception) -> None:
