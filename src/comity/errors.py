@@ -181,7 +181,8 @@ class OutcomeUnknown(ComityError):
     """Tell that an answer was lost on its way.
 
     Proposing again with the id in ``proposal`` is always safe: the same id is the same
-    attempt, and gets the answer that the first one got.
+    attempt, and gets the answer that the first one got. It is empty for a request to a server
+    that has no id: look whether that was done before repeating it.
     """
 
     code = "unknown"

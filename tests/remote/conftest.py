@@ -25,7 +25,8 @@ class Running:
 
     def __init__(self, path: Path, **settings: Any) -> None:
         self.path = path
-        self._settings = {"dev": True, "shutdown_s": 1, "requests_per_s": 1e6, "burst": 1_000_000, **settings}
+        self._settings: dict[str, Any] = {"dev": True, "shutdown_s": 1, "requests_per_s": 1e6, "burst": 10**6}
+        self._settings |= settings
         self.port = 0
         self.start()
 

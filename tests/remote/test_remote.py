@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +20,7 @@ from comity import limits, operations
 from comity.remote.repeating import attempt_of
 from tests.cutting import CuttingProxy, Side
 from tests.remote.conftest import Open, Running
+from tests.server import free_port
 
 Run = Callable[..., Running]
 ANN = '[agents]\nann = { kind = "human" }\nsales = {}\nsupport = {}\n'
@@ -207,34 +210,56 @@ def test_every_request_that_changes_something_says_whether_it_may_be_repeated() 
     assert not attempt_of(operations.Freeze(reason="x", ttl="1h"), str).is_repeatable
 
 
-def test_nothing_is_lost_or_done_twice_over_restarts(run: Run) -> None:
-    running = run()
-    committed: list[str] = []
-    with comity.open(running.url, agent="reader") as ws:
-        ws.agent("reader").put("counter/all", n=0)
+class Process:
+    """Be a server that is a process of its own, which can be killed."""
 
-    def work(number: int) -> None:
-        with comity.open(running.url, agent=f"agent-{number}") as ws:
-            agent = ws.agent(f"agent-{number}")
-            for step in range(20):
-                decision = agent.add("counter/all", n=1, id=f"{number}.{step}")
-                assert decision.is_committed
-                committed.append(decision.id)
+    def __init__(self, path: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/v1/crm"
+        self._words = ["serve", "--dev", "--workspace", f"crm={path}", "--port", str(self.port)]
+        self.start()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "comity", *self._words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(20)
+
+
+def add(url: str, number: int, committed: list[str]) -> None:
+    """Add 1 twenty times, each under an id."""
+    with comity.open(url, agent=f"agent-{number}") as ws:
+        agent = ws.agent(f"agent-{number}")
+        for step in range(20):
+            decision = agent.add("counter/all", n=1, id=f"{number}.{step}")
+            assert decision.is_committed
+            committed.append(decision.id)
+
+
+def test_nothing_is_lost_or_done_twice_by_a_server_that_is_killed_twice(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REMOTE_RETRY_S", 60.0)
+    with comity.open(path) as base:
+        base.agent("reader").put("counter/all", n=0)
+    process, committed = Process(path), list[str]()
+    threads = [threading.Thread(target=add, args=(process.url, number, committed)) for number in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(2):
-        waited = len(committed) + 5
-        while len(committed) < min(waited, 75) and any(one.is_alive() for one in threads):
-            threads[0].join(0.01)
-        running.stop()
-        running.start()
+    for enough in (10, 40):
+        while len(committed) < enough and any(one.is_alive() for one in threads):
+            threads[0].join(0.005)
+        process.kill()
+        process.start()
     for thread in threads:
         thread.join(60)
+    with comity.open(process.url, agent="reader") as ws:
+        assert (ws.get("counter/all").n, ws.revision, ws.verify().is_clean) == (80, 81, True)
+    process.kill()
     assert len(committed) == len(set(committed)) == 80
-    with comity.open(running.url, agent="reader") as ws:
-        assert (ws.get("counter/all").n, ws.revision) == (80, 81)
 
 
 # -- the feed
