@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from comity import limits
 from comity.errors import StoreError
 from comity.remote.standing import Standings
+from comity.remote.wire import Wire
 
 _REST_S: Final = 0.25
+_LEAVE_S: Final = 5.0
 _log: Final = logging.getLogger("comity")
 
 
@@ -27,8 +29,9 @@ class Listener(Protocol):
 class Listening:
     """Tell those who listen that there was a commit. They are held weakly, and one that fails ends nothing."""
 
-    def __init__(self, standings: Standings) -> None:
-        self._standings = standings
+    def __init__(self, wire: Wire, headers: Mapping[str, str]) -> None:
+        self._wire = wire
+        self._standings = Standings(wire, headers)
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -48,8 +51,13 @@ class Listening:
             self._listeners.discard(listener)
 
     def close(self) -> None:
-        """Tell nobody any more. The thread ends with the answer that it waits for, and keeps no process."""
-        self._closed.set()
+        """Tell nobody any more, and let the thread end, unless it is the one that calls."""
+        with self._lock:
+            self._closed.set()
+            thread = self._thread
+        self._wire.cut()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_LEAVE_S)
 
     def _run(self) -> None:
         revision, is_well = -1, True

@@ -86,7 +86,7 @@ class RemoteSession:
         self._headers = headers_of(agent, key)
         self._repeating = Repeating(link.wire, self._headers)
         self._standings = Standings(link.wire, self._headers)
-        self._listening = Listening(self._standings)
+        self._listening = Listening(Wire(link.wire.address, link.wire.timeout_s), self._headers)
         link.attach(self._listening)
         self._unattended = -1
         self.caller: Caller = self._standings.now().caller

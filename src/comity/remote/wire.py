@@ -42,6 +42,7 @@ class Wire:
         self.address = address
         self.timeout_s = timeout_s
         self._idle: deque[tuple[HTTPConnection, float]] = deque()
+        self._busy: set[HTTPConnection] = set()
         self._lock = threading.Lock()
         self.is_closed = False
 
@@ -70,6 +71,9 @@ class Wire:
         except BaseException:
             connection.close()
             raise
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
         self._give_back(connection, response)
         return reply
 
@@ -81,9 +85,12 @@ class Wire:
             while self._idle and not fresh:
                 connection, since = self._idle.pop()
                 if monotonic() - since < limits.REMOTE_IDLE_S:
-                    return connection
+                    break
                 connection.close()
-        return self.address.connect(self.timeout_s)
+            else:
+                connection = self.address.connect(self.timeout_s)
+            self._busy.add(connection)
+            return connection
 
     def _give_back(self, connection: HTTPConnection, response: HTTPResponse) -> None:
         if response.will_close:
@@ -106,6 +113,16 @@ class Wire:
         for connection, _ in idle:
             with contextlib.suppress(OSError):
                 connection.close()
+
+    def cut(self) -> None:
+        """Close it, and what is under way, too: for what only waits."""
+        self.close()
+        with self._lock:
+            waiting = [connection.sock for connection in self._busy]
+        for sock in waiting:
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:
