@@ -88,15 +88,17 @@ def _threads(place: Scene, callers: int, seconds: float) -> Sample:
 def _work(agent: comity.Agent, number: int, callers: int, place: Scene) -> Work:
     customers = _customers(number, callers, place)
 
-    def work() -> None:
-        key = next(customers)
-        with agent.intent("review", about=f"customer/{key}", reason=REASON) as intent:
-            customer = intent.get(f"customer/{key}")
-            account, plan = intent.get(f"account/{key}"), intent.get(f"plan/{key}")
-            if customer.name and account.tier and plan.open:
-                customer.status = OTHER[customer.status]
+    return lambda: review(agent, customers)
 
-    return work
+
+def review(agent: comity.Agent, customers: Iterator[int]) -> None:
+    """Do one whole job: read three records of the next customer, and change one of them."""
+    key = next(customers)
+    with agent.intent("review", about=f"customer/{key}", reason=REASON) as intent:
+        customer = intent.get(f"customer/{key}")
+        account, plan = intent.get(f"account/{key}"), intent.get(f"plan/{key}")
+        if customer.name and account.tier and plan.open:
+            customer.status = OTHER[customer.status]
 
 
 def _tasks(place: Scene, callers: int, seconds: float) -> Sample:

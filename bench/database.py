@@ -21,7 +21,7 @@ from typing import Final
 
 import comity
 from bench.by_hand import Stale
-from bench.commits import REASON
+from bench.commits import REASON, review
 from bench.database_by_hand import DatabaseByHand, prepare
 from bench.measuring import Pair, Row, Sample, Sizes, Work, alternate, latency_rows, median, rate_row, run_threads
 from bench.measuring import run_times as timed
@@ -67,15 +67,6 @@ def _filled(server: Server, folder: Path, count: int) -> str:
     return url
 
 
-def _review(agent: comity.Agent, customers: Iterator[int]) -> None:
-    key = next(customers)
-    with agent.intent("review", about=f"customer/{key}", reason=REASON) as intent:
-        customer = intent.get(f"customer/{key}")
-        account, plan = intent.get(f"account/{key}"), intent.get(f"plan/{key}")
-        if customer.name and account.tier and plan.open:
-            customer.status = OTHER[customer.status]
-
-
 def _review_by_hand(connection: DatabaseByHand, customers: Iterator[int]) -> None:
     key = next(customers)
     while True:
@@ -103,7 +94,7 @@ def _ours(workspace: comity.Workspace, callers: int, count: int, seconds: float)
 def _dealt(workspace: comity.Workspace, first: int, callers: int, of: int, count: int) -> list[Work]:
     agent = workspace.agent("support")
     return [
-        partial(_review, agent, itertools.cycle(range(number, count, of))) for number in range(first, first + callers)
+        partial(review, agent, itertools.cycle(range(number, count, of))) for number in range(first, first + callers)
     ]
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import comity
-from comity.coordination import news as news_module
-from comity.coordination.news import Glance, Listening, Look, changes_of, is_attended, is_quiet
+from comity.coordination.news import Glance, Look, changes_of, is_attended, is_quiet
 from comity.model.news import WHOLE
 from comity.model.records import LIFE
-from comity.testing.faulty_store import Fault, FaultyStore
-from tests.semantics.running import DEADLINE_S
 
 COUNTED = 'undeclared = "allow"\n[kinds.task.fields]\nn = { event = "Counted" }\nm = {}\n'
 SEEN = 'undeclared = "allow"\n[kinds.task.fields]\nn = {}\nm = {}\n[kinds.task.events.Seen]\n'
@@ -106,54 +102,3 @@ def test_an_event_that_changes_nothing_is_told_as_having_happened(ws: comity.Wor
     ws.agent("bob").emit("task/a", "Seen")
     news = ws.agent("ann").news("task/a", since=3)
     assert str(news).splitlines()[1].startswith("task/a Seen happened, by bob ")
-
-
-def test_listening_runs_only_while_somebody_listens(ws: comity.Workspace) -> None:
-    class Ear:
-        def hear(self) -> None:
-            raise AssertionError("nothing has happened")
-
-    listening, ear = Listening(ws._engine.store), Ear()
-    listening.discard(ear)
-    listening.close()
-    listening.add(ear)
-    assert listening._thread is None, "a closed one starts nothing"
-
-
-def test_a_look_that_fails_is_made_again(ws: comity.Workspace, caplog: pytest.LogCaptureFixture) -> None:
-    heard = threading.Event()
-
-    class Ear:
-        def hear(self) -> None:
-            heard.set()
-
-    listening, ear = Listening(FaultyStore(ws._engine.store, Fault("head"))), Ear()
-    listening.add(ear)
-    assert heard.wait(DEADLINE_S)
-    listening.close()
-    [told] = caplog.messages
-    assert told.startswith("a look for changes failed, and is tried again: StoreUnavailable")
-
-
-def test_a_listener_that_never_ends_does_not_keep_closing(
-    ws: comity.Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    entered, go = threading.Event(), threading.Event()
-
-    class Ear:
-        def hear(self) -> None:
-            entered.set()
-            go.wait(DEADLINE_S)
-
-    monkeypatch.setattr(news_module, "_LEAVE_S", 0.01)
-    listening, ear = Listening(ws._engine.store), Ear()
-    listening.add(ear)
-    assert entered.wait(DEADLINE_S)
-    listening.close()
-    thread = listening._thread
-    assert thread is not None
-    assert thread.is_alive()
-    assert "still being told" in caplog.text
-    go.set()
-    thread.join(DEADLINE_S)
-    assert not thread.is_alive()

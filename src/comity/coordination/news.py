@@ -6,12 +6,9 @@ only its last change is told, with the value now: what was overwritten since is 
 
 from __future__ import annotations
 
-import logging
-import threading
-import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -31,12 +28,6 @@ Read = Mapping[str, Mapping[str, int]]
 
 _LOOK_S: Final = 0.1
 """How long those who listen wait in one go, before they see whether anybody still does."""
-_REST_S: Final = 0.25
-"""How long they wait after a look that failed."""
-_LEAVE_S: Final = 5.0
-"""How long closing waits for a listener that is being told."""
-
-_log: Final = logging.getLogger("comity")
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
@@ -247,82 +238,9 @@ def _is_broken(read: Mapping[str, int], fields: Sequence[str], revision: int) ->
 # -- being told at once
 
 
-class Listener(Protocol):
-    """Want to be told when the head has moved."""
+def looking(store: Store) -> Callable[[int], int]:
+    """Return what waits a while for a commit behind a revision, and returns the last one.
 
-    def hear(self) -> None:
-        """See what has happened."""
-        ...
-
-
-class Listening:
-    """Tell those who listen that the head has moved, in a thread that runs only while somebody does.
-
-    Commits of this process wake it at once, those of others as soon as the store's own wait
-    sees them. Who listens is held weakly: an intent that was dropped hears nothing more.
-    A listener that fails, and a look that does, are logged and end nothing.
+    Commits of this process wake it at once, those of others as soon as the store's own wait sees them.
     """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
-
-    def add(self, listener: Listener) -> None:
-        """Tell a listener from now on."""
-        with self._lock:
-            self._listeners.add(listener)
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._run, name="comity-listening", daemon=True)
-                self._thread.start()
-
-    def discard(self, listener: Listener) -> None:
-        """Tell a listener nothing more."""
-        with self._lock:
-            self._listeners.discard(listener)
-
-    def close(self) -> None:
-        """Let the thread end, and wait for it a while, unless it is the one that calls.
-
-        A listener that goes on for ever keeps only the thread, which doesn't keep the process.
-        """
-        with self._lock:
-            self._closed.set()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_LEAVE_S)
-            if thread.is_alive():
-                _log.warning("a listener is still being told after %g s: the workspace is closed without it", _LEAVE_S)
-
-    def _run(self) -> None:
-        revision, is_well = -1, True
-        while self._goes_on():
-            try:
-                if self._store.wait(revision, _LOOK_S):
-                    revision = self._store.head().revision
-                    self._tell()
-                is_well = True
-            except Exception as error:  # noqa: BLE001 - who listens is told of what comes after, too
-                if is_well and not self._closed.is_set():
-                    _log.warning("a look for changes failed, and is tried again: %s: %s", type(error).__name__, error)
-                is_well = False
-                self._closed.wait(_REST_S)
-
-    def _goes_on(self) -> bool:
-        with self._lock:
-            if self._closed.is_set() or not len(self._listeners):
-                self._thread = None
-                return False
-            return True
-
-    def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            try:
-                listener.hear()
-            except BaseException:  # noqa: BLE001 - nothing that a listener raises silences the others
-                if not self._closed.is_set():
-                    _log.exception("one who listens failed, and is told again of the next change")
+    return lambda revision: store.head().revision if store.wait(revision, _LOOK_S) else revision

@@ -17,6 +17,7 @@ import msgspec
 from comity import limits
 from comity.clock import SystemClock
 from comity.errors import InvalidRequest, NotFound, NotPermitted
+from comity.listening import Listener, Listening
 from comity.model.decisions import Decision
 from comity.model.durations import parse_duration
 from comity.model.ids import make_id
@@ -27,7 +28,6 @@ from comity.remote.address import Address, headers_of
 from comity.remote.decoding import decoded
 from comity.remote.encoding import encoded
 from comity.remote.failures import PROBLEM, error_of, told
-from comity.remote.listening import Listener, Listening
 from comity.remote.repeating import Repeating, attempt_of
 from comity.remote.standing import Standings
 from comity.remote.stream import Callback, Give, Pages, Stream, Take
@@ -86,7 +86,11 @@ class RemoteSession:
         self._headers = headers_of(agent, key)
         self._repeating = Repeating(link.wire, self._headers)
         self._standings = Standings(link.wire, self._headers)
-        self._listening = Listening(Wire(link.wire.address, link.wire.timeout_s), self._headers)
+        listening = Wire(link.wire.address, link.wire.timeout_s)
+        behind = Standings(listening, self._headers).behind
+        self._listening = Listening(
+            lambda revision: behind(revision, limits.SERVED_KEEP_ALIVE_S).revision, leave=listening.cut
+        )
         link.attach(self._listening)
         self._unattended = -1
         self.caller: Caller = self._standings.now().caller

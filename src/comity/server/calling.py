@@ -19,7 +19,7 @@ from comity.server.bodies import as_request, object_of, read_body
 from comity.server.hosting import Hosted, Hosts
 from comity.server.problems import MEDIA as PROBLEM
 from comity.server.problems import Failure, problem_of, status_of
-from comity.verbs.proposing import proposal_of
+from comity.verbs.proposing import CHANGES, proposal_of
 from comity.workspace.session import Session
 
 T = TypeVar("T")
@@ -29,22 +29,7 @@ KEY_HEADER: Final = "idempotency-key"
 ATTENDED_HEADER: Final = "Comity-Attended"
 _OF_A_REVISION: Final = (Decision, operations.RecordAnswer, operations.RecordsAnswer, operations.CountAnswer)
 SERVED: Final[tuple[Operation, ...]] = tuple(one for one in OPERATIONS if "http" in one.surfaces)
-_SINGLE: Final = frozenset(
-    {
-        operations.Put,
-        operations.Set,
-        operations.Create,
-        operations.Add,
-        operations.Include,
-        operations.Exclude,
-        operations.Append,
-        operations.Emit,
-        operations.Archive,
-        operations.Restore,
-        operations.Delete,
-        operations.Check,
-    }
-)
+_SINGLE: Final = CHANGES.keys() - {operations.Offer}
 """The requests that stand for one proposal: they go to the lane without a thread of their own."""
 _WAITING: Final = frozenset(
     {operations.Wait, operations.Start, operations.TakeLease, operations.ReadFeed, operations.Consume}

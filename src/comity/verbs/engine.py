@@ -10,7 +10,7 @@ from comity.coordination.alert_post import AlertPost
 from comity.coordination.duties import Duties, DutyThread
 from comity.coordination.erasing import Erasing
 from comity.coordination.hiding import hide
-from comity.coordination.news import Listening, Presences
+from comity.coordination.news import Presences, looking
 from comity.coordination.outbox import Outbox
 from comity.coordination.retention import Retention
 from comity.coordination.watching import Watch
@@ -21,6 +21,7 @@ from comity.deciding.compile import Compiled
 from comity.errors import InvalidRequest, NotFound
 from comity.feed import Callbacks
 from comity.lane import Answer, Lane
+from comity.listening import Listening
 from comity.model.decisions import Decision
 from comity.model.ids import Entropy, make_id
 from comity.model.proposals import AnyChange, Caller, Proposal
@@ -43,7 +44,7 @@ class Engine:
         self.coordinator = Coordinator(store, clock, self.entropy)
         self.lane = Lane(self.coordinator.decide)
         self.presences = Presences()
-        self.listening = Listening(store)
+        self.listening = Listening(looking(store))
         self.callbacks = Callbacks(store)
         self.outbox = Outbox(self)
         self.workflows = Workflows(self)

@@ -28,7 +28,7 @@ from comity.operations import (
 )
 from comity.verbs.engine import Engine, time_of
 
-_CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
+CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
     Put: lambda request: proposals.Put(request.record, request.fields, request.replace),
     Offer: lambda request: proposals.Put(request.record, request.fields),
     Check: lambda request: proposals.Put(request.record, request.fields),
@@ -43,6 +43,7 @@ _CHANGES: Final[dict[type[Write], Callable[[Any], AnyChange]]] = {
     Restore: lambda request: proposals.Restore(request.record),
     Delete: lambda request: proposals.Delete(request.record),
 }
+"""The change that each request for a single one stands for."""
 
 
 def _numbers(fields: dict[str, Any]) -> dict[str, int | float]:
@@ -72,7 +73,7 @@ def write(engine: Engine, caller: Caller, request: Write) -> Decision:
 
 def proposal_of(request: Write, id: str) -> Proposal:
     """Return a single change as the proposal that it stands for; raises InvalidRequest."""
-    change = _CHANGES[type(request)](request)
+    change = CHANGES[type(request)](request)
     reads: tuple[AnyRead, ...] = (Was(change.record, request.was),) if request.was else ()
     return Proposal(
         id=id,

@@ -12,9 +12,10 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar
 import msgspec
 from msgspec import inspect
 
-from comity.coordination.news import Glance, Listener, Read, is_attended, is_quiet
+from comity.coordination.news import Glance, Read, is_attended, is_quiet
 from comity.errors import InvalidRequest, NotPermitted
 from comity.feed import Callback, Take
+from comity.listening import Listener
 from comity.model import refs
 from comity.model.decisions import Decision
 from comity.model.news import News
