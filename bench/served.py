@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -96,30 +97,46 @@ class Line:
     """Be one connection that is kept alive: HTTP/1.1 with as little as it takes, so that the server is measured."""
 
     def __init__(self, url: str) -> None:
-        self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        address = urlsplit(url)
+        self._socket = socket.create_connection((address.hostname, address.port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setblocking(False)
+        self.close = self._socket.close
 
     async def post(self, path: str, body: object) -> Any:
         """Send JSON and return the answer's; raises RuntimeError for any but 200."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
         data = msgspec.json.encode(body)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: localhost\r\nComity-Agent: support\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
         )
-        writer.write(head.encode() + data)
-        told = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(told.partition("content-length: ")[2].partition("\r\n")[0])
-        answer = await reader.readexactly(length)
-        if " 200 " not in told.partition("\r\n")[0]:
+        await asyncio.get_running_loop().sock_sendall(self._socket, head.encode() + data)
+        told, answer = await self._receive()
+        if b" 200 " not in told.partition(b"\r\n")[0]:
             raise RuntimeError(answer.decode())
         return msgspec.json.decode(answer)
 
+    async def _receive(self) -> tuple[bytes, bytes]:
+        """Return the head of an answer and its body, of the length that the head tells."""
+        loop, found = asyncio.get_running_loop(), b""
+        while True:
+            part = await loop.sock_recv(self._socket, 65_536)
+            if not part:
+                raise RuntimeError("the server closed the connection")
+            found += part
+            told, end, answer = found.partition(b"\r\n\r\n")
+            if end:
+                length = int(told.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                if len(answer) >= length:
+                    return told, answer
+
 
 def _ask(url: str, job: Ask, seconds: float) -> Sample:
-    return run_tasks([partial(job, Line(url), number) for number in range(CONNECTIONS)], seconds)
+    with ExitStack() as stack:
+        lines = [Line(url) for _ in range(CONNECTIONS)]
+        for line in lines:
+            stack.callback(line.close)
+        return run_tasks([partial(job, line, number) for number, line in enumerate(lines)], seconds)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def test_each_benchmark_yields_rows(found: Report) -> None:
     assert whats == {
         "commit", "get", "history", "as of a revision", "replay and verify", "hot record", "judging",
         "lease hand-over", "release of a queue", "feed", "commits that are followed",
-        "release and delivery of effects", "steps of workflows",
+        "release and delivery of effects", "steps of workflows", "HTTP commit",
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comity.errors import ComityError
-from tests.docs.pages import Block, Page, blocks, shows
+from tests.docs.pages import Block, Page, blocks, command_environment, shows
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -18,6 +18,7 @@ MOST_NOT_RUN = 8
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", command_environment()["PATH"])
     Page(path, tmp_path).run()
 
 

@@ -46,6 +46,11 @@ class Wire:
         self._lock = threading.Lock()
         self.is_closed = False
 
+    def __del__(self) -> None:
+        # Whoever drops a session, as agents are dropped, leaves connections that nobody would close.
+        if hasattr(self, "is_closed"):
+            self.close()
+
     def exchange(
         self,
         method: str,
