@@ -80,6 +80,32 @@ def test_the_first_start_shows_one_key_with_which_others_are_issued(tmp_path: Pa
         assert [set(one) & {"key"} for one in told] == [set()], "no second first key"
 
 
+def test_what_the_first_start_says_to_do_next_works(tmp_path: Path) -> None:
+    (tmp_path / "comity.toml").write_text(ANN)
+    comity.open(tmp_path / "crm.db", definition=tmp_path / "comity.toml").close()
+    words = [word for word in COMMAND if word != "--json"]
+    with subprocess.Popen(words, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdout is not None
+        told = _told(running.stdout)
+        running.terminate()
+    key = told.partition("shown this once: ")[2].partition("\n")[0]
+    command = told.partition("COMITY_KEY=… comity ")[2].partition("\n")[0].replace("NAME", "sales").split()
+    done = subprocess.run(
+        [*COMMAND[:3], *command], cwd=tmp_path, env=os.environ | {"COMITY_KEY": key},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "A key for sales" in done.stdout
+
+
+def _told(lines: IO[str]) -> str:
+    """Return what is printed until the server listens."""
+    told = ""
+    while "Serving " not in told:
+        told += lines.readline()
+    return told
+
+
 def test_a_workspace_in_which_nobody_could_issue_keys_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "comity.toml").write_text("[agents]\nsales = {}\n")
     comity.open(tmp_path / "crm.db", definition=tmp_path / "comity.toml").close()

@@ -128,6 +128,15 @@ def test_s25_without_a_definition_a_name_with_a_key_is_its_holder_s(open_base: O
     assert base.agent("ann").put("task/d").is_committed
 
 
+def test_s25_where_no_agents_are_declared_a_key_makes_an_operator_and_its_answer_says_so(open_base: Open) -> None:
+    base = open_base()
+    ann = base.agent("ann", key=base.issue_key("ann").key)
+    issued = ann.issue_key("bot")
+    assert [(finding.code, finding.severity) for finding in issued.findings] == [("identity.operator", "warn")]
+    assert "declare [agents]" in str(issued.findings[0].remedy)
+    assert base.agent("bot", key=issued.key).issue_key("bob").key
+
+
 def test_the_first_key_says_what_it_ends_and_later_ones_do_not(open_base: Open) -> None:
     base = open_base(AGENTS + '[agents.bob]\nkind = "human"\n')
     first = base.issue_key("ann")

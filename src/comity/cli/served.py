@@ -83,7 +83,7 @@ def _first_key(output: Output, name: str, workspace: Workspace) -> None:
     output.tell(
         {"workspace": name, "agent": issued.agent, "key": issued.key},
         f"The key of {issued.agent} in {name}, shown this once: {issued.key}\n"
-        f"Issue others with it: COMITY_KEY=… comity agents add NAME --as {issued.agent}",
+        f"Issue others with it: COMITY_KEY=… comity agents key NAME --as {issued.agent} --db {workspace.url}",
     )
 
 

@@ -65,6 +65,9 @@ def key(request: Request, answer: KeyAnswer) -> Iterator[RenderableType]:
     yield Text(f"  {answer.key}", style="bold")
     yield dim("Give it to its owner, who puts it into a file for --key-file, or into COMITY_KEY.")
     yield Text(OPERATORS, style="yellow")
+    for finding in answer.findings:
+        if finding.code != "identity.last_door":  # That one says no more than the sentence above.
+            yield Text(f"{finding.message} {finding.remedy or ''}".rstrip(), style="yellow")
 
 
 def imported(request: Request, answer: ImportAnswer) -> Iterator[RenderableType]:

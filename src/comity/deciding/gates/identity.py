@@ -2,7 +2,7 @@
 
 Codes: ``identity.unknown``, ``identity.key_needed``, ``identity.key_revoked``,
 ``identity.not_coordinator``, ``identity.not_operator``, ``identity.not_human``,
-``identity.paused``, ``identity.last_door`` (a warning).
+``identity.paused``; warnings: ``identity.last_door``, ``identity.operator``.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _human(change: Emit, case: Case) -> Iterator[Finding]:
 
 
 def _holder(record: str, case: Case) -> Iterator[Finding]:
-    """Yield why an agent is to have no key, or else that the first key ends what the system's user may do."""
+    """Yield why an agent is to have no key, or else what comes of its having one that may not be expected."""
     name, declared = record.partition("/")[2], case.compiled.agents
     agent = declared.get(name)
     if name == refs.SYSTEM_AGENT:
@@ -204,4 +204,13 @@ def _holder(record: str, case: Case) -> Iterator[Finding]:
             subject=record,
             severity="warn",
             remedy="Keep the key safe, or let it expire: a key that never expires and is lost locks everyone out.",
+        )
+    elif agent is None:
+        yield Finding(
+            "identity.operator",
+            f"No agents are declared here, so {name!r} operates with this key: it may change the definition, issue"
+            " keys and undo others' work.",
+            subject=record,
+            severity="warn",
+            remedy=f"Unless that is meant, declare [agents], and among them a human, then issue {name!r} a new key.",
         )

@@ -33,9 +33,14 @@ def wait(visitor: Visitor, held: HeldIntents, asked: Wait) -> Reply:
     """Wait for what is pending, for a while."""
     seconds = min(max(asked.seconds, 0), limits.MCP_WAIT_S)
     decision = visitor.agent.wait(asked.ticket, seconds)
-    if not asked.intent:
+    return _settled(visitor, held, asked.intent, decision)
+
+
+def _settled(visitor: Visitor, held: HeldIntents, intent: str, decision: Decision) -> Reply:
+    """Return a decision on something earlier, with the news of the intent that is named, if any."""
+    if not intent:
         return decided(decision, None)
-    with held.turn(visitor.workspace, visitor.agent, asked.intent) as turn:
+    with held.turn(visitor.workspace, visitor.agent, intent) as turn:
         turn.settle_later(decision)
         turn.tell()
         return decided(decision, turn)
@@ -78,12 +83,7 @@ def _item(item: InboxItem, now_us: int) -> list[str]:
 def answer(visitor: Visitor, held: HeldIntents, asked: Answer) -> Reply:
     """Answer an offer or a task, or take back what was proposed."""
     decision = _ANSWERS[asked.verdict](visitor, asked)
-    if not asked.intent:
-        return decided(decision, None)
-    with held.turn(visitor.workspace, visitor.agent, asked.intent) as turn:
-        turn.settle_later(decision)
-        turn.tell()
-        return decided(decision, turn)
+    return _settled(visitor, held, asked.intent, decision)
 
 
 def _accept(visitor: Visitor, asked: Answer) -> Decision:
